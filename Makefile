@@ -1,0 +1,93 @@
+# The same commands for people and for CI. `make help` lists them.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+TIMEOUT    ?= 10m
+TESTFLAGS  ?=
+BENCHFLAGS ?=
+# stress: what to repeat, how often, and how many busy processes run beside it.
+STRESS     ?= ./threadpin/... ./driver/...
+COUNT      ?= 100
+LOAD       ?= $(shell nproc 2>/dev/null || echo 2)
+
+WITH_MARIADB := scripts/mariadb run
+FIND_SOURCE  := find . -name '.?*' -prune -o -name testdata -prune -o
+MODULES      := $(filter-out ./internal/tools,$(patsubst %/go.mod,%,$(shell $(FIND_SOURCE) -name go.mod -print)))
+STATICCHECK   = $$(go tool -modfile=internal/tools/go.mod -n staticcheck)
+
+# packages lists those of the packages $1 that exist and have files for the
+# platform in the environment, so that a pattern may name what is still to come.
+packages = $$(go list -e -f '{{if or .GoFiles .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' \
+	$(foreach p,$1,$(if $(wildcard $(patsubst %/...,%,$p)),$p)) 2>/dev/null)
+
+# CGO_FREE must build without cgo, on every system.
+CGO_FREE := ./threadpin/... ./driver ./driver/mysql/... ./warnings/... ./reflectguard/... ./overlay/...
+# PORTABLE has code for Linux and for elsewhere; the tag chooses the latter on Linux too.
+PORTABLE := ./threadpin/... ./driver/...
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: deps
+deps: ## install what the tests need: a C compiler and MariaDB (root on Debian or Ubuntu; else say what is missing)
+	@scripts/install-test-deps
+
+.PHONY: test
+test: deps ## run all tests with the race detector, against SQLite and a private MariaDB
+	$(WITH_MARIADB) go test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+
+.PHONY: portable
+portable: deps ## run the tests of the code for systems other than Linux
+	$(WITH_MARIADB) go test -race -timeout $(TIMEOUT) -tags threadpin_portable $(TESTFLAGS) $(PORTABLE)
+
+.PHONY: stress
+stress: deps ## repeat the concurrency tests under CPU load (STRESS=packages COUNT=100 LOAD=processes)
+	@scripts/with-load $(LOAD) $(WITH_MARIADB) \
+		go test -race -timeout 2h -count $(COUNT) $(TESTFLAGS) $(STRESS)
+
+.PHONY: conformance
+conformance: deps ## run the test suites of the wrapped drivers, bare and through the shim, and compare
+	@$(WITH_MARIADB) go run ./internal/foreign $(CONFORMANCEFLAGS)
+
+.PHONY: bench
+bench: deps ## compare bare and wrapped drivers: medians, ratios, allocations (BENCHFLAGS=...)
+	@if [ -d internal/bench ]; then $(WITH_MARIADB) go -C internal/bench run . $(BENCHFLAGS); fi
+
+.PHONY: bench-once
+bench-once: deps ## run every benchmark once, to see that it works
+	$(WITH_MARIADB) go test -run '^$$' -bench . -benchtime 1x -timeout $(TIMEOUT) ./...
+	@$(MAKE) --no-print-directory bench BENCHFLAGS=-quick
+
+.PHONY: examples
+examples: ## vet, build and run the examples
+	@scripts/run-examples
+
+.PHONY: fmt
+fmt: ## format the code
+	@$(FIND_SOURCE) -name '*.go' -exec gofmt -l -w {} +
+
+.PHONY: fmt-check
+fmt-check: ## fail if code is not formatted
+	@unformatted=$$($(FIND_SOURCE) -name '*.go' -exec gofmt -l {} +); \
+	if [ -n "$$unformatted" ]; then printf 'not formatted (make fmt):\n%s\n' "$$unformatted" >&2; exit 1; fi
+
+.PHONY: vet
+vet: ## vet everything, for other systems and with every tag too
+	for module in $(MODULES); do go -C $$module vet ./...; done
+	@for os in darwin windows; do \
+		export GOOS=$$os CGO_ENABLED=0; packages=$(call packages,$(CGO_FREE)); \
+		if [ -n "$$packages" ]; then echo GOOS=$$os go vet; go vet $$packages; fi; \
+	done
+	go vet -tags threadpin_portable ./...
+
+.PHONY: staticcheck
+staticcheck: ## run the pinned staticcheck
+	@staticcheck=$(STATICCHECK); \
+	for module in $(MODULES); do echo staticcheck $$module; (cd $$module && "$$staticcheck" ./...); done
+
+.PHONY: ci
+ci: fmt-check vet staticcheck test portable bench-once examples ## everything that must pass before a merge
