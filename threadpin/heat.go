@@ -1,0 +1,95 @@
+package threadpin
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+)
+
+// heat decides which workers may be waited for actively. Waiting
+// actively holds a processor, on the caller's side while the function runs and
+// on the worker's side between calls, so a pair of them keeps two busy. A
+// worker is hot while it has one of as many permits as there are pairs
+// of processors, and then neither side touches shared state in a hop. It
+// cools, on either side, when an active wait was in vain.
+type heat struct {
+	spin time.Duration
+	hot  atomic.Bool // holds one of the permits
+
+	_     line
+	watch atomic.Bool // a caller waits actively; the others park
+}
+
+var (
+	permits   atomic.Int32 // how many workers may be hot
+	permitted atomic.Int32 // how many are
+)
+
+func init() { countProcessors() }
+
+// countProcessors is called when a worker parks: GOMAXPROCS may change while
+// the program runs, and reading it takes a lock of the scheduler.
+func countProcessors() {
+	permits.Store(int32(min(runtime.GOMAXPROCS(0), runtime.NumCPU()) / 2))
+}
+
+// warm reports whether the worker is hot, making it so if a permit is free.
+func (h *heat) warm() bool {
+	if h.hot.Load() {
+		return true
+	}
+	if h.spin == 0 || permitted.Load() >= permits.Load() {
+		return false
+	}
+	if permitted.Add(1) > permits.Load() || !h.hot.CompareAndSwap(false, true) {
+		permitted.Add(-1)
+		return h.hot.Load()
+	}
+	return true
+}
+
+func (h *heat) cool() {
+	if h.hot.CompareAndSwap(true, false) {
+		permitted.Add(-1)
+	}
+}
+
+// For the first part of an active wait a caller keeps its processor, as it
+// would in a C call of that length; then it lets others run in between.
+const keepProcessor = 20 * time.Microsecond
+
+// waitActively is the caller's side: it reports whether ready came true.
+func (h *heat) waitActively(ready func() bool, stop <-chan struct{}) bool {
+	if !h.warm() || !h.watch.CompareAndSwap(false, true) {
+		return false
+	}
+	defer h.watch.Store(false)
+	var start int64
+	for {
+		for range 32 {
+			if ready() {
+				return true
+			}
+		}
+		select {
+		case <-stop:
+			return ready()
+		default:
+		}
+		if start == 0 {
+			start = now()
+		}
+		switch spent := time.Duration(now() - start); {
+		case spent > h.spin:
+			h.cool() // a long call: the permit is of more use to another
+			return false
+		case spent > keepProcessor:
+			runtime.Gosched()
+		}
+	}
+}
+
+var epoch = time.Now()
+
+// now is a monotonic time in nanoseconds.
+func now() int64 { return int64(time.Since(epoch)) }

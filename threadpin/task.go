@@ -1,0 +1,191 @@
+package threadpin
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Task is one call handed to a worker: the lower level under Run, for code
+// that wants to go on while its function runs, to watch its progress, or to
+// interrupt it. One goroutine, the one that began it, owns a Task; the
+// function itself may call Signal. Release gives it back for reuse.
+type Task struct {
+	core *core
+	fn   func()
+	done func(error)   // for Submit: called on the thread at the end
+	wake chan struct{} // holds the one token that ends a sleep
+	idle chan struct{} // ends the worker's wait for an interrupt; made by the owner
+	err  error         // the worker's until over is set, then the owner's
+
+	next     *Task // the pusher's until pushed, then the worker's
+	queuedAt int64
+
+	// state is a set of the bits below. taken or withdrawn, whichever is set
+	// first, decides whether fn runs. After over the worker does not touch
+	// the task again, but for the one token it owes to a sleeping owner.
+	state atomic.Uint32
+}
+
+const (
+	taken        = 1 << iota // set by the worker: fn runs or has run
+	withdrawn                // set by the owner: fn must not start
+	over                     // set by the worker: fn has returned or been refused
+	asleep                   // set by the owner before it parks; cleared by whoever ends the sleep
+	interrupting             // set by the owner while it interrupts fn
+	held                     // set by the worker that waits for the interrupt to end
+)
+
+var tasks = sync.Pool{New: func() any { return &Task{wake: make(chan struct{}, 1)} }}
+
+func newTask(c *core, fn func()) *Task {
+	t := tasks.Get().(*Task)
+	t.core, t.fn = c, fn
+	return t
+}
+
+// free recycles a task that neither side will touch again.
+func (t *Task) free() {
+	*t = Task{wake: t.wake}
+	tasks.Put(t)
+}
+
+// Release gives the task back. Its owner must not use it again. A task that
+// is not over is left to the garbage collector.
+func (t *Task) Release() {
+	if t.state.Load()&over != 0 {
+		t.free()
+	}
+}
+
+// Over reports whether the function has returned or been refused.
+func (t *Task) Over() bool { return t.state.Load()&over != 0 }
+
+// Err returns nil, a *PanicError, ErrGoexit or ErrAlreadyQuit once the task
+// is over.
+func (t *Task) Err() error { return t.err }
+
+// Signal makes a waiting Await look at its condition again. The task's
+// function calls it after it has changed what the condition reads.
+func (t *Task) Signal() {
+	if t.state.Load()&asleep != 0 && t.state.And(^uint32(asleep))&asleep != 0 {
+		t.wake <- struct{}{}
+	}
+}
+
+// Await waits until the task is over or cond, if there is one, holds. It
+// returns ctx.Err() if ctx ends before the function starts; the function then
+// never runs. If ctx ends later, Await calls interrupt, again and
+// again at growing intervals, until the wait has an end; without interrupt it
+// goes on waiting. The function cannot return while interrupt runs, so
+// an interrupt never meets the worker's next call. cond runs in the
+// calling goroutine and must be quick.
+func (t *Task) Await(ctx context.Context, cond func() bool, interrupt func()) error {
+	if t.wait(cond, ctx.Done(), true) {
+		return nil
+	}
+	if t.withdraw() {
+		return ctx.Err()
+	}
+	if interrupt == nil {
+		t.wait(cond, nil, false)
+		return nil
+	}
+	for d := time.Millisecond; t.interrupt(interrupt); d = min(2*d, 100*time.Millisecond) {
+		again := make(chan struct{})
+		timer := time.AfterFunc(d, func() { close(again) })
+		met := t.wait(cond, again, false)
+		timer.Stop()
+		if met {
+			return nil
+		}
+	}
+	t.wait(cond, nil, false)
+	return nil
+}
+
+// withdraw reports whether it kept fn from starting. The worker then owns
+// the task and drops it when it comes to it.
+func (t *Task) withdraw() bool {
+	return t.state.Or(withdrawn)&taken == 0
+}
+
+// interrupt calls f while fn runs. It reports false if fn is over.
+func (t *Task) interrupt(f func()) bool {
+	if t.idle == nil {
+		t.idle = make(chan struct{}, 1)
+	}
+	if t.state.Or(interrupting)&over != 0 {
+		return false
+	}
+	defer func() {
+		if t.state.And(^uint32(interrupting|held))&held != 0 {
+			t.idle <- struct{}{}
+		}
+	}()
+	f()
+	return true
+}
+
+// finish ends the task on the worker's side, after any interrupt under way.
+func (t *Task) finish(err error) {
+	t.err = err
+	done := t.done
+	for {
+		s := t.state.Load()
+		switch {
+		case s&interrupting != 0:
+			if t.state.CompareAndSwap(s, s|held) {
+				<-t.idle
+			}
+		case t.state.CompareAndSwap(s, s|over):
+			if s&asleep != 0 {
+				t.wake <- struct{}{}
+			}
+			if done != nil {
+				t.free() // nobody waits for a submitted task
+				done(err)
+			}
+			return
+		}
+	}
+}
+
+// wait reports true when the task is over or cond holds, false when stop
+// came first. It waits actively for a while if the worker has leave to.
+func (t *Task) wait(cond func() bool, stop <-chan struct{}, spin bool) bool {
+	ready := func() bool {
+		return t.state.Load()&over != 0 || cond != nil && cond()
+	}
+	if ready() || spin && t.core.heat.waitActively(ready, stop) {
+		return true
+	}
+	for {
+		if t.state.Or(asleep)&over != 0 {
+			return true // nobody owes a token for this sleep
+		}
+		if ready() {
+			t.awake()
+			return true
+		}
+		select {
+		case <-t.wake:
+			if ready() {
+				return true
+			}
+		case <-stop:
+			t.awake()
+			return ready()
+		}
+	}
+}
+
+// awake ends a sleep from the owner's side. If the worker has ended it
+// already, or has set over with the owner asleep, its token is on the way
+// and must not be left to the task's next user.
+func (t *Task) awake() {
+	if s := t.state.And(^uint32(asleep)); s&asleep == 0 || s&over != 0 {
+		<-t.wake
+	}
+}

@@ -1,0 +1,24 @@
+//go:build linux && !threadpin_portable
+
+package threadpin
+
+import (
+	"syscall"
+	"unsafe"
+)
+
+func threadID() int { return syscall.Gettid() }
+
+// onMainThread: Linux gives the main thread the process's id.
+func onMainThread() bool { return syscall.Gettid() == syscall.Getpid() }
+
+// setThreadName names the calling thread; the kernel cuts it to 15 bytes.
+func setThreadName(name string) {
+	if name == "" {
+		return
+	}
+	const prSetName = 15
+	buf := make([]byte, 16)
+	copy(buf[:15], name)
+	syscall.RawSyscall(syscall.SYS_PRCTL, prSetName, uintptr(unsafe.Pointer(&buf[0])), 0)
+}

@@ -1,0 +1,16 @@
+//go:build windows && !threadpin_portable
+
+package threadpin
+
+import "syscall"
+
+var getCurrentThreadID = syscall.NewLazyDLL("kernel32.dll").NewProc("GetCurrentThreadId")
+
+func threadID() int {
+	id, _, _ := getCurrentThreadID.Call()
+	return int(id)
+}
+
+func onMainThread() bool { return false }
+
+func setThreadName(string) {}
