@@ -36,4 +36,8 @@ func BenchmarkHop(b *testing.B) {
 	}
 }
 
-func BenchmarkNow(b *testing.B) { for b.Loop() { now() } }
+func BenchmarkNow(b *testing.B) {
+	for b.Loop() {
+		now()
+	}
+}

@@ -55,7 +55,8 @@ func (h *heat) cool() {
 }
 
 // For the first part of an active wait a caller keeps its processor, as it
-// would in a C call of that length; then it lets others run in between.
+// would in a C call of that length, and looks at nothing else; then it lets
+// others run in between.
 const keepProcessor = 20 * time.Microsecond
 
 // waitActively is the caller's side: it reports whether ready came true.
@@ -71,11 +72,6 @@ func (h *heat) waitActively(ready func() bool, stop <-chan struct{}) bool {
 				return true
 			}
 		}
-		select {
-		case <-stop:
-			return ready()
-		default:
-		}
 		if start == 0 {
 			start = now()
 		}
@@ -84,7 +80,12 @@ func (h *heat) waitActively(ready func() bool, stop <-chan struct{}) bool {
 			h.cool() // a long call: the permit is of more use to another
 			return false
 		case spent > keepProcessor:
-			runtime.Gosched()
+			select {
+			case <-stop:
+				return ready()
+			default:
+				runtime.Gosched()
+			}
 		}
 	}
 }

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// A Task is one call handed to a worker: the lower level under Run, for code
-// that wants to go on while its function runs, to watch its progress, or to
-// interrupt it. One goroutine, the one that began it, owns a Task; the
-// function itself may call Signal. Release gives it back for reuse.
+// A Task is one call of a worker: the lower level under Run, for code that
+// wants to go on while its function runs, to watch its progress, or to
+// interrupt it. The goroutine that made a Task owns it; its function
+// may call Signal. It is begun once. Release or End give it back for reuse.
 type Task struct {
-	core *core
-	fn   func()
-	done func(error)   // for Submit: called on the thread at the end
-	wake chan struct{} // holds the one token that ends a sleep
-	idle chan struct{} // ends the worker's wait for an interrupt; made by the owner
-	err  error         // the worker's until over is set, then the owner's
+	worker *Worker
+	fn     func()
+	done   func(error)   // for Submit: called on the thread at the end
+	wake   chan struct{} // holds the one token that ends a sleep
+	idle   chan struct{} // ends the worker's wait for an interrupt; made by the owner
+	err    error         // the worker's until over is set, then the owner's
 
 	next     *Task // the pusher's until pushed, then the worker's
 	queuedAt int64
@@ -39,10 +39,44 @@ const (
 
 var tasks = sync.Pool{New: func() any { return &Task{wake: make(chan struct{}, 1)} }}
 
-func newTask(c *core, fn func()) *Task {
+// NewTask returns a task that will run fn on w's thread.
+func (w *Worker) NewTask(fn func()) *Task {
 	t := tasks.Get().(*Task)
-	t.core, t.fn = c, fn
+	t.worker, t.fn = w, fn
 	return t
+}
+
+// Begin hands the task to the worker and returns without waiting for it. It
+// waits for room in the queue, respecting ctx. It returns ErrAlreadyQuit after
+// Quit, and ctx.Err() if ctx has ended; the function will not run then. On the
+// worker's own thread the function has run when Begin returns.
+func (t *Task) Begin(ctx context.Context) error {
+	w, c := t.worker, t.worker.core
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if w.OnThread() {
+		if p := c.protect(t.fn, func() {}); p != nil {
+			t.err = p
+		}
+		t.state.Store(taken | over)
+		return nil
+	}
+	if w.closed.Load() || c.quit.Load() {
+		return ErrAlreadyQuit
+	}
+	if !c.room.tryEnter() {
+		if err := c.room.enter(ctx, c.quitting); err != nil {
+			return err
+		}
+	}
+	if ctx.Done() == nil {
+		t.state.Store(taken) // cannot be withdrawn: spares the worker a cache miss
+	}
+	if !c.send(t) {
+		return ErrAlreadyQuit
+	}
+	return nil
 }
 
 // free recycles a task that neither side will touch again.
@@ -52,9 +86,9 @@ func (t *Task) free() {
 }
 
 // Release gives the task back. Its owner must not use it again. A task that
-// is not over is left to the garbage collector.
+// was begun and is not over is left to the garbage collector.
 func (t *Task) Release() {
-	if t.state.Load()&over != 0 {
+	if s := t.state.Load(); s == 0 || s&over != 0 {
 		t.free()
 	}
 }
@@ -158,7 +192,7 @@ func (t *Task) wait(cond func() bool, stop <-chan struct{}, spin bool) bool {
 	ready := func() bool {
 		return t.state.Load()&over != 0 || cond != nil && cond()
 	}
-	if ready() || spin && t.core.heat.waitActively(ready, stop) {
+	if ready() || spin && t.worker.core.heat.waitActively(ready, stop) {
 		return true
 	}
 	for {

@@ -1,7 +1,6 @@
 package threadpin
 
 import (
-	"context"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -256,7 +255,7 @@ func (w *Worker) Quit() error {
 	}
 	// A parked worker has to be told. An empty task does that; if it is
 	// refused, the worker has seen the flag by itself.
-	if wake, ok := c.inbox.push(c.nothing()); ok && wake {
+	if wake, ok := c.inbox.push(w.nothing()); ok && wake {
 		c.park.wake()
 	}
 	<-c.ended
@@ -265,10 +264,10 @@ func (w *Worker) Quit() error {
 
 // nothing is a task that does nothing. It takes no place in the queue, and
 // gives none back.
-func (c *core) nothing() *Task {
-	t := newTask(c, func() {})
+func (w *Worker) nothing() *Task {
+	t := w.NewTask(func() {})
 	t.state.Store(withdrawn)
-	c.room.sent.Add(1)
+	w.core.room.sent.Add(1)
 	return t
 }
 
@@ -302,44 +301,6 @@ func (w *Worker) Stats() Stats {
 		Waiting: time.Duration(c.waited.Load()),
 		Running: time.Duration(c.ran.Load()),
 	}
-}
-
-// Begin hands fn to the worker and returns without waiting for it. It waits
-// for room in the queue, respecting ctx. It returns ErrAlreadyQuit after Quit
-// and ctx.Err() if ctx has ended. On the worker's own thread fn runs
-// before Begin returns.
-func (w *Worker) Begin(ctx context.Context, fn func()) (*Task, error) {
-	c := w.core
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if w.OnThread() {
-		t := newTask(c, nil)
-		t.state.Store(taken)
-		p := c.protect(fn, func() {})
-		if p != nil {
-			t.err = p
-		}
-		t.state.Store(taken | over)
-		return t, nil
-	}
-	if w.closed.Load() || c.quit.Load() {
-		return nil, ErrAlreadyQuit
-	}
-	if !c.room.tryEnter() {
-		if err := c.room.enter(ctx, c.quitting); err != nil {
-			return nil, err
-		}
-	}
-	t := newTask(c, fn)
-	if ctx.Done() == nil {
-		t.state.Store(taken) // cannot be withdrawn: spares the worker a cache miss
-	}
-	if !c.send(t) {
-		t.free()
-		return nil, ErrAlreadyQuit
-	}
-	return t, nil
 }
 
 // send pushes a task that has a place in the queue.

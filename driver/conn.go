@@ -1,0 +1,200 @@
+package driver
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"runtime"
+	"sync/atomic"
+)
+
+// conn is the shim of one inner connection. Like every driver.Conn it serves
+// one call at a time, which database/sql sees to; the
+// interrupts of a call come from the goroutine that waits for it.
+type conn struct {
+	link   *link
+	inner  driver.Conn // its methods are the thread's; its type is anybody's
+	traits Traits
+	opts   *options
+
+	late      []*rows      // the thread's: exhausted rows, to be closed once the caller has closed them
+	open      atomic.Int32 // inner rows that are open; the thread writes it
+	valid     atomic.Bool  // what IsValid said after the last call; the thread writes it
+	unsettled atomic.Bool  // an interrupt was sent; set by the caller, cleared by the thread
+	skipped   bool         // the caller's: see skip
+	closed    bool         // the caller's
+	cleanup   runtime.Cleanup
+}
+
+var (
+	_ driver.Conn               = (*conn)(nil)
+	_ driver.ConnPrepareContext = (*conn)(nil)
+	_ driver.ConnBeginTx        = (*conn)(nil)
+	_ driver.ExecerContext      = (*conn)(nil)
+	_ driver.QueryerContext     = (*conn)(nil)
+	_ driver.Pinger             = (*conn)(nil)
+	_ driver.NamedValueChecker  = (*conn)(nil)
+)
+
+// newConn returns the conn for an open link, with the interfaces whose absence
+// database/sql can see.
+func newConn(ctor *connector, l *link) driver.Conn {
+	c := &conn{link: l, inner: l.inner, traits: ctor.traits, opts: ctor.opts}
+	c.valid.Store(true)
+	c.cleanup = runtime.AddCleanup(c, (*link).abandon, l)
+	_, resets := c.inner.(driver.SessionResetter)
+	_, validates := c.inner.(driver.Validator)
+	switch {
+	case resets && validates:
+		return struct {
+			*conn
+			resetter
+			validator
+		}{c, resetter{c}, validator{c}}
+	case resets:
+		return struct {
+			*conn
+			resetter
+		}{c, resetter{c}}
+	case validates:
+		return struct {
+			*conn
+			validator
+		}{c, validator{c}}
+	}
+	return c
+}
+
+// self lets Raw find the conn behind each of newConn's types.
+func (c *conn) self() *conn { return c }
+
+type resetter struct{ c *conn }
+
+// ResetSession is the one call that cannot ride along with another: its answer
+// decides whether there is another.
+func (r resetter) ResetSession(ctx context.Context) error {
+	return r.c.do(ctx, func(ctx context.Context) error {
+		return r.c.inner.(driver.SessionResetter).ResetSession(ctx)
+	})
+}
+
+type validator struct{ c *conn }
+
+// IsValid answers with what the inner connection said after its last call.
+func (v validator) IsValid() bool { return v.c.valid.Load() }
+
+// settle runs on the thread before each call.
+func (c *conn) settle() {
+	kept := c.late[:0]
+	for _, r := range c.late {
+		if r.stop.Load() {
+			r.closeInner()
+		} else {
+			kept = append(kept, r)
+		}
+	}
+	clear(c.late[len(kept):])
+	c.late = kept
+	if c.unsettled.Load() {
+		c.unsettled.Store(false)
+		if s, ok := c.link.intr.(Settler); ok {
+			s.Settle()
+		}
+	}
+}
+
+// CheckNamedValue accepts everything: the real check is made on the thread, in
+// the call that uses the value.
+func (c *conn) CheckNamedValue(*driver.NamedValue) error { return nil }
+
+func (c *conn) Ping(ctx context.Context) error {
+	p, ok := c.inner.(driver.Pinger)
+	if !ok {
+		return nil
+	}
+	return c.do(ctx, p.Ping)
+}
+
+func (c *conn) Prepare(query string) (driver.Stmt, error) {
+	return c.PrepareContext(context.Background(), query)
+}
+
+func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	if c.skipped {
+		c.skipped = false
+		return nil, driver.ErrSkip
+	}
+	s := &stmt{c: c, query: query}
+	err := c.do(ctx, func(inner context.Context) (err error) {
+		s.inner, err = prepare(inner, c.inner, query)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// prepare prepares on the thread.
+func prepare(ctx context.Context, inner driver.Conn, query string) (driver.Stmt, error) {
+	if p, ok := inner.(driver.ConnPrepareContext); ok {
+		return p.PrepareContext(ctx, query)
+	}
+	s, err := inner.Prepare(query)
+	if err == nil && ctx.Err() != nil {
+		s.Close()
+		return nil, ctx.Err()
+	}
+	return s, err
+}
+
+func (c *conn) Begin() (driver.Tx, error) {
+	return c.BeginTx(context.Background(), driver.TxOptions{})
+}
+
+// BeginTx returns the transaction if it was begun, however late: to report a
+// transaction that is open as not begun would leave it open.
+func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	t := &tx{c: c}
+	err := c.do(ctx, func(inner context.Context) (err error) {
+		t.inner, err = begin(inner, c.inner, opts)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+func begin(ctx context.Context, inner driver.Conn, opts driver.TxOptions) (driver.Tx, error) {
+	if b, ok := inner.(driver.ConnBeginTx); ok {
+		return b.BeginTx(ctx, opts)
+	}
+	if opts.Isolation != 0 {
+		return nil, errors.New("sql: driver does not support non-default isolation level")
+	}
+	if opts.ReadOnly {
+		return nil, errors.New("sql: driver does not support read-only transactions")
+	}
+	t, err := inner.Begin()
+	if err == nil && ctx.Err() != nil {
+		t.Rollback()
+		return nil, ctx.Err()
+	}
+	return t, err
+}
+
+// Close closes the inner connection on its thread, and then ends the thread,
+// even if closing failed. Closing twice does nothing.
+func (c *conn) Close() error {
+	if c.closed {
+		return nil
+	}
+	c.closed = true
+	c.cleanup.Stop()
+	defer c.link.worker.Quit()
+	return c.always(func() error {
+		c.link.inner = nil // the thread's end has nothing left to close
+		return c.inner.Close()
+	})
+}

@@ -1,0 +1,126 @@
+package driver
+
+import (
+	"database/sql/driver"
+	"io"
+	"time"
+)
+
+// patience bounds how long a fill goes on that may have nobody waiting for it:
+// other calls of the connection queue behind it.
+const patience = 2 * time.Millisecond
+
+// read is a fill, on the thread: it reads rows into b until b is full, the rows
+// end, or the caller has closed them.
+func (r *rows) read(b *batch) {
+	limit := r.nextSize()
+	b.shape(limit, len(r.cols), r.space[:])
+	start := time.Now()
+	bytes := 0
+	var err error
+	for i := 0; i < limit && !r.stop.Load(); i++ {
+		row := b.row(i)
+		if err = r.inner.Next(row); err != nil {
+			r.end(err)
+			break
+		}
+		bytes += r.own(b, row)
+		b.n.Store(int32(i + 1))
+		r.fill.task.Signal()
+		if r.lazy || bytes >= r.c.opts.bytes || time.Since(start) > patience {
+			break
+		}
+	}
+	b.seal(err)
+	r.fill.task.Signal()
+	if r.stop.Load() && !r.gone {
+		r.closing = r.closeInner()
+	}
+}
+
+// nextSize grows from fill to fill. The first one is small: many a result is
+// one row, and many a caller wants no more. Strictly lazy rows begin
+// with none.
+func (r *rows) nextSize() int {
+	first := r.size == 0
+	switch {
+	case r.lazy || r.c.opts.rows == 1:
+		r.size = 1
+		if first && !r.lazy {
+			return 0
+		}
+	case first:
+		r.size = min(max(2, len(r.space)/max(1, len(r.cols))), 8, r.c.opts.rows)
+	default:
+		r.size = min(r.size*8, r.c.opts.rows)
+	}
+	return r.size
+}
+
+// own makes the values of a row the batch's own and returns how many bytes of
+// text and binary they hold.
+func (r *rows) own(b *batch, row []driver.Value) int {
+	bytes := 0
+	for i, v := range row {
+		switch v := v.(type) {
+		case []byte:
+			bytes += len(v)
+			if !r.c.traits.FreshBytes {
+				row[i] = b.keep(v)
+			}
+		case string:
+			bytes += len(v)
+		case driver.Rows:
+			row[i] = r.nest(v)
+		}
+	}
+	return bytes
+}
+
+// nest wraps rows that are a value of a row. They are good until the parent's
+// next row, so the parent must not read ahead from here on.
+func (r *rows) nest(inner driver.Rows) driver.Rows {
+	r.lazy = true
+	n := &rows{c: r.c, inner: inner, cols: inner.Columns(), lazy: true, size: 1, fills: 1}
+	n.fill.ctx = r.fill.ctx
+	n.fill.c = r.c
+	n.current = &n.batches[0]
+	n.current.seal(nil)
+	n.opened.Store(true)
+	r.c.open.Add(1)
+	return n
+}
+
+// end is called on the thread when Next has returned err.
+func (r *rows) end(err error) {
+	if err != io.EOF {
+		return
+	}
+	if next, ok := r.inner.(driver.RowsNextResultSet); ok {
+		r.more = next.HasNextResultSet()
+	}
+	switch {
+	case r.more:
+	case r.c.traits.QuietEnd:
+		r.quiet = true
+		r.c.late = append(r.c.late, r)
+	default:
+		r.describe() // afterwards nobody can ask any more
+		r.closing = r.closeInner()
+	}
+}
+
+// closeInner closes the inner rows on the thread, and the statement that was
+// made for them.
+func (r *rows) closeInner() error {
+	if r.gone {
+		return r.closing
+	}
+	r.gone = true
+	r.c.open.Add(-1)
+	err := r.inner.Close()
+	if r.stmt != nil {
+		r.stmt.Close()
+	}
+	return err
+}

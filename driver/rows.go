@@ -1,0 +1,273 @@
+package driver
+
+import (
+	"context"
+	"database/sql/driver"
+	"io"
+	"sync/atomic"
+)
+
+// rows is the shim of one inner Rows. The worker reads ahead of the caller, a
+// batch at a time, and shows each row as soon as it has it:
+//
+//	caller                                      worker
+//	query ─────────────────── first fill ─────► opened, row, row, …, seal
+//	Next, Next: takes rows ── second fill ────► row, row, …, seal
+//
+// There are two batches; the worker fills one while the caller takes from the
+// other, and at most one fill is under way.
+type rows struct {
+	c    *conn
+	fill call // the last fill begun
+
+	// The caller's.
+	current   *batch       // rows are taken from here
+	taken     int          // how many
+	ahead     *batch       // begun or filled after current; nil: nothing is
+	fills     int          // begun in this result set
+	described []columnType // types, once the caller has asked for them
+	closed    bool
+	abandon   bool // the query only reads: see Close
+
+	// The worker's, during a fill. The caller reads them after opened, a
+	// batch's seal or the end of the fill has shown them.
+	inner   driver.Rows
+	stmt    driver.Stmt  // to be closed with inner; nil if inner stands alone
+	cols    []string     // shown by opened
+	types   []columnType // what describe found
+	more    bool         // shown by a seal with io.EOF: there is another result set
+	lazy    bool         // shown by a row: don't read ahead of the caller any more
+	size    int          // rows of the next fill
+	gone    bool         // shown by the fill's end: inner is closed
+	quiet   bool         // shown by the fill's end: inner will be closed by conn.settle
+	closing error        // what closing inner returned
+
+	opened atomic.Bool // set by the worker
+	stop   atomic.Bool // set by the caller: read no further, close
+
+	batches [2]batch
+	space   [16]driver.Value // the first batch's, if it fits
+}
+
+var (
+	_ driver.Rows              = (*rows)(nil)
+	_ driver.RowsNextResultSet = (*rows)(nil)
+)
+
+// opener opens inner rows on the thread, and with them the statement that is to
+// be closed after them, if any.
+type opener func(context.Context) (driver.Rows, driver.Stmt, error)
+
+// query returns when the query has columns or has failed; the first rows
+// follow in the same hop.
+func (c *conn) query(ctx context.Context, query string, open opener) (driver.Rows, error) {
+	r := &rows{c: c}
+	if a, ok := c.link.intr.(Reader); ok {
+		r.abandon = a.ReadsOnly(query)
+	}
+	if err := r.start(ctx, open); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// start opens a result set: the query's first, or the next one.
+func (r *rows) start(ctx context.Context, open opener) error {
+	b := &r.batches[0]
+	b.reset()
+	r.current, r.taken, r.ahead, r.fills, r.described = b, 0, nil, 1, nil
+	r.opened.Store(false)
+	r.fill = call{}
+	var failed error
+	gone := r.c.begin(ctx, &r.fill, func(inner context.Context) {
+		var rs driver.Rows
+		if rs, r.stmt, failed = open(inner); failed != nil {
+			return
+		}
+		if r.inner == nil {
+			r.c.open.Add(1)
+		}
+		r.inner, r.cols = rs, rs.Columns()
+		r.types, r.size, r.more = nil, 0, false
+		r.opened.Store(true)
+		r.fill.task.Signal()
+		r.read(b)
+	})
+	if gone == nil {
+		gone = r.fill.await(r.opened.Load)
+	}
+	switch {
+	case gone != nil:
+		return gone
+	case r.opened.Load():
+		return nil
+	}
+	if err := r.fill.task.End(); err != nil {
+		return broken(err)
+	}
+	return r.fill.verdict(failed)
+}
+
+func (r *rows) Columns() []string { return r.cols }
+
+// Next costs no hop while rows are there.
+func (r *rows) Next(dest []driver.Value) error {
+	for {
+		b := r.current
+		sealed := b.sealed.Load() // before n: nothing is added after the seal
+		n := int(b.n.Load())
+		switch {
+		case r.taken < n:
+			if sealed && r.ahead == nil && b.err == nil && r.mayReadAhead() {
+				r.refill()
+			}
+			copy(dest, b.row(r.taken))
+			r.taken++
+			return nil
+		case !sealed:
+			r.awaitRow(b)
+		case b.err != nil:
+			return r.fill.verdict(b.err)
+		default:
+			if r.ahead == nil {
+				r.refill()
+			}
+			r.current, r.taken, r.ahead = r.ahead, 0, nil
+		}
+	}
+}
+
+// mayReadAhead says no for the first row of a result: many callers want but
+// one.
+func (r *rows) mayReadAhead() bool {
+	return !r.lazy && r.c.opts.rows > 1 && (r.taken > 0 || r.fills > 1)
+}
+
+// refill begins the next fill, into the batch that the caller is not taking
+// from. That the last one is sealed means that it is as good as over.
+func (r *rows) refill() {
+	b := &r.batches[0]
+	if b == r.current {
+		b = &r.batches[1]
+	}
+	b.reset()
+	r.ahead = b
+	r.fills++
+	if err := r.settleFill(); err != nil {
+		b.seal(err)
+		return
+	}
+	ctx := r.fill.ctx
+	r.fill = call{}
+	if err := r.c.begin(ctx, &r.fill, func(context.Context) { r.read(b) }); err != nil {
+		b.seal(err)
+	}
+}
+
+// awaitRow waits until b has a row that was not taken, or is sealed.
+func (r *rows) awaitRow(b *batch) {
+	err := r.fill.await(func() bool { return int(b.n.Load()) > r.taken || b.sealed.Load() })
+	if err == nil && r.fill.task.Over() && !b.sealed.Load() {
+		err = r.settleFill() // raises the panic that kept b from being sealed
+		if err == nil {
+			err = io.ErrUnexpectedEOF
+		}
+	}
+	if err != nil {
+		r.fill.task = nil
+		b.seal(err)
+	}
+}
+
+// settleFill waits for the end of the last fill and gives its task back.
+func (r *rows) settleFill() error {
+	t := r.fill.task
+	if t == nil {
+		return nil
+	}
+	r.fill.task = nil
+	if err := t.Await(context.Background(), nil, nil); err != nil {
+		return err
+	}
+	return broken(t.End())
+}
+
+// HasNextResultSet is asked after Next has returned io.EOF; the worker has
+// asked the inner rows then.
+func (r *rows) HasNextResultSet() bool { return r.more }
+
+func (r *rows) NextResultSet() error {
+	if err := r.settleFill(); err != nil {
+		return err
+	}
+	next, ok := r.inner.(driver.RowsNextResultSet)
+	if !ok || r.gone || r.quiet {
+		return io.EOF
+	}
+	return r.start(r.fill.ctx, func(context.Context) (driver.Rows, driver.Stmt, error) {
+		return r.inner, r.stmt, next.NextResultSet()
+	})
+}
+
+// Close stops the fill under way and closes the inner rows. After the worker
+// has met the end of the rows that costs no hop.
+//
+// A fill that nobody waits for any more may be in the middle of a step that
+// takes its time. It is interrupted if the query only reads. Others are
+// waited for, unless their context has ended too: an interrupted write
+// can cost the whole transaction.
+func (r *rows) Close() error {
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	r.stop.Store(true)
+	r.endFill()
+	switch {
+	case r.gone:
+		return r.closing
+	case r.quiet, r.c.closed:
+		return nil
+	}
+	return r.c.always(r.closeInner)
+}
+
+// endFill waits for the fill under way. What it failed with concerns nobody.
+func (r *rows) endFill() {
+	t := r.fill.task
+	if t == nil {
+		return
+	}
+	r.fill.task = nil
+	if !t.Over() {
+		ctx := context.Background()
+		var interrupt func()
+		if r.interruptible() {
+			ctx, interrupt = ended, r.fill.interrupt
+		}
+		if t.Await(ctx, nil, interrupt) != nil {
+			return // withdrawn: the worker gives the task back
+		}
+	}
+	t.Release()
+}
+
+// ended is a context that has ended.
+var ended = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+// interruptible: with other rows open an interrupt could reach them, for a
+// database may stop all that its connection has begun.
+func (r *rows) interruptible() bool {
+	intr := r.c.link.intr
+	if intr == nil {
+		return false
+	}
+	if _, ok := intr.(Reader); ok {
+		return r.abandon && r.c.open.Load() == 1
+	}
+	return r.fill.ctx.Err() != nil
+}
