@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+var errNeedsServer = errors.New("needs a server")
+
+var (
+	only      = flag.String("suite", "", "run this suite alone")
+	root      = flag.String("root", "", "the shim's module `directory` (default: the one around the current directory)")
+	timeout   = flag.Duration("timeout", 5*time.Minute, "limit for one pass over a suite")
+	rounds    = flag.Int("rounds", 10, "repeat a test with an unexplained difference this often, bare and through the shim")
+	race      = flag.Bool("race", false, "use the race detector")
+	tags      = flag.String("tags", "", "build `tags`")
+	verbose   = flag.Bool("v", false, "print the output of tests that come out otherwise")
+	keepFiles = flag.Bool("keep", false, "keep the temporary directory")
+)
+
+func main() {
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ok, err := run(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "foreign:", err)
+	}
+	if !ok || err != nil {
+		os.Exit(1)
+	}
+}
+
+// run runs the suites and reports whether every difference is explained.
+func run(ctx context.Context) (ok bool, err error) {
+	expected, err := parseExpected(expectedText)
+	if err != nil {
+		return false, err
+	}
+	if *root == "" {
+		if *root, err = moduleRoot(ctx); err != nil {
+			return false, err
+		}
+	}
+	tmp, err := os.MkdirTemp("", "sqlaio-foreign-")
+	if err != nil {
+		return false, err
+	}
+	if *keepFiles {
+		fmt.Println("files in", tmp)
+	} else {
+		defer os.RemoveAll(tmp)
+	}
+
+	ok = true
+	for _, s := range suites {
+		if *only != "" && *only != s.name {
+			continue
+		}
+		t := trial{suite: s, dir: filepath.Join(tmp, s.name), expected: expected}
+		good, err := t.run(ctx)
+		switch {
+		case errors.Is(err, errNeedsServer):
+			fmt.Printf("%s: left out, it %v\n\n", s.name, err)
+		case err != nil:
+			return false, fmt.Errorf("%s: %w", s.name, err)
+		default:
+			ok = ok && good
+		}
+	}
+	return ok, nil
+}
+
+func moduleRoot(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+	return strings.TrimSpace(string(out)), explain(err)
+}
