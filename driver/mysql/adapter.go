@@ -1,0 +1,57 @@
+package mysql
+
+import (
+	"context"
+	"database/sql/driver"
+	"strconv"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	aio "github.com/sqlaio/sqlaio/driver"
+)
+
+func init() {
+	aio.RegisterAdapter(&mysql.MySQLDriver{}, adapter{})
+	aio.RegisterAdapter(mysql.MySQLDriver{}, adapter{})
+}
+
+// adapter is what the shim needs to know about the driver.
+type adapter struct{}
+
+var (
+	_ aio.Adapter     = adapter{}
+	_ aio.Traiter     = adapter{}
+	_ aio.Interrupter = (*interrupter)(nil)
+	_ aio.Settler     = (*interrupter)(nil)
+)
+
+// Traits: the server has sent everything when the rows are at their end, and
+// the driver then lets go of the connection. Bytes lie in the buffer that it
+// reads into.
+func (adapter) Traits() aio.Traits { return aio.Traits{QuietEnd: true} }
+
+// openTimeout bounds the question that every new connection's server is asked.
+const openTimeout = 5 * time.Second
+
+// Interrupter returns nil, which leaves contexts to the driver, for connections
+// that KILL QUERY cannot be trusted with.
+func (adapter) Interrupter(inner driver.Conn, c driver.Connector) aio.Interrupter {
+	nc := connOf(inner)
+	if nc == nil {
+		return nil
+	}
+	nc.useThread()
+	announced, version := nc.greeting.session()
+	if announced == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	defer cancel()
+	s, err := sessionOf(ctx, inner)
+	if err != nil || s.id != strconv.FormatUint(uint64(announced), 10) {
+		// The server is no MySQL, or a proxy lends out its sessions.
+		return nil
+	}
+	return &interrupter{inner: inner, conn: nc, connector: c, session: s, settles: settles(version)}
+}

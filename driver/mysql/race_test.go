@@ -1,0 +1,6 @@
+//go:build race
+
+package mysql
+
+// raceEnabled tells that times mean little.
+const raceEnabled = true

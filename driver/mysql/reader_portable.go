@@ -1,0 +1,13 @@
+//go:build !linux || threadpin_portable
+
+package mysql
+
+import "time"
+
+// reader reads from a stream; without code for the system, always through Go's network
+// poller.
+type reader struct{}
+
+func (*reader) start(stream)                         {}
+func (*reader) setDeadline(time.Time)                {}
+func (*reader) read(s stream, b []byte) (int, error) { return s.Read(b) }
