@@ -1,6 +1,9 @@
 package drivertest
 
-import "strings"
+import (
+	"math/bits"
+	"strings"
+)
 
 // Features is a set of optional interfaces and habits of a driver.
 // The zero value is the least a driver can be.
@@ -82,27 +85,33 @@ var featureNames = [...]string{
 // Has reports whether all features of want are in f.
 func (f Features) Has(want Features) bool { return f&want == want }
 
-// String names a common kind of driver, or lists the features.
+// kinds are the common kinds of drivers by name.
+var kinds = []struct {
+	name     string
+	features Features
+}{
+	{"Minimal", Minimal}, {"Legacy", Legacy}, {"Modern", Modern}, {"Full", Full},
+	{"LikeSQLite", LikeSQLite}, {"LikeMySQL", LikeMySQL},
+}
+
+// String tells the features as the common kind of driver that comes closest,
+// with what is more (+) and what is less (-).
 func (f Features) String() string {
-	switch f {
-	case Minimal:
-		return "Minimal"
-	case Legacy:
-		return "Legacy"
-	case Modern:
-		return "Modern"
-	case Full:
-		return "Full"
-	case LikeSQLite:
-		return "LikeSQLite"
-	case LikeMySQL:
-		return "LikeMySQL"
-	}
-	var names []string
-	for i, name := range featureNames {
-		if f.Has(1 << i) {
-			names = append(names, name)
+	best := kinds[0]
+	for _, k := range kinds[1:] {
+		if bits.OnesCount32(uint32(f^k.features)) < bits.OnesCount32(uint32(f^best.features)) {
+			best = k
 		}
 	}
-	return strings.Join(names, "+")
+	return best.name + list("+", f&^best.features) + list("-", best.features&^f)
+}
+
+func list(sign string, f Features) string {
+	var b strings.Builder
+	for i, name := range featureNames {
+		if f.Has(1 << i) {
+			b.WriteString(sign + name)
+		}
+	}
+	return b.String()
 }

@@ -4,7 +4,9 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"hash/crc32"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -19,19 +21,30 @@ func Render(v any) string {
 		if v == nil {
 			return "[]byte(nil)"
 		}
-		return fmt.Sprintf("[]byte(%q)", v)
+		return "[]byte(" + quote(string(v)) + ")"
 	case string:
-		return fmt.Sprintf("%q", v)
+		return quote(v)
 	case time.Time:
 		return "time(" + v.Format(time.RFC3339Nano) + ")"
 	case driver.NamedValue:
 		return fmt.Sprintf("%d%s=%s", v.Ordinal, v.Name, Render(v.Value))
+	case driver.Rows:
+		return "driver.Rows"
 	case Arg:
 		return fmt.Sprintf("Arg(%s %s)", v.Do, Render(v.Value))
 	case sql.Out:
 		return fmt.Sprintf("Out(%s %t)", Render(v.Dest), v.In)
 	}
 	return renderKind(reflect.ValueOf(v))
+}
+
+// quote shows a text, a long one by its beginning, length and checksum.
+func quote(s string) string {
+	const long = 200
+	if len(s) <= long {
+		return strconv.Quote(s)
+	}
+	return fmt.Sprintf("%q... %d bytes, checksum %08x", s[:20], len(s), crc32.ChecksumIEEE([]byte(s)))
 }
 
 func renderKind(rv reflect.Value) string {

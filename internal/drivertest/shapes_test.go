@@ -147,7 +147,7 @@ func TestCommonKindsExist(t *testing.T) {
 			t.Errorf("%v", f)
 		}
 	}
-	if got := (Pinger | NextResultSet).String(); got != "Pinger+NextResultSet" {
+	if got := (Modern&^NumInput | ConnChecker).String(); got != "Modern+ConnChecker-NumInput" {
 		t.Error(got)
 	}
 	if 1<<len(featureNames) != featureEnd {

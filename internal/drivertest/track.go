@@ -98,3 +98,10 @@ func (d *Driver) openBelow(prefix string) []string {
 	slices.Sort(names)
 	return names
 }
+
+// IsOpen reports whether a connection is open.
+func (d *Driver) IsOpen(conn int) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.open[fmt.Sprintf("c%d", conn)]
+}

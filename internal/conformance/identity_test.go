@@ -1,0 +1,22 @@
+package conformance
+
+import (
+	"database/sql/driver"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A driver is equal to itself: the cases are deterministic, and so is
+// database/sql in what they do with it.
+func TestIdentity(t *testing.T) {
+	same := func(d driver.Driver) driver.Driver { return d }
+	t.Run("Ahead", func(t *testing.T) { Run(t, same) })
+	t.Run("Lazy", func(t *testing.T) { Run(t, same, Lazy()) })
+}
+
+func TestIdentityOfConnectors(t *testing.T) {
+	RunConnector(t, func(c driver.Connector) driver.Connector { return c }, Lazy())
+}

@@ -1,0 +1,159 @@
+package conformance
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sqlaio/sqlaio/internal/drivertest"
+)
+
+// When a call may come to the wrapped driver, compared with the bare one.
+type timing int
+
+const (
+	// fixed calls come in the same order and number.
+	fixed timing = iota
+	// early calls come as often or, being fetched ahead, oftener; each comes no
+	// later among the fixed ones than its counterpart.
+	early
+	// free calls only ask for something that does not change: a wrapper may
+	// ask ahead, once, or not at all. What they answer is compared anyway.
+	free
+)
+
+// timing classifies a call. closing holds the rows that may be closed early.
+func (s *suite) timing(c drivertest.Call, closing map[string]bool) timing {
+	switch c.Method {
+	case "Rows.Columns", "Rows.HasNextResultSet", "Stmt.NumInput", "Stmt.ColumnConverter",
+		"Result.LastInsertId", "Result.RowsAffected":
+		return free
+	case "Rows.Next":
+		if !s.lazy {
+			return early
+		}
+	case "Rows.Close":
+		if !s.lazy && closing[c.Object] {
+			return early
+		}
+	}
+	if strings.HasPrefix(c.Method, "Rows.ColumnType") {
+		return free
+	}
+	return fixed
+}
+
+// A moment is when an early call came: after how many fixed ones.
+type moment struct {
+	call  drivertest.Call
+	after int
+}
+
+// split takes the log apart. Early calls are kept by object, result set and
+// method.
+func (s *suite) split(log []drivertest.Call, closing map[string]bool) (order []string, moments map[string][]moment) {
+	moments = map[string][]moment{}
+	sets := map[string]int{} // result sets that rows have gone through
+	for _, c := range log {
+		if c.Method == "Rows.NextResultSet" {
+			sets[c.Object]++
+		}
+		switch s.timing(c, closing) {
+		case fixed:
+			order = append(order, c.String())
+		case early:
+			key := fmt.Sprintf("%s set %d %s", c.Object, sets[c.Object]+1, c.Method)
+			if c.Method == "Rows.Close" {
+				key = c.Object + " " + c.Method
+			}
+			moments[key] = append(moments[key], moment{c, len(order)})
+		}
+	}
+	return sortStmtCloses(order), moments
+}
+
+// ended returns the rows that have come to their end or to an error: a wrapper
+// that has seen it may close them before the reader gets there.
+func ended(log []drivertest.Call) map[string]bool {
+	rows := map[string]bool{}
+	for _, c := range log {
+		if c.Method == "Rows.Next" && (c.Err != nil || c.Panicked) {
+			rows[c.Object] = true
+		}
+	}
+	return rows
+}
+
+// sortStmtCloses sorts adjacent Stmt.Close calls: database/sql itself closes a
+// connection's statements in random order.
+func sortStmtCloses(order []string) []string {
+	closes := func(line string) bool { return strings.Contains(line, " Stmt.Close") }
+	for i := 0; i < len(order); i++ {
+		j := i
+		for j < len(order) && closes(order[j]) {
+			j++
+		}
+		slices.Sort(order[i:j])
+		i = max(i, j-1)
+	}
+	return order
+}
+
+// compareOrder returns how the calls differ.
+func (s *suite) compareOrder(bare, wrapped []drivertest.Call, withdrawn bool) []string {
+	closing := ended(wrapped)
+	b, bareMoments := s.split(bare, closing)
+	w, wrappedMoments := s.split(wrapped, closing)
+	if withdrawn {
+		if line, ok := subsequence(w, b); !ok {
+			return []string{fmt.Sprintf("driver call that the bare driver did not get there: %s\n%s", line, diff(b, w))}
+		}
+		return nil
+	}
+	if d := diff(b, w); d != "" {
+		return []string{"driver calls differ:\n" + d}
+	}
+	return compareMoments(bareMoments, wrappedMoments)
+}
+
+func compareMoments(bare, wrapped map[string][]moment) []string {
+	var found []string
+	for key, b := range bare {
+		w := wrapped[key]
+		if len(w) < len(b) {
+			found = append(found, fmt.Sprintf("%s: %d calls, %d on the bare driver", key, len(w), len(b)))
+			continue
+		}
+		last := b[len(b)-1].call
+		if len(w) > len(b) && (last.Method != "Rows.Next" || last.Err != nil || last.Panicked) {
+			found = append(found, fmt.Sprintf("%s: %d calls, just %d on the bare driver", key, len(w), len(b)))
+		}
+		for i := range b {
+			if w[i].after > b[i].after {
+				found = append(found, fmt.Sprintf("%s: call %d comes late: after %d other calls, not %d", key, i+1, w[i].after, b[i].after))
+				break
+			}
+		}
+	}
+	for key, w := range wrapped {
+		// Rows that nobody read: fetching ahead is allowed, closing was counted.
+		if bare[key] == nil && w[0].call.Method != "Rows.Next" {
+			found = append(found, fmt.Sprintf("%s: %d calls, none on the bare driver", key, len(w)))
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// subsequence reports whether part can be had from all by leaving out lines,
+// or the first line that is too much.
+func subsequence(part, all []string) (extra string, ok bool) {
+	for _, line := range part {
+		i := slices.Index(all, line)
+		if i < 0 {
+			return line, false
+		}
+		all = all[i+1:]
+	}
+	return "", true
+}

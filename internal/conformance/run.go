@@ -1,0 +1,74 @@
+package conformance
+
+import (
+	"database/sql/driver"
+	"testing"
+
+	"github.com/sqlaio/sqlaio/internal/drivertest"
+)
+
+// An Option changes what a suite expects.
+type Option func(*suite)
+
+// Lazy expects a wrapper that fetches a row only when it is asked for one: then
+// Next and Rows.Close must come just when they come to the bare driver.
+func Lazy() Option { return func(s *suite) { s.lazy = true } }
+
+// Run runs every case on drivers opened as sql.Open does it, with and without
+// wrap around them.
+func Run(t *testing.T, wrap func(driver.Driver) driver.Driver, opts ...Option) {
+	newSuite(driverOpener(wrap), opts).run(t)
+}
+
+// RunConnector runs every case on connectors as for sql.OpenDB, with and
+// without wrap around them.
+func RunConnector(t *testing.T, wrap func(driver.Connector) driver.Connector, opts ...Option) {
+	newSuite(connectorOpener(wrap), opts).run(t)
+}
+
+// A suite is how to make the two sides of a comparison, and how to compare.
+type suite struct {
+	bare, wrapped opener
+	lazy          bool
+}
+
+func newSuite(open func(wrapped bool) opener, opts []Option) *suite {
+	s := &suite{bare: open(false), wrapped: open(true)}
+	for _, opt := range opts {
+		opt(s)
+	}
+	return s
+}
+
+func (s *suite) run(t *testing.T) {
+	for _, c := range Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			for _, kind := range c.kinds() {
+				t.Run(kind.String(), func(t *testing.T) {
+					for _, d := range s.compare(c, kind) {
+						t.Error(d)
+					}
+				})
+			}
+		})
+	}
+	t.Run("Random", s.random)
+}
+
+// A Case is a program and the kinds of drivers it is run on.
+type Case struct {
+	Name string
+	// On lists the kinds of drivers; nil means the common ones.
+	On []drivertest.Features
+	// Withdrawn says that calls may be missing from the wrapped driver, because
+	// their context had ended before.
+	Withdrawn bool
+	Body      func(*Env)
+}
+
+func (c Case) kinds() []drivertest.Features {
+	if c.On == nil {
+		return commonKinds
+	}
+	return c.On
+}

@@ -1,0 +1,98 @@
+package conformance
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/sqlaio/sqlaio/internal/drivertest"
+)
+
+// patience is how long a program may take before it counts as hanging.
+const patience = 20 * time.Second
+
+// broken begins the notes that no program should make even on the bare driver.
+const broken = "BROKEN PROGRAM:"
+
+// An outcome is all that was observed of one side.
+type outcome struct {
+	notes      []string
+	log        []drivertest.Call
+	violations []string
+	open       []string // objects left open
+}
+
+// play runs a program on a driver of its own.
+func play(open opener, kind drivertest.Features, body func(*Env)) outcome {
+	e := &Env{Kind: kind, Driver: drivertest.New(kind), open: open}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		e.play(body)
+	}()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		e.See(fmt.Sprintf(broken+" it hangs\n%s", stacks()))
+		e.Driver.Release()
+	}
+	return e.outcome()
+}
+
+// play runs the program, closes the pool, and takes down what there was to
+// see before it cleans up.
+func (e *Env) play(body func(*Env)) {
+	defer e.cleanUp()
+	if err := e.openDB(); err != nil {
+		e.Err("open", err)
+		e.finished = e.observe()
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			e.See(fmt.Sprintf(broken+" it panics with %v\n%s", v, stacks()))
+		}
+		e.finished = e.observe()
+	}()
+	body(e)
+	e.flush()
+	e.Stats("at the end")
+	e.Err("DB.Close", e.DB.Close())
+	e.Stats("after DB.Close")
+}
+
+func (e *Env) cleanUp() {
+	e.Driver.Release()
+	if e.DB != nil {
+		e.DB.Close()
+		e.tap.closeLost(e.Driver)
+	}
+	for _, fn := range e.ends {
+		fn()
+	}
+}
+
+// outcome is what play saw, or what can be seen if it hangs.
+func (e *Env) outcome() outcome {
+	e.mu.Lock()
+	finished := e.finished
+	e.mu.Unlock()
+	if finished == nil {
+		return *e.observe()
+	}
+	return *finished
+}
+
+func (e *Env) observe() *outcome {
+	o := outcome{log: e.Driver.Log(), violations: e.Driver.Violations(), open: e.Driver.OpenObjects()}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	o.notes = slices.Clone(e.notes)
+	return &o
+}
+
+func stacks() string {
+	buf := make([]byte, 1<<16)
+	return string(buf[:runtime.Stack(buf, true)])
+}
