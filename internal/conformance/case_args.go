@@ -17,6 +17,9 @@ func argumentCases() []Case {
 		{Name: "Args/Values", On: argumentKinds, Body: eachArg(goodArgs)},
 		{Name: "Args/Refused", On: argumentKinds, Body: eachArg(badArgs)},
 		{Name: "Args/Named", On: argumentKinds, Body: eachArg(namedArgs)},
+		// database/sql looks at names before it calls a connection that takes
+		// arguments: so it may not get to Prepare.
+		{Name: "Args/BadNames", On: argumentKinds, Withdrawn: true, Body: eachArg(badNames)},
 		{Name: "Args/WrongNumber", On: argumentKinds, Body: wrongNumber},
 		{Name: "Args/CallerKeepsBytes", Body: callerKeepsBytes},
 	}
@@ -66,7 +69,7 @@ func goodArgs() []any {
 func badArgs() []any {
 	return []any{
 		struct{}{}, map[string]int{}, []int{1}, [2]int{}, complex(1, 2), func() {}, make(chan int), uint64(1) << 63,
-		errValuer, valuer{errValuer}, valuer{driver.ErrSkip}, valuer{driver.ErrBadConn}, valuer{7}, valuer{valuer{}},
+		errValuer, valuer{errValuer}, valuer{driver.ErrSkip}, valuer{driver.ErrRemoveArgument}, valuer{driver.ErrBadConn}, valuer{7}, valuer{valuer{}},
 		&struct{}{}, sql.Out{}, driver.NamedValue{Value: 1}, ptValuer{"not by value"},
 		"refuse", "struct", // what drivertest's ColumnConverter refuses
 	}
@@ -74,18 +77,22 @@ func badArgs() []any {
 
 func namedArgs() []any {
 	return []any{
-		sql.Named("name", 1), sql.Named("", 2), sql.Named("ünicode", "x"), sql.Named("1bad", 3), sql.Named("_bad", 4),
-		sql.Named("@bad", 5), sql.Named("inner", sql.Named("deeper", 6)), sql.Named("valuer", valuer{"v"}),
-		sql.Named("bad", struct{}{}), sql.Named("null", nil), sql.Named("refused", dt.Arg{Do: dt.Refuse}),
+		sql.Named("name", 1), sql.Named("", 2), sql.Named("ünicode", "x"), sql.Named("inner", sql.Named("deeper", 6)),
+		sql.Named("valuer", valuer{"v"}), sql.Named("bad", struct{}{}), sql.Named("null", nil),
+		sql.Named("refused", dt.Arg{Do: dt.Refuse}),
 	}
+}
+
+func badNames() []any {
+	return []any{sql.Named("1bad", 3), sql.Named("_bad", 4), sql.Named("@bad", 5), sql.Named("\xff", 6)}
 }
 
 // eachArg passes each argument alone, and second to another.
 func eachArg(args func() []any) func(*Env) {
 	return func(e *Env) {
 		for _, s := range []session{e.DB, prepared{e.DB, e}} {
-			for _, arg := range args() {
-				label := fmt.Sprintf("%T %s", s, dt.Render(arg))
+			for i, arg := range args() {
+				label := fmt.Sprintf("%T arg %d (%T)", s, i, arg)
 				e.query(label, s, "echo ?", arg)
 				e.exec(label, s, "echo ? ?", "first", arg)
 			}

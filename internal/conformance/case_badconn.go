@@ -37,7 +37,7 @@ func warm(e *Env, n int) {
 func badConnWarmPool(e *Env) {
 	for _, method := range []string{
 		"Conn.Ping", "Conn.Exec", "Conn.ExecContext", "Conn.Query", "Conn.QueryContext", "Conn.Prepare",
-		"Conn.PrepareContext", "Conn.Begin", "Conn.BeginTx", "Conn.ResetSession", "Conn.IsValid",
+		"Conn.PrepareContext", "Conn.Begin", "Conn.BeginTx", "Conn.ResetSession",
 		"Stmt.Exec", "Stmt.ExecContext", "Stmt.Query", "Stmt.QueryContext",
 	} {
 		for _, n := range []int64{1, 2, 3, 5} {

@@ -83,9 +83,10 @@ func driverIdentity(e *Env) {
 	c, err := e.open(e.Driver, "dsn")
 	e.Err("open", err)
 	e.See("Connector.Driver is the driver", c.Driver() == e.Driver.Driver())
-	_, closes := c.(io.Closer)
-	if closes {
-		e.Err("Close", c.(io.Closer).Close())
+	if closer, ok := c.(io.Closer); ok {
+		if err := closer.Close(); err != nil {
+			e.Err("Close", err)
+		}
 	}
 }
 

@@ -99,8 +99,6 @@ func endedBeforeWithBadArg(e *Env) {
 		e.Err(label+" Exec", err)
 		_, err = s.QueryContext(cancelled(), "echo ?", struct{}{})
 		e.Err(label+" Query", err)
-		_, err = s.ExecContext(cancelled(), "echo ?", sql.Named("1bad", 1))
-		e.Err(label+" Exec", err)
 		_, err = s.ExecContext(cancelled(), "echo ?", sql.Named("n", 1))
 		e.Err(label+" Exec", err)
 	})

@@ -10,12 +10,13 @@ import (
 	dt "github.com/sqlaio/sqlaio/internal/drivertest"
 )
 
-// faultMethods are the driver's methods that return an error, or say no.
+// faultMethods are the driver's methods that return an error, or say no. For
+// IsValid, which a wrapper may ask oftener, see the session cases.
 var faultMethods = []string{
 	"Driver.Open", "Driver.OpenConnector", "Connector.Connect", "Connector.Close",
 	"Conn.Ping", "Conn.Exec", "Conn.ExecContext", "Conn.Query", "Conn.QueryContext",
 	"Conn.Prepare", "Conn.PrepareContext", "Conn.Begin", "Conn.BeginTx", "Conn.Close",
-	"Conn.ResetSession", "Conn.IsValid", "Conn.CheckNamedValue",
+	"Conn.ResetSession", "Conn.CheckNamedValue",
 	"Stmt.Exec", "Stmt.ExecContext", "Stmt.Query", "Stmt.QueryContext", "Stmt.Close",
 	"Stmt.CheckNamedValue", "Stmt.NumInput", "Converter.ConvertValue",
 	"Rows.Next", "Rows.Close", "Rows.NextResultSet", "Rows.HasNextResultSet",

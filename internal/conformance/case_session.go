@@ -3,6 +3,8 @@ package conformance
 import (
 	"database/sql/driver"
 	"fmt"
+	"strings"
+	"sync"
 	"time"
 
 	dt "github.com/sqlaio/sqlaio/internal/drivertest"
@@ -12,6 +14,7 @@ func sessionCases() []Case {
 	return []Case{
 		{Name: "Session/ResetFails", On: sessionKinds, Body: resetFails},
 		{Name: "Session/NotValid", On: sessionKinds, Body: notValid},
+		{Name: "Session/UnfitMeanwhile", On: sessionKinds, Body: unfitMeanwhile},
 		{Name: "Session/EveryUse", On: sessionKinds, Body: sessionEveryUse},
 	}
 }
@@ -34,13 +37,71 @@ func resetFails(e *Env) {
 	}
 }
 
-// notValid lets connections be found unfit after each kind of use.
+// notValid lets each kind of use make its connection unfit.
 func notValid(e *Env) {
-	remove := e.Driver.On("Conn.IsValid", dt.Return(dt.ErrScripted))
-	everyStep(e)
-	e.both("db", e.DB, "fail")
-	e.Stats("after")
-	remove()
+	spoil(e)
+	s := e.prepare("db", e.DB, "noop -- spoils")
+	for _, query := range []string{"noop -- spoils", "fail -- spoils", "rows 3 -- spoils", "skip rows 3 -- spoils", "skip noop -- spoils"} {
+		e.both("db", e.DB, query)
+		e.Stats("db")
+		e.execStmt("stmt", s)
+		e.Stats("stmt")
+
+		tx, err := e.DB.Begin()
+		if !e.Err("Begin", err) {
+			e.both("tx", tx, query)
+			e.exec("tx", tx, "noop")
+			e.Err("Commit", tx.Commit())
+		}
+		e.Stats("tx")
+
+		c, err := e.DB.Conn(background)
+		if !e.Err("Conn", err) {
+			e.both("conn", c, query)
+			e.exec("conn", c, "noop")
+			e.Err("Conn.Close", c.Close())
+		}
+		e.Stats("conn")
+	}
+	e.Err("Stmt.Close", s.Close())
+}
+
+// spoil makes connections unfit that have run a query which says so. The
+// returned function makes one unfit by its number.
+func spoil(e *Env) func(conn int) {
+	var unfit sync.Map
+	e.Driver.On("", func(c dt.Call) error {
+		if runs(c, c.Query) && strings.Contains(c.Query, "spoils") {
+			unfit.Store(c.Conn, true)
+		}
+		return nil
+	})
+	e.Driver.On("Conn.IsValid", func(c dt.Call) error {
+		if _, is := unfit.Load(c.Conn); is {
+			return dt.ErrScripted
+		}
+		return nil
+	})
+	return func(conn int) { unfit.Store(conn, true) }
+}
+
+// unfitMeanwhile has connections become unfit while nothing runs on them.
+func unfitMeanwhile(e *Env) {
+	makeUnfit := spoil(e)
+	c, err := e.DB.Conn(background)
+	if e.Err("Conn", err) {
+		return
+	}
+	e.exec("conn", c, "noop")
+	makeUnfit(1)
+	e.Err("Conn.Close", c.Close())
+	e.Stats("conn was unfit when it came back")
+	rows, err := e.DB.Query("rows 2")
+	e.Err("Query", err)
+	e.See("Next", rows.Next())
+	makeUnfit(2)
+	e.Err("Rows.Close", rows.Close())
+	e.Stats("conn was unfit at the end of its rows")
 	everyStep(e)
 }
 

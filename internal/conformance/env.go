@@ -27,6 +27,7 @@ type Env struct {
 
 	mu       sync.Mutex // guards the fields below
 	notes    []string
+	seen     int // notes when the program has ended; 0: it has not
 	finished *outcome
 }
 

@@ -90,13 +90,13 @@ func (m *machine) step(s step) {
 var stepFaults = []string{
 	"Connector.Connect", "Driver.Open", "Conn.Ping", "Conn.Exec", "Conn.ExecContext", "Conn.Query", "Conn.QueryContext",
 	"Conn.Prepare", "Conn.PrepareContext", "Stmt.ExecContext", "Stmt.Exec", "Stmt.Query", "Stmt.QueryContext",
-	"Conn.Begin", "Conn.BeginTx", "Conn.IsValid",
+	"Conn.Begin", "Conn.BeginTx",
 }
 
 // stepArgs are lists of arguments.
 func stepArgs() [][]any {
 	return [][]any{
-		{}, {1}, {"x", nil}, {1.5, true, []byte("b")}, {valuer{"v"}}, {struct{}{}}, {sql.Named("n", 1)}, {sql.Named("1", 1)},
+		{}, {1}, {"x", nil}, {1.5, true, []byte("b")}, {valuer{"v"}}, {struct{}{}}, {sql.Named("n", 1)},
 		{dt.Arg{Do: dt.Change, Value: 1}}, {dt.Arg{Do: dt.Remove}, 1}, {dt.Arg{Do: dt.Skip, Value: "s"}, "refuse"},
 	}
 }

@@ -60,10 +60,12 @@ type Case struct {
 	Name string
 	// On lists the kinds of drivers; nil means the common ones.
 	On []drivertest.Features
-	// Withdrawn says that calls may be missing from the wrapped driver, because
-	// their context had ended before.
+	// Withdrawn says that calls may be missing from the wrapped driver: those
+	// of a statement that was bound to fail, as when its context had ended.
 	Withdrawn bool
-	Body      func(*Env)
+	// SeenOnly says that only what the program writes down is compared.
+	SeenOnly bool
+	Body     func(*Env)
 }
 
 func (c Case) kinds() []drivertest.Features {

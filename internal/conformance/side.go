@@ -18,6 +18,7 @@ const broken = "BROKEN PROGRAM:"
 // An outcome is all that was observed of one side.
 type outcome struct {
 	notes      []string
+	seen       []string // notes of the program itself
 	log        []drivertest.Call
 	violations []string
 	open       []string // objects left open
@@ -57,6 +58,9 @@ func (e *Env) play(body func(*Env)) {
 	}()
 	body(e)
 	e.flush()
+	e.mu.Lock()
+	e.seen = len(e.notes)
+	e.mu.Unlock()
 	e.Stats("at the end")
 	e.Err("DB.Close", e.DB.Close())
 	e.Stats("after DB.Close")
@@ -89,6 +93,10 @@ func (e *Env) observe() *outcome {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	o.notes = slices.Clone(e.notes)
+	o.seen = o.notes
+	if e.seen > 0 {
+		o.seen = o.notes[:e.seen]
+	}
 	return &o
 }
 

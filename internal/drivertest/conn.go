@@ -30,6 +30,7 @@ func (c *conn) prepare(method string, ctx context.Context, query string) (si dri
 			return err
 		}
 		s := &stmt{object: c.child("s", query), script: script}
+		s.stmt = &s.object
 		s.opened()
 		si = c.d.newStmt(s)
 		return nil
@@ -83,26 +84,20 @@ func (c *conn) setTx(open bool) bool {
 	return true
 }
 
-// checkIdle reports a transaction that was left open by the last user.
-func (c *conn) checkIdle(method string) {
-	c.d.mu.Lock()
-	defer c.d.mu.Unlock()
-	if c.inTx {
-		c.d.violate("%s %s came in with a transaction open", c.name, method)
-	}
-}
-
 func (c *conn) ping(ctx context.Context) error { return c.do("Conn.Ping", ctx, "", nil) }
 
+// resetSession begins the connection's next use: the last one must have ended
+// its transaction.
 func (c *conn) resetSession(ctx context.Context) error {
-	c.checkIdle("Conn.ResetSession")
+	c.d.mu.Lock()
+	if c.inTx {
+		c.d.violate("%s Conn.ResetSession came in with a transaction open", c.name)
+	}
+	c.d.mu.Unlock()
 	return c.do("Conn.ResetSession", ctx, "", nil)
 }
 
-func (c *conn) isValid() bool {
-	c.checkIdle("Conn.IsValid")
-	return !c.ask("Conn.IsValid", "")
-}
+func (c *conn) isValid() bool { return !c.ask("Conn.IsValid", "") }
 
 func (c *conn) checkNamedValue(nv *driver.NamedValue) error {
 	return c.do("Conn.CheckNamedValue", nil, Render(*nv), func(Call) error { return check("conn", nv) })

@@ -13,6 +13,7 @@ type object struct {
 	number int    // of the connection
 	name   string // as in Call.Object
 	query  string
+	stmt   *object // the statement that o came from, if any
 
 	// Guarded by d.mu.
 	children map[string]int // how many objects of a kind were made from this one
@@ -28,7 +29,7 @@ func (o *object) child(kind, query string) object {
 	}
 	o.children[kind]++
 	name := fmt.Sprintf("%s.%s%d", o.name, kind, o.children[kind])
-	return object{d: o.d, conn: o.conn, number: o.number, name: name, query: query}
+	return object{d: o.d, conn: o.conn, number: o.number, name: name, query: query, stmt: o.stmt}
 }
 
 // do is every method call: it records it, runs the hooks, refuses an ended

@@ -37,6 +37,9 @@ func (o *object) enter(k *Call) *running {
 		if o.closed || c.closed {
 			d.violate("%s %s came in after Close", k.Object, k.Method)
 		}
+		if o.stmt != nil && o.stmt.closed && strings.HasPrefix(k.Method, "Rows.") {
+			d.violate("%s %s came in after its statement's Close", k.Object, k.Method)
+		}
 		r.outer, c.running = c.running, r
 	}
 	return r
@@ -59,7 +62,7 @@ func (d *Driver) violate(format string, args ...any) {
 }
 
 // Violations returns the rules seen broken: overlapping calls on a connection,
-// calls after Close, closing twice, a connection closed or reused with a
+// calls after Close, also of the rows' statement, closing twice, a connection closed or reused with a
 // transaction, statement or rows open, an interrupt that hit a call with
 // 'protected' in its query.
 func (d *Driver) Violations() []string {

@@ -196,3 +196,14 @@ func TestOpenPanicsWithoutOpenConnector(t *testing.T) {
 	}()
 	d.Driver().Open("dsn")
 }
+
+func TestRowsAfterTheirStatementAreSeen(t *testing.T) {
+	d, ci := bare(t, Minimal)
+	si, err := ci.Prepare("rows 1")
+	must(t, err)
+	ri, err := si.Query(nil) //nolint:staticcheck // old drivers are the point
+	must(t, err)
+	must(t, si.Close())
+	must(t, ri.Close())
+	wantViolation(t, d, "c1.s1.r1 Rows.Close came in after its statement's Close")
+}
