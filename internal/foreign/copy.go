@@ -51,8 +51,8 @@ func bareCopy(src source, dir string) error {
 	return os.CopyFS(dir, os.DirFS(src.Dir))
 }
 
-// shimCopy copies a suite and sends its calls of sql.Open and sql.OpenDB
-// through variables. It returns how many there are.
+// shimCopy copies a suite and sends its calls of sql.Open, sql.OpenDB and
+// Conn.Raw through variables. It returns how many there are.
 func shimCopy(src source, s suite, dir string) (calls int, err error) {
 	if err := os.CopyFS(dir, os.DirFS(src.Dir)); err != nil {
 		return 0, err
@@ -92,8 +92,14 @@ func redirect(text []byte, pkg string) ([]byte, int, error) {
 	if err != nil || file.Name.Name != pkg {
 		return text, 0, err
 	}
+	offset := func(pos token.Pos) int { return fset.Position(pos).Offset }
 	var out []byte
 	calls, done := 0, 0
+	replace := func(from, to token.Pos, with string) {
+		out = append(append(out, text[done:offset(from)]...), with...)
+		done = offset(to)
+		calls++
+	}
 	ast.Inspect(file, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
 		if !ok {
@@ -103,12 +109,12 @@ func redirect(text []byte, pkg string) ([]byte, int, error) {
 		if !ok {
 			return true
 		}
-		from, ok := fun.X.(*ast.Ident)
-		if ok && from.Name == "sql" && (fun.Sel.Name == "Open" || fun.Sel.Name == "OpenDB") {
-			start := fset.Position(fun.Pos()).Offset
-			out = append(append(out, text[done:start]...), "Shim"+fun.Sel.Name...)
-			done = fset.Position(fun.End()).Offset
-			calls++
+		on := string(text[offset(fun.X.Pos()):offset(fun.X.End())])
+		switch {
+		case on == "sql" && (fun.Sel.Name == "Open" || fun.Sel.Name == "OpenDB"):
+			replace(fun.Pos(), fun.End(), "Shim"+fun.Sel.Name)
+		case fun.Sel.Name == "Raw" && len(call.Args) == 1 && isFuncLit(call.Args[0]):
+			replace(fun.Pos(), call.Lparen+1, "ShimRaw("+on+", ")
 		}
 		return true
 	})
@@ -117,6 +123,11 @@ func redirect(text []byte, pkg string) ([]byte, int, error) {
 	}
 	// The import may have lost its last use.
 	return append(append(out, text[done:]...), "\nvar _ *sql.DB\n"...), calls, nil
+}
+
+func isFuncLit(e ast.Expr) bool {
+	_, is := e.(*ast.FuncLit)
+	return is
 }
 
 // useShim adds the test file that opens databases through the shim, with or

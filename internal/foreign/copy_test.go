@@ -12,6 +12,8 @@ func f() {
 	db, _ := sql.Open("a", ` + "`sql.Open(`" + `)
 	db = sql.OpenDB(nil)
 	_ = "sql.Open("
+	c.Raw(func(any) error { _, err := sql.Open("x", "y"); return err })
+	r.Raw(1)
 	_, _ = sql.Drivers(), db
 }
 `
@@ -24,6 +26,8 @@ func f() {
 	db, _ := ShimOpen("a", ` + "`sql.Open(`" + `)
 	db = ShimOpenDB(nil)
 	_ = "sql.Open("
+	ShimRaw(c, func(any) error { _, err := ShimOpen("x", "y"); return err })
+	r.Raw(1)
 	_, _ = sql.Drivers(), db
 }
 
@@ -33,7 +37,7 @@ var _ *sql.DB
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(got) != want || calls != 2 {
+	if string(got) != want || calls != 4 {
 		t.Errorf("%d calls, got\n%s", calls, got)
 	}
 }

@@ -10,8 +10,8 @@
 //	make conformance CONFORMANCEFLAGS='-suite go-sqlmock -v'
 //
 // The suites come from the module cache, in the versions that go.mod names.
-// Copies in a temporary directory are changed so that sql.Open and sql.OpenDB
-// become variables, which a test file of ours sets; see copy.go.
+// Copies in a temporary directory are changed so that sql.Open, sql.OpenDB and
+// Conn.Raw become variables, which a test file of ours sets; see copy.go.
 //
 // The suite of go-sql-driver/mysql needs a server: SQLAIO_MARIADB is its DSN.
 package main

@@ -128,9 +128,13 @@ func (p program) runAll(ctx context.Context) (results, error) {
 // down names those that it had begun and not finished, or failed.
 func (p program) run(ctx context.Context, names ...string) (r results, down []string, err error) {
 	r = newResults()
+	timeout := p.timeout
+	if len(names) == 1 {
+		timeout = min(timeout, time.Minute)
+	}
 	cmd := command(ctx, p.dir, p.env, "go", "tool", "test2json", p.file,
 		"-test.v=test2json",
-		"-test.timeout="+p.timeout.String(),
+		"-test.timeout="+timeout.String(),
 		"-test.run=^("+strings.Join(names, "|")+")$")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
