@@ -8,7 +8,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	_ = mysql.SetLogger(&mysql.NopLogger{}) // tests break connections on purpose
+	goleak.VerifyTestMain(m)
+}
 
 // testConfig returns the configuration for the MariaDB server that the tests
 // use.
@@ -22,6 +25,5 @@ func testConfig(t testing.TB) *mysql.Config {
 	if err != nil {
 		t.Fatal("SQLAIO_MARIADB: ", err)
 	}
-	cfg.Logger = &mysql.NopLogger{} // tests break connections on purpose
 	return cfg
 }

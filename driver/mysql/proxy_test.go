@@ -94,7 +94,7 @@ func (p *proxy) serve(client net.Conn) {
 	defer server.Close()
 	p.mu.Lock()
 	p.conns[server] = true
-	greet := p.greet
+	greet, hang := p.greet, p.hang
 	p.mu.Unlock()
 	n := p.open.Add(1)
 	defer p.open.Add(-1)
@@ -113,7 +113,7 @@ func (p *proxy) serve(client net.Conn) {
 		for {
 			n, err := src.Read(b)
 			select {
-			case <-p.hang:
+			case <-hang:
 				_, _ = io.Copy(io.Discard, src) // until it is closed
 				return
 			default:

@@ -1,0 +1,317 @@
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func openDB(t testing.TB) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("aio", "mysql:"+testConfig(t).FormatDSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func sessionID(t testing.TB, q querier) (id int64) {
+	t.Helper()
+	if err := q.QueryRowContext(context.Background(), "SELECT CONNECTION_ID()").Scan(&id); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// awaitIdle waits until the server runs nothing in the session. (What the list
+// calls a killed session may be one that had nothing to stop.)
+func awaitIdle(t testing.TB, db *sql.DB, id int64) {
+	t.Helper()
+	for start := time.Now(); ; time.Sleep(time.Millisecond) {
+		var statement sql.NullString
+		err := db.QueryRow("SELECT INFO FROM information_schema.processlist WHERE ID = ?", id).Scan(&statement)
+		if err != nil {
+			t.Fatalf("session %d: %v", id, err)
+		}
+		if !statement.Valid {
+			return
+		}
+		if time.Since(start) > 3*time.Second {
+			t.Fatalf("session %d runs %s", id, statement.String)
+		}
+	}
+}
+
+func TestCancel(t *testing.T) {
+	db := openDB(t)
+	c, err := db.Conn(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	id := sessionID(t, c)
+	row := func(query string, args ...any) func(context.Context) error {
+		return func(ctx context.Context) error {
+			var v string
+			err := c.QueryRowContext(ctx, query, args...).Scan(&v)
+			if err == nil {
+				err = fmt.Errorf("the result is %q", v)
+			}
+			return err
+		}
+	}
+	for name, call := range map[string]func(context.Context) error{
+		"query":          row(endless),
+		"prepared query": row(endless+" WHERE b.seq > ?", 7),
+		"all rows": func(ctx context.Context) error {
+			rows, err := c.QueryContext(ctx, "SELECT seq, REPEAT('x', 100) FROM seq_1_to_100000000")
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+			}
+			return rows.Err()
+		},
+		"exec": func(ctx context.Context) error {
+			_, err := c.ExecContext(ctx, "CREATE TEMPORARY TABLE never AS SELECT COUNT(*) FROM seq_1_to_1000000 a, seq_1_to_1000000 b")
+			return err
+		},
+	} {
+		for _, after := range []time.Duration{0, time.Millisecond, 30 * time.Millisecond} {
+			ctx, cancel := context.WithTimeout(context.Background(), after)
+			err := call(ctx)
+			late := time.Duration(0)
+			if end, ok := ctx.Deadline(); ok {
+				late = time.Since(end)
+			}
+			cancel()
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s after %v: %v", name, after, err)
+			}
+			t.Logf("%s cancelled after %v ended %v later", name, after, late)
+			if late > 50*time.Millisecond && !raceEnabled {
+				t.Errorf("%s cancelled after %v ended %v later, want at most 50ms", name, after, late)
+			}
+			awaitIdle(t, db, id)
+			if got := sessionID(t, c); got != id {
+				t.Fatalf("%s after %v: session %d became %d", name, after, id, got)
+			}
+		}
+	}
+}
+
+// A SLEEP that is killed may report success, with the result 1.
+func TestCancelSleep(t *testing.T) {
+	db := openDB(t)
+	var took time.Duration
+	for range 5 { // see endless
+		ctx, cancel := context.WithCancel(context.Background())
+		var start time.Time
+		time.AfterFunc(100*time.Millisecond, func() { start = time.Now(); cancel() })
+		var v string
+		err := db.QueryRowContext(ctx, "SELECT SLEEP(10)").Scan(&v)
+		<-ctx.Done()
+		took = time.Since(start)
+		if !errors.Is(err, context.Canceled) && v != "1" {
+			t.Errorf("%v, result %q", err, v)
+		}
+		if took <= 50*time.Millisecond {
+			t.Logf("ended after %v", took)
+			return
+		}
+	}
+	t.Errorf("ended %v after its cancel, want at most 50ms", took)
+}
+
+// Rows that nobody reads to their end are left behind when their context ends.
+func TestCancelBetweenRows(t *testing.T) {
+	db := openDB(t)
+	db.SetMaxOpenConns(2)
+	c, err := db.Conn(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	id := sessionID(t, c)
+	for _, query := range []string{
+		"SELECT seq, REPEAT('x', 1000) FROM seq_1_to_100000000",
+		// The rows are large, as the server does not send them one by one.
+		"SELECT REPEAT('x', 20000), IF(seq > 5, SLEEP(10), 0) FROM seq_1_to_10",
+	} {
+		ctx, cancel := context.WithCancel(context.Background())
+		rows, err := c.QueryContext(ctx, query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !rows.Next() {
+			t.Fatal(rows.Err())
+		}
+		time.Sleep(10 * time.Millisecond)
+		start := time.Now()
+		cancel()
+		closed := make(chan struct{})
+		go func() {
+			rows.Close()
+			close(closed)
+		}()
+		select {
+		case <-closed:
+		case <-time.After(5 * time.Second):
+			db.Exec(fmt.Sprint("KILL CONNECTION ", id))
+			t.Fatalf("%s: still not closed %v after its cancel", query, time.Since(start))
+		}
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("%s: closed %v after its cancel", query, took)
+		}
+		if got := sessionID(t, c); got != id {
+			t.Fatalf("%s: session %d became %d", query, id, got)
+		}
+		awaitIdle(t, db, id)
+	}
+}
+
+func TestCancelInTransaction(t *testing.T) {
+	db := openDB(t)
+	table := fmt.Sprintf("sqlaio_shim_%d", rand.Int32())
+	if _, err := db.Exec("CREATE TABLE " + table + " (a BIGINT) ENGINE=InnoDB"); err != nil {
+		t.Fatal(err)
+	}
+	defer db.Exec("DROP TABLE " + table)
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.Exec("INSERT INTO "+table+" VALUES (?)", 1); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	if _, err := tx.ExecContext(ctx, "INSERT INTO "+table+" SELECT seq FROM seq_2_to_100000000"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	if time.Since(start) > patience {
+		t.Skip("the server is too busy to undo the statement in time")
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := db.QueryRow("SELECT COUNT(*) FROM " + table).Scan(&n); err != nil || n != 1 {
+		t.Errorf("%d rows, %v; want 1", n, err)
+	}
+}
+
+// Cancels at any moment: every call ends as its context or its result says, on
+// sessions that stay the same.
+func TestCancelStorm(t *testing.T) {
+	db := openDB(t)
+	const workers = 6
+	db.SetMaxOpenConns(workers)
+	db.SetMaxIdleConns(workers)
+	rounds := 150
+	if testing.Short() {
+		rounds = 20
+	}
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			c, err := db.Conn(context.Background())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			id := sessionID(t, c)
+			stopped, finished := 0, 0
+			for n := range rounds {
+				want := w*1000 + n
+				ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rand.IntN(3000))*time.Microsecond)
+				var got, count int
+				err := c.QueryRowContext(ctx, "SELECT ?, COUNT(*) FROM seq_1_to_3000 WHERE MD5(seq) <> ''", want).Scan(&got, &count)
+				cancel()
+				switch {
+				case err == nil && got == want && count == 3000:
+					finished++
+				case errors.Is(err, context.DeadlineExceeded):
+					stopped++
+				default:
+					t.Errorf("%v, got %d, want %d, counted %d", err, got, want, count)
+				}
+				// What follows is never hit.
+				if err := c.QueryRowContext(context.Background(), "SELECT ? + COUNT(*) FROM seq_1_to_100", want).Scan(&got); err != nil || got != want+100 {
+					t.Errorf("the next query: %v, got %d, want %d", err, got, want+100)
+				}
+			}
+			if got := sessionID(t, c); got != id {
+				t.Errorf("session %d became %d", id, got)
+			}
+			t.Logf("%d stopped, %d finished", stopped, finished)
+		}()
+	}
+	wg.Wait()
+}
+
+// When the server cannot be asked to stop, the caller gets away all the same,
+// and the next call gets another connection.
+func TestCancelOnHangingServer(t *testing.T) {
+	cfg := testConfig(t)
+	front, through := startProxy(t, cfg)
+	db, err := sql.Open("aio", "mysql:"+through.FormatDSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	id := sessionID(t, db)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	time.AfterFunc(10*time.Millisecond, func() { front.set(func(p *proxy) { p.mute = true; close(p.hang) }) })
+	start := time.Now()
+	var v any
+	err = db.QueryRowContext(ctx, "SELECT SLEEP(10)").Scan(&v)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	if took := time.Since(start); took > sideTimeout+2*time.Second {
+		t.Errorf("took %v", took)
+	}
+	front.set(func(p *proxy) { p.mute, p.hang = false, make(chan struct{}) })
+	if got := sessionID(t, db); got == id {
+		t.Error("the connection to the hanging server is still used")
+	}
+}
+
+// No error of a failed connection tells the password.
+func TestNoPasswordInErrors(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Passwd = "hush-" + cfg.Passwd
+	front, through := startProxy(t, cfg)
+	for _, refuse := range []bool{false, true} {
+		front.set(func(p *proxy) { p.refuse = refuse })
+		db, err := sql.Open("aio", "mysql:"+through.FormatDSN())
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = db.Ping()
+		db.Close()
+		if err == nil || strings.Contains(err.Error(), "hush-") {
+			t.Errorf("refused %v: %v", refuse, err)
+		}
+	}
+}
