@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -132,8 +133,9 @@ func describe(nv *driver.NamedValue) string {
 	return fmt.Sprintf("with name %q", nv.Name)
 }
 
-// values turns arguments into the form of drivers without named ones.
-func values(args []driver.NamedValue) ([]driver.Value, error) {
+// legacyValues turns arguments into the form of drivers without contexts and
+// named arguments, and fails if the context that they cannot be given has ended.
+func legacyValues(ctx context.Context, args []driver.NamedValue) ([]driver.Value, error) {
 	vs := make([]driver.Value, len(args))
 	for i, a := range args {
 		if a.Name != "" {
@@ -141,5 +143,5 @@ func values(args []driver.NamedValue) ([]driver.Value, error) {
 		}
 		vs[i] = a.Value
 	}
-	return vs, nil
+	return vs, ctx.Err()
 }

@@ -8,25 +8,30 @@ import (
 	"github.com/sqlaio/sqlaio/threadpin"
 )
 
-// call is one hop of a connection: a function on its thread, with what every
-// call needs before and after. The goroutine that makes it owns it.
+// call is one hop of a connection, with what every hop does before and after.
+// The goroutine that makes it owns it.
 type call struct {
 	c           *conn
 	ctx         context.Context // the caller's
-	fn          func(inner context.Context)
+	work        work
 	task        *threadpin.Task
-	interrupted atomic.Bool // by this call's owner, while fn ran
+	interrupted atomic.Bool // by this call's owner, while the work was done
 }
 
-// begin hands fn to the thread. With an Interrupter fn gets a context that
-// never ends. Without one it gets ctx, and if that has ended
-// already fn runs all the same: what that means is the inner driver's affair.
-func (c *conn) begin(ctx context.Context, cl *call, fn func(context.Context)) error {
-	cl.c, cl.ctx, cl.fn = c, ctx, fn
+// work is what a call is for. It is done on the thread, with the context that
+// the inner driver gets.
+type work interface{ do(inner context.Context) }
+
+// begin hands the call to the thread. With an Interrupter the inner driver gets
+// a context that never ends. Without one it gets ctx, and gets it also
+// if it has ended already: what that means is then the driver's affair.
+func (cl *call) begin(ctx context.Context, c *conn, w work) error {
+	cl.c, cl.ctx, cl.work = c, ctx, w
+	cl.interrupted.Store(false)
 	if c.link.intr == nil && ctx.Err() != nil {
 		ctx = context.Background()
 	}
-	cl.task = c.link.worker.NewTask(cl.run)
+	cl.task = c.link.worker.NewTask(cl)
 	err := cl.task.Begin(ctx)
 	if err != nil {
 		cl.task.Release()
@@ -35,22 +40,23 @@ func (c *conn) begin(ctx context.Context, cl *call, fn func(context.Context)) er
 	return broken(err)
 }
 
-// run is the thread's side.
-func (cl *call) run() {
+// RunOnThread is the thread's side.
+func (cl *call) RunOnThread() {
 	c := cl.c
 	inner := cl.ctx
 	if c.link.intr != nil && inner.Done() != nil {
 		inner = context.WithoutCancel(inner)
 	}
 	c.settle()
-	cl.fn(inner)
+	cl.work.do(inner)
 	if v, ok := c.inner.(driver.Validator); ok {
 		c.valid.Store(v.IsValid())
 	}
 }
 
-// await waits until the call is over or cond holds, and interrupts fn
-// when the context ends. It returns the context's error if fn never ran.
+// await waits until the call is over or cond holds, and interrupts the work
+// when the context ends. It returns the context's error if the work was never
+// begun; the task is then the worker's.
 func (cl *call) await(cond func() bool) error {
 	if cl.c.link.intr == nil || cl.ctx.Done() == nil {
 		return cl.task.Await(cl.ctx, cond, nil)
@@ -64,7 +70,7 @@ func (cl *call) interrupt() {
 	cl.c.link.intr.Interrupt(context.WithoutCancel(cl.ctx))
 }
 
-// verdict turns the error of a call that was interrupted into its context's.
+// verdict turns the error of work that was interrupted into its context's.
 func (cl *call) verdict(err error) error {
 	if err != nil && cl.interrupted.Load() && cl.c.link.intr.Interrupted(err) {
 		return cl.ctx.Err()
@@ -72,28 +78,42 @@ func (cl *call) verdict(err error) error {
 	return err
 }
 
-// do is a whole call: it waits until fn has returned.
-func (c *conn) do(ctx context.Context, fn func(context.Context) error) error {
-	var cl call
-	var err error
-	if gone := c.begin(ctx, &cl, func(inner context.Context) { err = fn(inner) }); gone != nil {
-		return gone
+// whole makes a call and waits for its end. The error is that of a call
+// that was not made, or whose work ended its goroutine.
+func (cl *call) whole(ctx context.Context, c *conn, w work) error {
+	if err := cl.begin(ctx, c, w); err != nil {
+		return err
 	}
-	if gone := cl.await(nil); gone != nil {
-		return gone
+	if err := cl.await(nil); err != nil {
+		return err
 	}
-	if gone := cl.task.End(); gone != nil {
-		return broken(gone)
-	}
-	return cl.verdict(err)
+	return broken(cl.task.End())
 }
 
-// always is do for calls that no context ends.
+// function is work given as a function with an error.
+type function struct {
+	fn  func(context.Context) error
+	err error
+}
+
+func (f *function) do(inner context.Context) { f.err = f.fn(inner) }
+
+// do calls fn on the thread.
+func (c *conn) do(ctx context.Context, fn func(context.Context) error) error {
+	var cl call
+	f := function{fn: fn}
+	if err := cl.whole(ctx, c, &f); err != nil {
+		return err
+	}
+	return cl.verdict(f.err)
+}
+
+// always is do for what no context ends.
 func (c *conn) always(fn func() error) error {
 	return c.do(context.Background(), func(context.Context) error { return fn() })
 }
 
-// broken translates the errors of a worker that is gone, so that database/sql
+// broken translates the error of a worker that is gone, so that database/sql
 // drops the connection.
 func broken(err error) error {
 	if err == threadpin.ErrAlreadyQuit {

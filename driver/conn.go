@@ -21,9 +21,16 @@ type conn struct {
 	open      atomic.Int32 // inner rows that are open; the thread writes it
 	valid     atomic.Bool  // what IsValid said after the last call; the thread writes it
 	unsettled atomic.Bool  // an interrupt was sent; set by the caller, cleared by the thread
-	skipped   bool         // the caller's: see skip
 	closed    bool         // the caller's
-	cleanup   runtime.Cleanup
+	execution execution    // the caller's, and the thread's during an Exec
+
+	// skip is the caller's: a statement that was prepared within a call has
+	// returned ErrSkip. database/sql answers ErrSkip by preparing the statement
+	// itself; since that has been done, its attempt gets the same error, which
+	// so arrives as it would from the bare driver.
+	skip bool
+
+	cleanup runtime.Cleanup
 }
 
 var (
@@ -120,8 +127,8 @@ func (c *conn) Prepare(query string) (driver.Stmt, error) {
 }
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	if c.skipped {
-		c.skipped = false
+	if c.skip {
+		c.skip = false
 		return nil, driver.ErrSkip
 	}
 	s := &stmt{c: c, query: query}
@@ -133,19 +140,6 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 		return nil, err
 	}
 	return s, nil
-}
-
-// prepare prepares on the thread.
-func prepare(ctx context.Context, inner driver.Conn, query string) (driver.Stmt, error) {
-	if p, ok := inner.(driver.ConnPrepareContext); ok {
-		return p.PrepareContext(ctx, query)
-	}
-	s, err := inner.Prepare(query)
-	if err == nil && ctx.Err() != nil {
-		s.Close()
-		return nil, ctx.Err()
-	}
-	return s, err
 }
 
 func (c *conn) Begin() (driver.Tx, error) {

@@ -5,95 +5,60 @@ import (
 	"database/sql/driver"
 )
 
+// execution is an Exec under way. A connection reuses one for all, for it
+// serves one call at a time.
+type execution struct {
+	call
+	request
+	result  *result
+	skipped bool
+	err     error
+}
+
+func (e *execution) do(inner context.Context) {
+	var r driver.Result
+	r, e.skipped, e.err = e.exec(inner, e.c.inner)
+	if e.err == nil && r != nil {
+		e.result = new(result)
+		e.result.read(r)
+	}
+}
+
+// execute makes one hop of an Exec.
+func (c *conn) execute(ctx context.Context, q request) (driver.Result, error) {
+	e := &c.execution
+	e.request, e.result, e.skipped, e.err = q, nil, false, nil
+	if err := e.whole(ctx, c, e); err != nil {
+		return nil, err
+	}
+	r, err := e.result, e.verdict(e.err)
+	e.request, e.result, e.err, e.ctx = request{}, nil, nil, nil
+	c.skip = e.skipped
+	if r == nil {
+		return nil, err
+	}
+	return r, err
+}
+
 // ExecContext executes in one hop, also where the inner connection cannot
 // without a statement, or declines with ErrSkip.
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	var r *result
-	skip := false
-	err := c.do(ctx, func(inner context.Context) error {
-		res, err := execConn(inner, c.inner, query, args)
-		if err == driver.ErrSkip {
-			res, err = c.execPrepared(inner, query, args)
-			skip = err == driver.ErrSkip
-		}
-		r = readResult(res, err)
-		return err
-	})
-	return finishExec(r, c.skip(skip, err))
+	return c.execute(ctx, request{query: query, args: args})
 }
 
-// skip makes an ErrSkip that a statement returned arrive as it would from the
-// bare driver. database/sql answers ErrSkip by preparing the statement
-// itself; that has been done, so its attempt gets the same error at once.
-func (c *conn) skip(skip bool, err error) error {
-	c.skipped = skip
-	return err
+// result holds what the inner Result said, asked on the thread in the call's
+// own hop.
+type result struct {
+	id, affected       int64
+	idErr, affectedErr error
 }
 
-func readResult(inner driver.Result, err error) *result {
-	if err != nil || inner == nil {
-		return nil
-	}
-	r := new(result)
-	r.read(inner)
-	return r
+var _ driver.Result = (*result)(nil)
+
+func (r *result) read(inner driver.Result) {
+	r.id, r.idErr = inner.LastInsertId()
+	r.affected, r.affectedErr = inner.RowsAffected()
 }
 
-// finishExec avoids a nil *result in a driver.Result.
-func finishExec(r *result, err error) (driver.Result, error) {
-	if err != nil || r == nil {
-		return nil, err
-	}
-	return r, nil
-}
-
-// execConn executes without a statement. ErrSkip means it needs one.
-func execConn(ctx context.Context, inner driver.Conn, query string, args []driver.NamedValue) (driver.Result, error) {
-	modern, isModern := inner.(driver.ExecerContext)
-	legacy, isLegacy := inner.(driver.Execer)
-	if !isModern && !isLegacy {
-		return nil, driver.ErrSkip
-	}
-	args, err := connChecker(inner).check(args)
-	if err != nil {
-		return nil, err
-	}
-	if isModern {
-		return modern.ExecContext(ctx, query, args)
-	}
-	vs, err := values(args)
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err != nil {
-		return nil, err
-	}
-	return legacy.Exec(query, vs)
-}
-
-func (c *conn) execPrepared(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	s, err := prepare(ctx, c.inner, query)
-	if err != nil {
-		return nil, err
-	}
-	defer s.Close()
-	return execStmt(ctx, c.inner, s, args)
-}
-
-func execStmt(ctx context.Context, conn driver.Conn, s driver.Stmt, args []driver.NamedValue) (driver.Result, error) {
-	args, err := stmtChecker(conn, s).check(args)
-	if err != nil {
-		return nil, err
-	}
-	if modern, ok := s.(driver.StmtExecContext); ok {
-		return modern.ExecContext(ctx, args)
-	}
-	vs, err := values(args)
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err != nil {
-		return nil, err
-	}
-	return s.Exec(vs)
-}
+func (r *result) LastInsertId() (int64, error) { return r.id, r.idErr }
+func (r *result) RowsAffected() (int64, error) { return r.affected, r.affectedErr }

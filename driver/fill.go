@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"context"
 	"database/sql/driver"
 	"io"
 	"time"
@@ -10,8 +11,36 @@ import (
 // other calls of the connection queue behind it.
 const patience = 2 * time.Millisecond
 
-// read is a fill, on the thread: it reads rows into b until b is full, the rows
-// end, or the caller has closed them.
+// do is a fill, on the thread.
+func (r *rows) do(inner context.Context) {
+	switch r.step {
+	case openQuery:
+		r.inner, r.stmt, r.skipped, r.failed = r.request.rows(inner, r.c.inner)
+		if r.failed != nil {
+			return
+		}
+		r.request = request{}
+		r.c.open.Add(1)
+		r.open()
+	case openNextSet:
+		if r.failed = r.inner.(driver.RowsNextResultSet).NextResultSet(); r.failed != nil {
+			return
+		}
+		r.open()
+	}
+	r.read(r.into)
+}
+
+// open shows that a result set has begun.
+func (r *rows) open() {
+	r.cols = r.inner.Columns()
+	r.types, r.size, r.more = nil, 0, false
+	r.opened.Store(true)
+	r.fill.task.Signal()
+}
+
+// read reads rows into b until b is full, the rows end, or the caller has
+// closed them.
 func (r *rows) read(b *batch) {
 	limit := r.nextSize()
 	b.shape(limit, len(r.cols), r.space[:])

@@ -29,15 +29,22 @@ type rows struct {
 	closed    bool
 	abandon   bool // the query only reads: see Close
 
+	// The caller's between fills, the worker's during them.
+	request request
+	step    step   // what the next fill has to do first
+	into    *batch // where it reads rows to
+
 	// The worker's, during a fill. The caller reads them after opened, a
 	// batch's seal or the end of the fill has shown them.
 	inner   driver.Rows
 	stmt    driver.Stmt  // to be closed with inner; nil if inner stands alone
 	cols    []string     // shown by opened
 	types   []columnType // what describe found
+	failed  error        // shown by the fill's end: the result set was not opened
+	skipped bool         // likewise: by ErrSkip from a statement made for the request
 	more    bool         // shown by a seal with io.EOF: there is another result set
 	lazy    bool         // shown by a row: don't read ahead of the caller any more
-	size    int          // rows of the next fill
+	size    int          // rows of the last fill
 	gone    bool         // shown by the fill's end: inner is closed
 	quiet   bool         // shown by the fill's end: inner will be closed by conn.settle
 	closing error        // what closing inner returned
@@ -54,58 +61,59 @@ var (
 	_ driver.RowsNextResultSet = (*rows)(nil)
 )
 
-// opener opens inner rows on the thread, and with them the statement that is to
-// be closed after them, if any.
-type opener func(context.Context) (driver.Rows, driver.Stmt, error)
+type step int
+
+const (
+	openQuery step = iota
+	openNextSet
+	readOn
+)
+
+// QueryContext queries in one hop, which brings the columns and the first rows
+// along, also where the inner connection needs a statement for it.
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	return c.query(ctx, request{query: query, args: args})
+}
 
 // query returns when the query has columns or has failed; the first rows
 // follow in the same hop.
-func (c *conn) query(ctx context.Context, query string, open opener) (driver.Rows, error) {
-	r := &rows{c: c}
+func (c *conn) query(ctx context.Context, q request) (driver.Rows, error) {
+	r := &rows{c: c, request: q}
 	if a, ok := c.link.intr.(Reader); ok {
-		r.abandon = a.ReadsOnly(query)
+		r.abandon = a.ReadsOnly(q.query)
 	}
-	if err := r.start(ctx, open); err != nil {
+	err := r.start(ctx, openQuery)
+	c.skip = r.skipped
+	if err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
 // start opens a result set: the query's first, or the next one.
-func (r *rows) start(ctx context.Context, open opener) error {
+func (r *rows) start(ctx context.Context, s step) error {
 	b := &r.batches[0]
 	b.reset()
 	r.current, r.taken, r.ahead, r.fills, r.described = b, 0, nil, 1, nil
 	r.opened.Store(false)
-	r.fill = call{}
-	var failed error
-	gone := r.c.begin(ctx, &r.fill, func(inner context.Context) {
-		var rs driver.Rows
-		if rs, r.stmt, failed = open(inner); failed != nil {
-			return
-		}
-		if r.inner == nil {
-			r.c.open.Add(1)
-		}
-		r.inner, r.cols = rs, rs.Columns()
-		r.types, r.size, r.more = nil, 0, false
-		r.opened.Store(true)
-		r.fill.task.Signal()
-		r.read(b)
-	})
-	if gone == nil {
-		gone = r.fill.await(r.opened.Load)
+	r.step, r.into = s, b
+	err := r.fill.begin(ctx, r.c, r)
+	if err == nil {
+		err = r.fill.await(r.opened.Load)
 	}
 	switch {
-	case gone != nil:
-		return gone
+	case err != nil:
+		r.fill.task = nil
+		return err
 	case r.opened.Load():
 		return nil
 	}
-	if err := r.fill.task.End(); err != nil {
-		return broken(err)
+	err = broken(r.fill.task.End())
+	r.fill.task = nil
+	if err != nil {
+		return err
 	}
-	return r.fill.verdict(failed)
+	return r.fill.verdict(r.failed)
 }
 
 func (r *rows) Columns() []string { return r.cols }
@@ -157,9 +165,8 @@ func (r *rows) refill() {
 		b.seal(err)
 		return
 	}
-	ctx := r.fill.ctx
-	r.fill = call{}
-	if err := r.c.begin(ctx, &r.fill, func(context.Context) { r.read(b) }); err != nil {
+	r.step, r.into = readOn, b
+	if err := r.fill.begin(r.fill.ctx, r.c, r); err != nil {
 		b.seal(err)
 	}
 }
@@ -185,10 +192,10 @@ func (r *rows) settleFill() error {
 	if t == nil {
 		return nil
 	}
-	r.fill.task = nil
 	if err := t.Await(context.Background(), nil, nil); err != nil {
 		return err
 	}
+	r.fill.task = nil
 	return broken(t.End())
 }
 
@@ -200,13 +207,10 @@ func (r *rows) NextResultSet() error {
 	if err := r.settleFill(); err != nil {
 		return err
 	}
-	next, ok := r.inner.(driver.RowsNextResultSet)
-	if !ok || r.gone || r.quiet {
+	if _, ok := r.inner.(driver.RowsNextResultSet); !ok || r.gone || r.quiet {
 		return io.EOF
 	}
-	return r.start(r.fill.ctx, func(context.Context) (driver.Rows, driver.Stmt, error) {
-		return r.inner, r.stmt, next.NextResultSet()
-	})
+	return r.start(r.fill.ctx, openNextSet)
 }
 
 // Close stops the fill under way and closes the inner rows. After the worker
@@ -238,7 +242,7 @@ func (r *rows) endFill() {
 	if t == nil {
 		return
 	}
-	r.fill.task = nil
+	defer func() { r.fill.task = nil }()
 	if !t.Over() {
 		ctx := context.Background()
 		var interrupt func()

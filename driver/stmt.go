@@ -29,20 +29,11 @@ func (s *stmt) NumInput() int { return -1 }
 func (s *stmt) CheckNamedValue(*driver.NamedValue) error { return nil }
 
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	var r *result
-	err := s.c.do(ctx, func(inner context.Context) error {
-		res, err := execStmt(inner, s.c.inner, s.inner, args)
-		r = readResult(res, err)
-		return err
-	})
-	return finishExec(r, err)
+	return s.c.execute(ctx, request{args: args, stmt: s.inner})
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	return s.c.query(ctx, s.query, func(inner context.Context) (driver.Rows, driver.Stmt, error) {
-		rs, err := queryStmt(inner, s.c.inner, s.inner, args)
-		return rs, nil, err
-	})
+	return s.c.query(ctx, request{query: s.query, args: args, stmt: s.inner})
 }
 
 func (s *stmt) Exec(args []driver.Value) (driver.Result, error) {

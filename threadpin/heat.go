@@ -59,18 +59,23 @@ func (h *heat) cool() {
 // others run in between.
 const keepProcessor = 20 * time.Microsecond
 
-// waitActively is the caller's side: it reports whether ready came true.
-func (h *heat) waitActively(ready func() bool, stop <-chan struct{}) bool {
+// waitActively is the caller's side: it reports whether ready came true. It
+// polls state for over and looks at the rest now and then, since looking at
+// what the worker is writing slows the worker down.
+func (h *heat) waitActively(state *atomic.Uint32, ready func() bool, stop <-chan struct{}) bool {
 	if !h.warm() || !h.watch.CompareAndSwap(false, true) {
 		return false
 	}
 	defer h.watch.Store(false)
 	var start int64
 	for {
-		for range 32 {
-			if ready() {
+		for range 128 {
+			if state.Load()&over != 0 {
 				return true
 			}
+		}
+		if ready() {
+			return true
 		}
 		if start == 0 {
 			start = now()

@@ -8,7 +8,7 @@ import "context"
 // A panic in fn is raised again in the caller, with fn's value; ErrGoexit is
 // returned if fn ended its goroutine. On the worker's own thread fn runs inline.
 func (w *Worker) Run(ctx context.Context, fn func()) error {
-	t := w.NewTask(fn)
+	t := w.NewTask(Func(fn))
 	if err := t.Begin(ctx); err != nil {
 		t.Release()
 		return err
@@ -59,7 +59,7 @@ func (w *Worker) Submit(fn func(), done func(error)) error {
 	if done == nil {
 		done = func(error) {}
 	}
-	t := w.NewTask(fn)
+	t := w.NewTask(Func(fn))
 	t.done = done
 	if !c.send(t) {
 		t.free()

@@ -12,26 +12,35 @@ import (
 // interrupt it. The goroutine that made a Task owns it; its function
 // may call Signal. It is begun once. Release or End give it back for reuse.
 type Task struct {
-	worker *Worker
-	fn     func()
-	done   func(error)   // for Submit: called on the thread at the end
-	wake   chan struct{} // holds the one token that ends a sleep
-	idle   chan struct{} // ends the worker's wait for an interrupt; made by the owner
-	err    error         // the worker's until over is set, then the owner's
-
-	next     *Task // the pusher's until pushed, then the worker's
+	worker   *Worker
+	job      Job
+	done     func(error)   // for Submit: called on the thread at the end
+	wake     chan struct{} // holds the one token that ends a sleep
+	next     *Task         // the pusher's until pushed, then the worker's
 	queuedAt int64
 
-	// state is a set of the bits below. taken or withdrawn, whichever is set
-	// first, decides whether fn runs. After over the worker does not touch
+	// claim decides whether fn runs: whoever replaces 0 first, the worker with
+	// taken or the owner with withdrawn.
+	claim atomic.Uint32
+
+	_ line // the owner polls what follows, and nothing else that the worker writes
+
+	// state is a set of the bits below. After over the worker does not touch
 	// the task again, but for the one token it owes to a sleeping owner.
 	state atomic.Uint32
+	err   error         // the worker's until over is set, then the owner's
+	idle  chan struct{} // ends the worker's wait for an interrupt; made by the owner
+
+	_ line
 }
 
-const (
-	taken        = 1 << iota // set by the worker: fn runs or has run
-	withdrawn                // set by the owner: fn must not start
-	over                     // set by the worker: fn has returned or been refused
+const ( // claim
+	taken = 1 + iota
+	withdrawn
+)
+
+const ( // state
+	over         = 1 << iota // set by the worker: fn has returned or been refused
 	asleep                   // set by the owner before it parks; cleared by whoever ends the sleep
 	interrupting             // set by the owner while it interrupts fn
 	held                     // set by the worker that waits for the interrupt to end
@@ -39,10 +48,20 @@ const (
 
 var tasks = sync.Pool{New: func() any { return &Task{wake: make(chan struct{}, 1)} }}
 
-// NewTask returns a task that will run fn on w's thread.
-func (w *Worker) NewTask(fn func()) *Task {
+// A Job is what a task does. As an interface it lets a caller keep a call's
+// arguments and results in one object, where a function would be another.
+type Job interface{ RunOnThread() }
+
+// Func is a function as a Job.
+type Func func()
+
+// RunOnThread calls f.
+func (f Func) RunOnThread() { f() }
+
+// NewTask returns a task that will run job on w's thread.
+func (w *Worker) NewTask(job Job) *Task {
 	t := tasks.Get().(*Task)
-	t.worker, t.fn = w, fn
+	t.worker, t.job = w, job
 	return t
 }
 
@@ -56,10 +75,11 @@ func (t *Task) Begin(ctx context.Context) error {
 		return err
 	}
 	if w.OnThread() {
-		if p := c.protect(t.fn, func() {}); p != nil {
+		if p := c.protect(t.job, func() {}); p != nil {
 			t.err = p
 		}
-		t.state.Store(taken | over)
+		t.claim.Store(taken)
+		t.state.Store(over)
 		return nil
 	}
 	if w.closed.Load() || c.quit.Load() {
@@ -70,9 +90,6 @@ func (t *Task) Begin(ctx context.Context) error {
 			return err
 		}
 	}
-	if ctx.Done() == nil {
-		t.state.Store(taken) // cannot be withdrawn: spares the worker a cache miss
-	}
 	if !c.send(t) {
 		return ErrAlreadyQuit
 	}
@@ -81,17 +98,15 @@ func (t *Task) Begin(ctx context.Context) error {
 
 // free recycles a task that neither side will touch again.
 func (t *Task) free() {
-	*t = Task{wake: t.wake}
+	t.worker, t.job, t.done, t.next, t.err, t.idle = nil, nil, nil, nil, nil, nil
+	t.claim.Store(0)
+	t.state.Store(0)
 	tasks.Put(t)
 }
 
-// Release gives the task back. Its owner must not use it again. A task that
-// was begun and is not over is left to the garbage collector.
-func (t *Task) Release() {
-	if s := t.state.Load(); s == 0 || s&over != 0 {
-		t.free()
-	}
-}
+// Release gives the task back, which must be over or never have begun. Its
+// owner must not use it again.
+func (t *Task) Release() { t.free() }
 
 // Over reports whether the function has returned or been refused.
 func (t *Task) Over() bool { return t.state.Load()&over != 0 }
@@ -142,7 +157,7 @@ func (t *Task) Await(ctx context.Context, cond func() bool, interrupt func()) er
 // withdraw reports whether it kept fn from starting. The worker then owns
 // the task and drops it when it comes to it.
 func (t *Task) withdraw() bool {
-	return t.state.Or(withdrawn)&taken == 0
+	return t.claim.CompareAndSwap(0, withdrawn)
 }
 
 // interrupt calls f while fn runs. It reports false if fn is over.
@@ -164,7 +179,9 @@ func (t *Task) interrupt(f func()) bool {
 
 // finish ends the task on the worker's side, after any interrupt under way.
 func (t *Task) finish(err error) {
-	t.err = err
+	if err != nil { // writing costs: the owner polls this line
+		t.err = err
+	}
 	done := t.done
 	for {
 		s := t.state.Load()
@@ -189,10 +206,8 @@ func (t *Task) finish(err error) {
 // wait reports true when the task is over or cond holds, false when stop
 // came first. It waits actively for a while if the worker has leave to.
 func (t *Task) wait(cond func() bool, stop <-chan struct{}, spin bool) bool {
-	ready := func() bool {
-		return t.state.Load()&over != 0 || cond != nil && cond()
-	}
-	if ready() || spin && t.worker.core.heat.waitActively(ready, stop) {
+	ready := func() bool { return t.Over() || cond != nil && cond() }
+	if t.Over() || spin && t.worker.core.heat.waitActively(&t.state, ready, stop) {
 		return true
 	}
 	for {

@@ -92,7 +92,7 @@ func (c *core) main(cfg config, started chan<- error) {
 	c.threadID = threadID()
 	if cfg.onStart != nil {
 		var err error
-		p := c.protect(func() { err = cfg.onStart() }, func() { started <- ErrGoexit })
+		p := c.protect(Func(func() { err = cfg.onStart() }), func() { started <- ErrGoexit })
 		if p != nil {
 			err = p
 		}
@@ -129,7 +129,7 @@ func (c *core) loop() {
 func (c *core) await(last int64, near bool) bool {
 	if near && c.heat.warm() {
 		for now()-last <= int64(c.heat.spin) {
-			for range 32 {
+			for range 128 {
 				if c.inbox.head.Load() != nil {
 					return true
 				}
@@ -160,14 +160,14 @@ func (c *core) await(last int64, near bool) bool {
 // run runs one task and returns when it ended.
 func (c *core) run(t *Task) int64 {
 	c.room.leave()
-	if t.state.Load()&taken == 0 && t.state.Or(taken)&withdrawn != 0 {
+	if !t.claim.CompareAndSwap(0, taken) {
 		t.free()
 		return now()
 	}
 	start := now()
 	c.waited.Store(c.waited.Load() + start - t.queuedAt)
 	c.busy.Store(true)
-	p := c.protect(t.fn, func() {
+	p := c.protect(t.job, func() {
 		c.busy.Store(false)
 		t.finish(ErrGoexit)
 	})
@@ -183,9 +183,9 @@ func (c *core) run(t *Task) int64 {
 	return end
 }
 
-// protect calls fn. It returns fn's panic, and calls goexit, without returning, if fn
-// ends the goroutine.
-func (c *core) protect(fn, goexit func()) (p *PanicError) {
+// protect runs job. It returns its panic, and calls goexit, without returning,
+// if job ends the goroutine.
+func (c *core) protect(job Job, goexit func()) (p *PanicError) {
 	returned := false
 	defer func() {
 		if returned {
@@ -197,7 +197,7 @@ func (c *core) protect(fn, goexit func()) (p *PanicError) {
 		}
 		goexit()
 	}()
-	fn()
+	job.RunOnThread()
 	returned = true
 	return nil
 }
@@ -213,14 +213,14 @@ func (c *core) stop(onStop func()) {
 		c.refuse(t)
 	}
 	if onStop != nil {
-		c.protect(onStop, func() {})
+		c.protect(Func(onStop), func() {})
 	}
 }
 
 func (c *core) refuse(t *Task) {
 	for t != nil {
 		next := t.next
-		if s := t.state.Or(taken); s&taken != 0 || s&withdrawn == 0 {
+		if t.claim.CompareAndSwap(0, taken) {
 			t.finish(ErrAlreadyQuit)
 		}
 		t = next
@@ -265,8 +265,8 @@ func (w *Worker) Quit() error {
 // nothing is a task that does nothing. It takes no place in the queue, and
 // gives none back.
 func (w *Worker) nothing() *Task {
-	t := w.NewTask(func() {})
-	t.state.Store(withdrawn)
+	t := w.NewTask(Func(func() {}))
+	t.claim.Store(withdrawn)
 	w.core.room.sent.Add(1)
 	return t
 }

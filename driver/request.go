@@ -1,0 +1,140 @@
+package driver
+
+import (
+	"context"
+	"database/sql/driver"
+)
+
+// request is a query with its arguments, or a statement with them, and how the
+// inner driver is asked to carry it out: the rules are those of database/sql
+// for drivers with and without the optional interfaces. Its methods run
+// on the thread.
+type request struct {
+	query string
+	args  []driver.NamedValue
+	stmt  driver.Stmt // nil: the connection is to do it
+}
+
+// exec carries the request out. skipped reports that a statement prepared for
+// it, not the connection, has returned ErrSkip.
+func (q *request) exec(ctx context.Context, c driver.Conn) (r driver.Result, skipped bool, err error) {
+	if q.stmt != nil {
+		r, err = execStmt(ctx, c, q.stmt, q.args)
+		return r, false, err
+	}
+	if r, err = execConn(ctx, c, q.query, q.args); err != driver.ErrSkip {
+		return r, false, err
+	}
+	s, err := prepare(ctx, c, q.query)
+	if err != nil {
+		return nil, err == driver.ErrSkip, err
+	}
+	defer s.Close()
+	r, err = execStmt(ctx, c, s, q.args)
+	return r, err == driver.ErrSkip, err
+}
+
+// rows is exec for rows. s is the statement that was prepared for the request
+// and is to be closed with them, if there is one.
+func (q *request) rows(ctx context.Context, c driver.Conn) (rs driver.Rows, s driver.Stmt, skipped bool, err error) {
+	if q.stmt != nil {
+		rs, err = queryStmt(ctx, c, q.stmt, q.args)
+		return rs, nil, false, err
+	}
+	if rs, err = queryConn(ctx, c, q.query, q.args); err != driver.ErrSkip {
+		return rs, nil, false, err
+	}
+	if s, err = prepare(ctx, c, q.query); err != nil {
+		return nil, nil, err == driver.ErrSkip, err
+	}
+	if rs, err = queryStmt(ctx, c, s, q.args); err != nil {
+		s.Close()
+		return nil, nil, err == driver.ErrSkip, err
+	}
+	return rs, s, false, nil
+}
+
+// execConn executes without a statement. ErrSkip means it needs one.
+func execConn(ctx context.Context, c driver.Conn, query string, args []driver.NamedValue) (driver.Result, error) {
+	modern, isModern := c.(driver.ExecerContext)
+	legacy, isLegacy := c.(driver.Execer)
+	if !isModern && !isLegacy {
+		return nil, driver.ErrSkip
+	}
+	args, err := connChecker(c).check(args)
+	if err != nil {
+		return nil, err
+	}
+	if isModern {
+		return modern.ExecContext(ctx, query, args)
+	}
+	vs, err := legacyValues(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	return legacy.Exec(query, vs)
+}
+
+func queryConn(ctx context.Context, c driver.Conn, query string, args []driver.NamedValue) (driver.Rows, error) {
+	modern, isModern := c.(driver.QueryerContext)
+	legacy, isLegacy := c.(driver.Queryer)
+	if !isModern && !isLegacy {
+		return nil, driver.ErrSkip
+	}
+	args, err := connChecker(c).check(args)
+	if err != nil {
+		return nil, err
+	}
+	if isModern {
+		return modern.QueryContext(ctx, query, args)
+	}
+	vs, err := legacyValues(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	return legacy.Query(query, vs)
+}
+
+func execStmt(ctx context.Context, c driver.Conn, s driver.Stmt, args []driver.NamedValue) (driver.Result, error) {
+	args, err := stmtChecker(c, s).check(args)
+	if err != nil {
+		return nil, err
+	}
+	if modern, ok := s.(driver.StmtExecContext); ok {
+		return modern.ExecContext(ctx, args)
+	}
+	vs, err := legacyValues(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	return s.Exec(vs)
+}
+
+func queryStmt(ctx context.Context, c driver.Conn, s driver.Stmt, args []driver.NamedValue) (driver.Rows, error) {
+	args, err := stmtChecker(c, s).check(args)
+	if err != nil {
+		return nil, err
+	}
+	if modern, ok := s.(driver.StmtQueryContext); ok {
+		return modern.QueryContext(ctx, args)
+	}
+	vs, err := legacyValues(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	return s.Query(vs)
+}
+
+// prepare prepares a statement. A driver without contexts is asked in any case,
+// and its statement dropped if the context has ended meanwhile.
+func prepare(ctx context.Context, c driver.Conn, query string) (driver.Stmt, error) {
+	if p, ok := c.(driver.ConnPrepareContext); ok {
+		return p.PrepareContext(ctx, query)
+	}
+	s, err := c.Prepare(query)
+	if err == nil && ctx.Err() != nil {
+		s.Close()
+		return nil, ctx.Err()
+	}
+	return s, err
+}
