@@ -16,7 +16,7 @@ type machine struct {
 	stmts   []stmtAt
 	results []*rowsAt
 	unfault func()
-	ctxs    []context.Context
+	ctxs    [stepContexts]context.Context
 }
 
 // A home is a session with what depends on it.
@@ -44,11 +44,15 @@ func newMachine(e *Env) *machine {
 	m.homes = []*home{{name: "db", session: e.DB}}
 	cancellable, cancel := context.WithCancel(background)
 	e.atEnd(cancel)
-	m.ctxs = []context.Context{
-		background, context.WithValue(background, dt.ContextKey{}, "value"), cancellable, cancelled(),
+	m.ctxs = [stepContexts]context.Context{
+		background, context.WithValue(background, dt.ContextKey{}, "value"), cancellable,
 	}
 	return m
 }
+
+// stepContexts is how many contexts a step can choose from. None ends before
+// the program does.
+const stepContexts = 3
 
 func (m *machine) run(program []step) {
 	for _, s := range program {

@@ -68,18 +68,20 @@ func (m *machine) withStmt(s step, i int) {
 	}
 }
 
-// endRowsOf closes the rows of a connection or transaction: closing a
-// statement there takes its rows with it.
+// endRowsOf closes the rows of a connection or transaction, and forgets them:
+// closing a statement there takes its rows with it, and what database/sql says
+// of a transaction's rows after its end depends on which goroutine comes first.
 func (m *machine) endRowsOf(h *home) {
 	if h.conn == nil && h.tx == nil {
 		return
 	}
-	for _, r := range m.results {
-		if r.at == h {
-			m.Err("Rows.Close", r.Close())
-			r.open = false
+	m.results = slices.DeleteFunc(m.results, func(r *rowsAt) bool {
+		if r.at != h {
+			return false
 		}
-	}
+		m.Err("Rows.Close", r.Close())
+		return true
+	})
 }
 
 func (m *machine) withRows(s step, r *rowsAt) {

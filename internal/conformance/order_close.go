@@ -1,0 +1,51 @@
+package conformance
+
+import (
+	"strings"
+
+	"github.com/sqlaio/sqlaio/internal/drivertest"
+)
+
+// closeTimings tells when the Close of rows and statements may come, by object,
+// where that is not fixed:
+//
+//   - rows that the wrapper has seen come to their end or to an error, and the
+//     statement that was made for such rows alone, may be closed before the reader
+//     gets there;
+//   - what database/sql closes only after its connection, the wrapper may close
+//     before; it must not be left open, but that is checked apart;
+//   - a cursor, rows that are a value of a row, is closed by database/sql when
+//     the program does it, or never.
+func (s *suite) closeTimings(bare, wrapped []drivertest.Call) map[string]timing {
+	closes := map[string]timing{}
+	if !s.lazy {
+		markEnded(closes, wrapped)
+	}
+	gone := map[int]bool{} // connections
+	for _, c := range bare {
+		switch {
+		case c.Method == "Conn.Close":
+			gone[c.Conn] = true
+		case gone[c.Conn] || strings.Contains(c.Object, ".n"):
+			closes[c.Object] = free
+		}
+	}
+	return closes
+}
+
+// markEnded marks what the wrapper may close early.
+func markEnded(closes map[string]timing, wrapped []drivertest.Call) {
+	justClosed := "" // rows
+	for _, c := range wrapped {
+		switch {
+		case c.Method == "Rows.Next" && (c.Err != nil || c.Panicked):
+			closes[c.Object] = early
+		case c.Method == "Rows.Close":
+			justClosed = c.Object
+			continue
+		case c.Method == "Stmt.Close" && closes[justClosed] == early && strings.HasPrefix(justClosed, c.Object+"."):
+			closes[c.Object] = early
+		}
+		justClosed = ""
+	}
+}
