@@ -1,43 +1,80 @@
-package threadpin
+package threadpin_test
 
 import (
 	"context"
 	"testing"
 	"time"
+
+	"github.com/sqlaio/sqlaio/threadpin"
 )
 
-func work(d time.Duration) {
-	for start := now(); now()-start < int64(d); {
+func busy(d time.Duration) {
+	for start := time.Now(); time.Since(start) < d; {
 	}
 }
 
+// BenchmarkHop subtracts nothing: a hop costs what is above the work and the
+// gap.
 func BenchmarkHop(b *testing.B) {
-	w, err := Start()
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer w.Quit()
 	for _, c := range []struct {
-		name   string
-		d, gap time.Duration
-	}{{"hot", 0, 0}, {"5us", 5 * time.Microsecond, 0}, {"5us-gap5us", 5 * time.Microsecond, 5 * time.Microsecond}, {"150us", 150 * time.Microsecond, 0}, {"5us-gap1ms", 5 * time.Microsecond, time.Millisecond}} {
+		name      string
+		work, gap time.Duration
+	}{
+		{"back to back", 0, 0},
+		{"5µs work", 5 * time.Microsecond, 0},
+		{"5µs work, 5µs apart", 5 * time.Microsecond, 5 * time.Microsecond},
+		{"150µs work", 150 * time.Microsecond, 0},
+		{"1ms apart", 0, time.Millisecond},
+	} {
 		b.Run(c.name, func(b *testing.B) {
+			w := start(b)
+			fn := func() {
+				if c.work > 0 {
+					busy(c.work)
+				}
+			}
 			b.ReportAllocs()
-			ctx := context.Background()
-			n := 0
-			fn := func() { n++; work(c.d) }
 			for b.Loop() {
-				w.Run(ctx, fn)
+				if err := w.Run(context.Background(), fn); err != nil {
+					b.Fatal(err)
+				}
 				if c.gap > 0 {
-					work(c.gap)
+					busy(c.gap)
 				}
 			}
 		})
 	}
 }
 
-func BenchmarkNow(b *testing.B) {
+func BenchmarkHopCancellable(b *testing.B) {
+	w := start(b)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	b.ReportAllocs()
 	for b.Loop() {
-		now()
+		if err := w.Run(ctx, func() {}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkHopManyCallers(b *testing.B) {
+	w := start(b)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if err := w.Run(context.Background(), func() {}); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
+func BenchmarkStartQuit(b *testing.B) {
+	for b.Loop() {
+		w, err := threadpin.Start()
+		if err != nil {
+			b.Fatal(err)
+		}
+		w.Quit()
 	}
 }

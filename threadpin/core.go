@@ -1,0 +1,209 @@
+package threadpin
+
+import (
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+)
+
+// core is the thread and what leads to it; its branches share it.
+type core struct {
+	inbox inbox
+	busy  atomic.Bool // written by the worker: a function is running
+
+	_    line
+	room room
+	_    line
+	heat heat
+	park parker
+
+	adapt    bool
+	threadID int           // set before Start returns
+	quitting chan struct{} // closed by the first Quit, or by a Goexit
+	quit     atomic.Bool   // set before quitting is closed
+	ended    chan struct{} // closed when the thread is about to end
+
+	_    line
+	rest *Task // the worker's: taken from the inbox and not yet run
+
+	// Counters, written by the worker only.
+	runs, waited, ran atomic.Int64
+}
+
+// main is the worker's goroutine. It never unlocks its thread, so the thread
+// ends with it and takes along whatever state was set on it.
+func (c *core) main(cfg config, started chan<- error) {
+	runtime.LockOSThread()
+	if onMainThread() {
+		// The main thread cannot end, and its name is the process's. While
+		// it is locked here, the next goroutine gets another.
+		again := make(chan error, 1)
+		go c.main(cfg, again)
+		started <- <-again
+		runtime.UnlockOSThread()
+		return
+	}
+	defer close(c.ended)
+	defer live.Add(-1)
+	setThreadName(cfg.name)
+	c.threadID = threadID()
+	if cfg.onStart != nil {
+		var err error
+		p := c.protect(Func(func() { err = cfg.onStart() }), func() { started <- ErrGoexit })
+		if p != nil {
+			err = p
+		}
+		if err != nil {
+			started <- err
+			return
+		}
+	}
+	defer c.stop(cfg.onStop)
+	started <- nil
+	c.loop()
+}
+
+// loop runs tasks until the worker quits.
+func (c *core) loop() {
+	last := now() // when the last task ended
+	near := true  // the last tasks came within the time of an active wait
+	for {
+		if c.inbox.head.Load() == nil && !c.await(last, near) {
+			return
+		}
+		for c.rest = c.inbox.take(); c.rest != nil; {
+			t := c.rest
+			c.rest = t.next
+			if t.queuedAt > last {
+				near = !c.adapt || t.queuedAt-last <= int64(c.heat.spin)
+			}
+			last = c.run(t)
+		}
+	}
+}
+
+// await waits for a task. It reports false when the worker is to end.
+func (c *core) await(last int64, near bool) bool {
+	if near && c.heat.warm() {
+		for now()-last <= int64(c.heat.spin) {
+			for range 128 {
+				if c.inbox.head.Load() != nil {
+					return true
+				}
+			}
+			if c.quit.Load() {
+				break
+			}
+		}
+	}
+	c.heat.cool()
+	countProcessors()
+	mark := parked
+	if c.quit.Load() {
+		mark = gone
+	}
+	if !c.inbox.head.CompareAndSwap(nil, mark) {
+		return true
+	}
+	if mark == gone {
+		return false
+	}
+	for c.inbox.head.Load() == parked {
+		c.park.sleep()
+	}
+	return true
+}
+
+// run runs one task and returns when it ended.
+func (c *core) run(t *Task) int64 {
+	c.room.leave()
+	if !t.claim.CompareAndSwap(0, taken) {
+		t.free()
+		return now()
+	}
+	start := now()
+	c.waited.Store(c.waited.Load() + start - t.queuedAt)
+	c.busy.Store(true)
+	p := c.protect(t.job, func() {
+		c.busy.Store(false)
+		t.finish(ErrGoexit)
+	})
+	c.busy.Store(false)
+	end := now()
+	c.ran.Store(c.ran.Load() + end - start)
+	c.runs.Store(c.runs.Load() + 1)
+	var err error
+	if p != nil {
+		err = p
+	}
+	t.finish(err)
+	return end
+}
+
+// protect runs job. It returns its panic, and calls goexit, without returning,
+// if job ends the goroutine.
+func (c *core) protect(job Job, goexit func()) (p *PanicError) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if v := recover(); v != nil {
+			p = &PanicError{Value: v, Stack: debug.Stack()}
+			return
+		}
+		goexit()
+	}()
+	job.RunOnThread()
+	returned = true
+	return nil
+}
+
+// stop is the last thing on the thread, whether it ends by Quit or by Goexit.
+func (c *core) stop(onStop func()) {
+	if c.quit.CompareAndSwap(false, true) {
+		close(c.quitting)
+	}
+	c.heat.cool()
+	c.refuse(c.rest)
+	if t := c.inbox.head.Swap(gone); t != gone {
+		c.refuse(t)
+	}
+	if onStop != nil {
+		c.protect(Func(onStop), func() {})
+	}
+}
+
+func (c *core) refuse(t *Task) {
+	for t != nil {
+		next := t.next
+		c.room.leave()
+		if t.claim.CompareAndSwap(0, taken) {
+			t.finish(ErrAlreadyQuit)
+		}
+		t = next
+	}
+}
+
+// send pushes a task that has a place in the queue.
+func (c *core) send(t *Task) bool {
+	t.queuedAt = now()
+	wake, ok := c.inbox.push(t)
+	if !ok {
+		c.room.sent.Add(-1)
+		return false
+	}
+	if wake {
+		c.park.wake()
+	}
+	return true
+}
+
+// nothing is a task that does nothing. It takes no place in the queue, and
+// gives none back.
+func (w *Worker) nothing() *Task {
+	t := w.NewTask(Func(func() {}))
+	t.claim.Store(withdrawn)
+	w.core.room.sent.Add(1)
+	return t
+}
