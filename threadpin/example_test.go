@@ -87,6 +87,7 @@ func ExampleTask() {
 	w, _ := threadpin.Start()
 	defer w.Quit()
 	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	stop := make(chan struct{})
 	t := w.NewTask(threadpin.Func(func() { <-stop }))
 	if err := t.Begin(ctx); err != nil {
