@@ -93,3 +93,8 @@ func (w *Worker) ThreadID() int { return w.core.threadID }
 
 // Quitting returns a channel that is closed when the worker refuses calls.
 func (w *Worker) Quitting() <-chan struct{} { return w.core.quitting }
+
+// CurrentThreadID returns the id of the thread that the calling goroutine is on,
+// as ThreadID does for a worker's. Unless the goroutine is locked to its
+// thread, the answer may be out of date when it arrives.
+func CurrentThreadID() int { return threadID() }
