@@ -108,7 +108,7 @@ func parseExpected(text string) ([]*expectation, error) {
 // explanation finds the expectation that covers a difference, or nil.
 func explanation(list []*expectation, suite, mode, test string) *expectation {
 	for _, e := range list {
-		if e.suite == suite && (e.mode == "*" || e.mode == mode) &&
+		if e.suite == suite && (e.mode == "*" || slices.Contains(strings.Split(e.mode, ","), mode)) &&
 			(e.test == test || strings.HasPrefix(test, e.test+"/")) {
 			return e
 		}

@@ -47,7 +47,7 @@ func TestDiffSeesWhatRanOnOneSideOnly(t *testing.T) {
 }
 
 func TestAnExpectationCoversSubtestsAndModes(t *testing.T) {
-	list, err := parseExpected("# comment\n\ns * A why not\ns aio B/c because\n")
+	list, err := parseExpected("# comment\n\ns * A why not\ns aio,other B/c because\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,6 +59,7 @@ func TestAnExpectationCoversSubtestsAndModes(t *testing.T) {
 		{"s", "registered", "A/sub", true},
 		{"s", "aio", "AB", false},
 		{"s", "aio", "B/c", true},
+		{"s", "other", "B/c", true},
 		{"s", "aio", "B", false},
 		{"s", "registered", "B/c", false},
 		{"other", "aio", "A", false},

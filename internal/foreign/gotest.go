@@ -19,14 +19,15 @@ const (
 	crashed = "crash" // the program ended while it ran
 )
 
-// results are the outcomes and the output of tests, subtests included.
+// results are the outcomes, the output and the seconds of tests, subtests included.
 type results struct {
 	outcome map[string]string
 	output  map[string]string
+	elapsed map[string]float64
 }
 
 func newResults() results {
-	return results{map[string]string{}, map[string]string{}}
+	return results{map[string]string{}, map[string]string{}, map[string]float64{}}
 }
 
 // names lists the tests and subtests that ended with one of the outcomes.
@@ -55,6 +56,7 @@ func (r results) count(outcomes ...string) (top, all int) {
 func (r results) add(more results) {
 	maps.Copy(r.outcome, more.outcome)
 	maps.Copy(r.output, more.output)
+	maps.Copy(r.elapsed, more.elapsed)
 }
 
 // forget drops what is known of a test and its subtests.
@@ -132,7 +134,7 @@ func (p program) run(ctx context.Context, names ...string) (r results, down []st
 	if len(names) == 1 {
 		timeout = min(timeout, time.Minute)
 	}
-	cmd := command(ctx, p.dir, p.env, "go", "tool", "test2json", p.file,
+	cmd := command(ctx, p.dir, p.env, "go", "tool", "test2json", "-t", p.file,
 		"-test.v=test2json",
 		"-test.timeout="+timeout.String(),
 		"-test.run=^("+strings.Join(names, "|")+")$")
@@ -169,7 +171,10 @@ func (p program) run(ctx context.Context, names ...string) (r results, down []st
 func (r results) read(in io.Reader) (unfinished []string, err error) {
 	running := map[string]bool{}
 	for dec := json.NewDecoder(in); dec.More(); {
-		var event struct{ Action, Test, Output string }
+		var event struct {
+			Action, Test, Output string
+			Elapsed              float64
+		}
 		if err := dec.Decode(&event); err != nil {
 			return nil, err
 		}
@@ -184,6 +189,7 @@ func (r results) read(in io.Reader) (unfinished []string, err error) {
 			delete(running, event.Test)
 			if event.Test != "" {
 				r.outcome[event.Test] = event.Action
+				r.elapsed[event.Test] = event.Elapsed
 			}
 		}
 	}

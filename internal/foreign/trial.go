@@ -80,6 +80,7 @@ func (t *trial) run(ctx context.Context) (ok bool, err error) {
 			}
 			ok = ok && good
 		}
+		printSlower(bare, shim)
 	}
 	for _, e := range t.expected {
 		if e.suite == t.name && !e.met {
@@ -131,6 +132,17 @@ func runAndCount(ctx context.Context, variant string, p program) (results, error
 	return r, nil
 }
 
+// printSlower names the tests that take much longer through the shim. That is a
+// hint and no more: the machine may have been busy.
+func printSlower(bare, shim results) {
+	for _, name := range shim.names("pass") {
+		b, s := bare.elapsed[name], shim.elapsed[name]
+		if name == topLevel(name) && bare.outcome[name] == "pass" && s > 1+3*b {
+			fmt.Printf("  %s: %.1f s bare, %.1f s through the shim\n", name, b, s)
+		}
+	}
+}
+
 // judge reports a difference. One without an explanation passes only if the
 // bare suite, repeated, comes out like that too.
 func (t *trial) judge(ctx context.Context, m mode, d difference, bare, shim program, output string) (ok bool, err error) {
@@ -159,7 +171,7 @@ func (t *trial) judge(ctx context.Context, m mode, d difference, bare, shim prog
 			verdict, *rounds, bareTimes, shimTimes)
 	}
 	if *verbose || !ok {
-		fmt.Print(tail(output))
+		fmt.Print(head(output))
 	}
 	return ok, nil
 }
@@ -178,9 +190,20 @@ func repeat(ctx context.Context, p program, d difference) (times int, err error)
 	return times, nil
 }
 
-// tail is the end of a test's output, indented.
-func tail(output string) string {
-	lines := slices.Collect(strings.Lines(output))
-	lines = lines[max(0, len(lines)-20):]
-	return "        | " + strings.TrimRight(strings.Join(lines, "        | "), "\n") + "\n"
+// head is the beginning of a test's output, indented: the messages, and of a
+// panic its value and the frames nearest to it.
+func head(output string) string {
+	const most = 20
+	var b strings.Builder
+	n := 0
+	for line := range strings.Lines(output) {
+		if strings.HasPrefix(line, "=== ") {
+			continue
+		}
+		if n++; n > most {
+			break
+		}
+		b.WriteString("        | " + strings.TrimRight(line, "\n") + "\n")
+	}
+	return b.String()
 }
