@@ -42,8 +42,13 @@ func (c checker) check(args []driver.NamedValue) ([]driver.NamedValue, error) {
 		return args, c.count(args)
 	}
 	checked := make([]driver.NamedValue, 0, len(args))
+	left := "" // the name of a removed argument stays for the next one
 	for _, arg := range args {
 		arg.Ordinal = len(checked) + 1
+		if arg.Name == "" {
+			arg.Name = left
+		}
+		left = ""
 		// The driver gets a pointer into the result, not to the loop's variable:
 		// one allocation for all arguments.
 		checked = append(checked, arg)
@@ -51,6 +56,7 @@ func (c checker) check(args []driver.NamedValue) ([]driver.NamedValue, error) {
 		switch err := c.convert(nv); err {
 		case nil:
 		case driver.ErrRemoveArgument:
+			left = nv.Name
 			checked = checked[:len(checked)-1]
 		default:
 			return nil, fmt.Errorf("sql: converting argument %s type: %w", describe(nv), err)
@@ -84,7 +90,7 @@ func (c checker) convert(nv *driver.NamedValue) error {
 	if err == driver.ErrSkip && c.columns != nil {
 		err = c.convertColumn(nv)
 	}
-	if err == driver.ErrSkip {
+	for err == driver.ErrSkip { // a Valuer may return it, and is not asked twice
 		nv.Value, err = driver.DefaultParameterConverter.ConvertValue(nv.Value)
 	}
 	return err

@@ -13,6 +13,7 @@ import (
 type call struct {
 	c           *conn
 	ctx         context.Context // the caller's
+	until       context.Context // withdraws the call, or has it interrupted
 	work        work
 	task        *threadpin.Task
 	interrupted atomic.Bool // by this call's owner, while the work was done
@@ -26,13 +27,13 @@ type work interface{ do(inner context.Context) }
 // a context that never ends. Without one it gets ctx, and gets it also
 // if it has ended already: what that means is then the driver's affair.
 func (cl *call) begin(ctx context.Context, c *conn, w work) error {
-	cl.c, cl.ctx, cl.work = c, ctx, w
+	cl.c, cl.ctx, cl.until, cl.work = c, ctx, ctx, w
 	cl.interrupted.Store(false)
 	if c.link.intr == nil && ctx.Err() != nil {
-		ctx = context.Background()
+		cl.until = context.Background()
 	}
 	cl.task = c.link.worker.NewTask(cl)
-	err := cl.task.Begin(ctx)
+	err := cl.task.Begin(cl.until)
 	if err != nil {
 		cl.task.Release()
 		cl.task = nil
@@ -49,7 +50,7 @@ func (cl *call) RunOnThread() {
 	}
 	c.settle()
 	cl.work.do(inner)
-	if v, ok := c.inner.(driver.Validator); ok {
+	if v, ok := c.link.inner.(driver.Validator); ok { // not once it is closed
 		c.valid.Store(v.IsValid())
 	}
 }
@@ -58,10 +59,10 @@ func (cl *call) RunOnThread() {
 // when the context ends. It returns the context's error if the work was never
 // begun; the task is then the worker's.
 func (cl *call) await(cond func() bool) error {
-	if cl.c.link.intr == nil || cl.ctx.Done() == nil {
-		return cl.task.Await(cl.ctx, cond, nil)
+	if cl.c.link.intr == nil || cl.until.Done() == nil {
+		return cl.task.Await(cl.until, cond, nil)
 	}
-	return cl.task.Await(cl.ctx, cond, cl.interrupt)
+	return cl.task.Await(cl.until, cond, cl.interrupt)
 }
 
 func (cl *call) interrupt() {

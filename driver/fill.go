@@ -111,12 +111,13 @@ func (r *rows) own(b *batch, row []driver.Value) int {
 func (r *rows) nest(inner driver.Rows) driver.Rows {
 	r.lazy = true
 	n := &rows{c: r.c, inner: inner, cols: inner.Columns(), lazy: true, size: 1, fills: 1}
-	n.fill.ctx = r.fill.ctx
+	n.fill.ctx, n.fill.until = r.fill.ctx, r.fill.until
 	n.fill.c = r.c
 	n.current = &n.batches[0]
 	n.current.seal(nil)
 	n.opened.Store(true)
 	r.c.open.Add(1)
+	r.nested = append(r.nested, n)
 	return n
 }
 
@@ -148,6 +149,9 @@ func (r *rows) closeInner() error {
 	r.gone = true
 	r.c.open.Add(-1)
 	err := r.inner.Close()
+	for _, n := range r.nested { // read or not, they end with their parent
+		n.closing = n.closeInner()
+	}
 	if r.stmt != nil {
 		r.stmt.Close()
 	}

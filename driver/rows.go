@@ -38,6 +38,7 @@ type rows struct {
 	// batch's seal or the end of the fill has shown them.
 	inner   driver.Rows
 	stmt    driver.Stmt  // to be closed with inner; nil if inner stands alone
+	nested  []*rows      // rows that were values of these
 	cols    []string     // shown by opened
 	types   []columnType // what describe found
 	failed  error        // shown by the fill's end: the result set was not opened
