@@ -43,7 +43,11 @@ func (r *rows) open() {
 // closed them.
 func (r *rows) read(b *batch) {
 	limit := r.nextSize()
-	b.shape(limit, len(r.cols), r.space[:])
+	var space []driver.Value
+	if b == &r.batches[0] {
+		space = r.space[:]
+	}
+	b.shape(limit, len(r.cols), space)
 	start := time.Now()
 	bytes := 0
 	var err error
