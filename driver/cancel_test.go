@@ -1,6 +1,7 @@
 package driver_test
 
 import (
+	"strings"
 	"testing"
 
 	aio "github.com/sqlaio/sqlaio/driver"
@@ -29,5 +30,41 @@ func TestReadingAheadKeepsSmallBatchesApart(t *testing.T) {
 		must(t, rows.Close())
 		must(t, conn.Close())
 		must(t, db.Close())
+	}
+}
+
+// A panic in rows that are read ahead waits until the caller comes to its row.
+// Afterwards there are no more rows.
+func TestPanicComesAtItsRow(t *testing.T) {
+	for _, at := range []int{1, 2, 3, 5, 9} {
+		d := newCancelDriver(cancelKind{features: drivertest.Modern})
+		d.On("Rows.Next", drivertest.After(int64(at-1), drivertest.First(1, drivertest.Panic("boom"))))
+		db := d.openDB()
+		conn, _, _ := cancelConn(t, db)
+		rows, err := conn.QueryContext(cancelBackground, "rows 10")
+		must(t, err)
+		read := 0
+		func() {
+			defer func() {
+				if v := recover(); v != "boom" || read != at-1 {
+					t.Errorf("panic at %d: recovered %v after %d rows", at, v, read)
+				}
+			}()
+			for rows.Next() {
+				read++
+				cancelNumber(t, conn) // comes after the rows that are being read ahead
+			}
+		}()
+		if rows.Next() {
+			t.Errorf("panic at %d: a row after the panic", at)
+		}
+		must(t, rows.Close())
+		must(t, conn.PingContext(cancelBackground))
+		must(t, conn.Close())
+		must(t, db.Close())
+		d.check(t)
+		if left := d.OpenObjects(); len(left) > 0 {
+			t.Errorf("left open: %s", strings.Join(left, ", "))
+		}
 	}
 }

@@ -175,11 +175,9 @@ func (r *rows) refill() {
 // awaitRow waits until b has a row that was not taken, or is sealed.
 func (r *rows) awaitRow(b *batch) {
 	err := r.fill.await(func() bool { return int(b.n.Load()) > r.taken || b.sealed.Load() })
-	if err == nil && r.fill.task.Over() && !b.sealed.Load() {
+	if err == nil && r.fill.task.Over() && !b.sealed.Load() && int(b.n.Load()) == r.taken {
+		b.seal(io.ErrUnexpectedEOF)
 		err = r.settleFill() // raises the panic that kept b from being sealed
-		if err == nil {
-			err = io.ErrUnexpectedEOF
-		}
 	}
 	if err != nil {
 		r.fill.task = nil
