@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// patience bounds how long a fill goes on that may have nobody waiting for it:
-// other calls of the connection queue behind it.
+// patience bounds how long a fill goes on that nobody may want: a first one,
+// because many a caller wants but the first row, and any if calls of the
+// connection queue behind it.
 const patience = 2 * time.Millisecond
 
 // do is a fill, on the thread.
@@ -42,6 +43,7 @@ func (r *rows) open() {
 // read reads rows into b until b is full, the rows end, or the caller has
 // closed them.
 func (r *rows) read(b *batch) {
+	first := r.size == 0
 	limit := r.nextSize()
 	var space []driver.Value
 	if b == &r.batches[0] {
@@ -60,7 +62,10 @@ func (r *rows) read(b *batch) {
 		bytes += r.own(b, row)
 		b.n.Store(int32(i + 1))
 		r.fill.task.Signal()
-		if r.lazy || bytes >= r.c.opts.bytes || time.Since(start) > patience {
+		if r.lazy || bytes >= r.c.opts.bytes {
+			break
+		}
+		if time.Since(start) > patience && (first || r.c.link.worker.Stats().Queued > 0) {
 			break
 		}
 	}

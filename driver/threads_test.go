@@ -30,6 +30,10 @@ func everything(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	defer conn.Close()
+	return everythingOn(ctx, conn)
+}
+
+func everythingOn(ctx context.Context, conn *sql.Conn) error {
 	return errors.Join(
 		conn.PingContext(ctx),
 		execute(ctx, conn, "affected 1 id 2", 1, "two"),
