@@ -68,7 +68,7 @@ func rowsSlow(e *Env) {
 func rowsBlocked(e *Env) {
 	ctx, cancel := context.WithCancel(background)
 	defer cancel()
-	timer := time.AfterFunc(patience/4, func() {
+	timer := time.AfterFunc(e.patience/4, func() {
 		e.See("rows were held back by one that does not come")
 		e.Driver.Release()
 	})

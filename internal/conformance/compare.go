@@ -10,8 +10,8 @@ import (
 
 // compare plays a case on both sides and returns the differences.
 func (s *suite) compare(c Case, kind drivertest.Features) []string {
-	bare := play(s.bare, kind, c.Body)
-	wrapped := play(s.wrapped, kind, c.Body)
+	bare := s.play(s.bare, kind, c.Body)
+	wrapped := s.play(s.wrapped, kind, c.Body)
 	if c.SeenOnly {
 		return differencesSeen(bare.seen, wrapped.seen)
 	}

@@ -20,6 +20,8 @@ type Env struct {
 	Driver *drivertest.Driver
 	DB     *sql.DB
 
+	patience time.Duration // as the suite's
+
 	open opener
 	tap  *tap
 	late []*sql.Stmt // statements to close with flush
@@ -92,7 +94,7 @@ func (e *Env) Catch(label string, fn func()) (panicked bool) {
 
 // Until waits for something that another goroutine brings about.
 func (e *Env) Until(what string, reached func() bool) {
-	for end := time.Now().Add(patience / 4); !reached(); time.Sleep(50 * time.Microsecond) {
+	for end := time.Now().Add(e.patience / 4); !reached(); time.Sleep(50 * time.Microsecond) {
 		if time.Now().After(end) {
 			e.See(fmt.Sprintf(broken+" it waited in vain for %s\n%s", what, debug.Stack()))
 			return

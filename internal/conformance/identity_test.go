@@ -13,8 +13,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // database/sql in what they do with it.
 func TestIdentity(t *testing.T) {
 	same := func(d driver.Driver) driver.Driver { return d }
-	t.Run("Ahead", func(t *testing.T) { Run(t, same) })
-	t.Run("Lazy", func(t *testing.T) { Run(t, same, Lazy()) })
+	Run(t, same)
 }
 
 func TestIdentityOfConnectors(t *testing.T) {

@@ -14,8 +14,7 @@ import (
 //     gets there;
 //   - what database/sql closes only after its connection, the wrapper may close
 //     before; it must not be left open, but that is checked apart;
-//   - a cursor, rows that are a value of a row, is closed by database/sql when
-//     the program does it, or never.
+//   - a cursor is closed by database/sql when the program does it, or never.
 func (s *suite) closeTimings(bare, wrapped []drivertest.Call) map[string]timing {
 	closes := map[string]timing{}
 	if !s.lazy {
@@ -26,12 +25,20 @@ func (s *suite) closeTimings(bare, wrapped []drivertest.Call) map[string]timing 
 		switch {
 		case c.Method == "Conn.Close":
 			gone[c.Conn] = true
-		case gone[c.Conn] || strings.Contains(c.Object, ".n"):
+		case gone[c.Conn] || isCursor(c.Object):
+			closes[c.Object] = free
+		}
+	}
+	for _, c := range wrapped {
+		if isCursor(c.Object) {
 			closes[c.Object] = free
 		}
 	}
 	return closes
 }
+
+// isCursor reports whether the object is rows that were a value of a row.
+func isCursor(object string) bool { return strings.Contains(object, ".n") }
 
 // markEnded marks what the wrapper may close early.
 func markEnded(closes map[string]timing, wrapped []drivertest.Call) {

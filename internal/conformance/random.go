@@ -17,7 +17,7 @@ func (s *suite) random(t *testing.T) {
 		kind := drawKind(rt)
 		program := rapid.SliceOfN(rapid.Custom(drawStep), 1, 30).Draw(rt, "program")
 		body := func(e *Env) { newMachine(e).run(program) }
-		found := s.differences(play(s.bare, kind, body), play(s.wrapped, kind, body), false)
+		found := s.differences(s.play(s.bare, kind, body), s.play(s.wrapped, kind, body), false)
 		if len(found) > 0 {
 			rt.Fatalf("on %v:\n%s", kind, strings.Join(found, "\n"))
 		}

@@ -3,6 +3,7 @@ package conformance
 import (
 	"database/sql/driver"
 	"testing"
+	"time"
 
 	"github.com/sqlaio/sqlaio/internal/drivertest"
 )
@@ -15,7 +16,8 @@ type Option func(*suite)
 func Lazy() Option { return func(s *suite) { s.lazy = true } }
 
 // Run runs every case on drivers opened as sql.Open does it, with and without
-// wrap around them.
+// wrap around them. With -short it leaves out most kinds of drivers where a case
+// has very many.
 func Run(t *testing.T, wrap func(driver.Driver) driver.Driver, opts ...Option) {
 	newSuite(driverOpener(wrap), opts).run(t)
 }
@@ -30,10 +32,11 @@ func RunConnector(t *testing.T, wrap func(driver.Connector) driver.Connector, op
 type suite struct {
 	bare, wrapped opener
 	lazy          bool
+	patience      time.Duration // how long a program may take before it counts as hanging
 }
 
 func newSuite(open func(wrapped bool) opener, opts []Option) *suite {
-	s := &suite{bare: open(false), wrapped: open(true)}
+	s := &suite{bare: open(false), wrapped: open(true), patience: 20 * time.Second}
 	for _, opt := range opts {
 		opt(s)
 	}
@@ -68,9 +71,20 @@ type Case struct {
 	Body     func(*Env)
 }
 
+// kinds are the drivers of a case; with -short, some of them from all over a
+// long list.
 func (c Case) kinds() []drivertest.Features {
-	if c.On == nil {
-		return commonKinds
+	all := c.On
+	if all == nil {
+		all = commonKinds
 	}
-	return c.On
+	const few = 12
+	if !testing.Short() || len(all) <= few {
+		return all
+	}
+	var some []drivertest.Features
+	for i := range few {
+		some = append(some, all[i*len(all)/few])
+	}
+	return some
 }

@@ -9,9 +9,6 @@ import (
 	"github.com/sqlaio/sqlaio/internal/drivertest"
 )
 
-// patience is how long a program may take before it counts as hanging.
-const patience = 20 * time.Second
-
 // broken begins the notes that no program should make even on the bare driver.
 const broken = "BROKEN PROGRAM:"
 
@@ -25,8 +22,8 @@ type outcome struct {
 }
 
 // play runs a program on a driver of its own.
-func play(open opener, kind drivertest.Features, body func(*Env)) outcome {
-	e := &Env{Kind: kind, Driver: drivertest.New(kind), open: open}
+func (s *suite) play(open opener, kind drivertest.Features, body func(*Env)) outcome {
+	e := &Env{Kind: kind, Driver: drivertest.New(kind), open: open, patience: s.patience}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -34,7 +31,7 @@ func play(open opener, kind drivertest.Features, body func(*Env)) outcome {
 	}()
 	select {
 	case <-done:
-	case <-time.After(patience):
+	case <-time.After(s.patience):
 		e.See(fmt.Sprintf(broken+" it hangs\n%s", stacks()))
 		e.Driver.Release()
 	}
