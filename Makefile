@@ -16,6 +16,9 @@ LOAD       ?= $(shell nproc 2>/dev/null || echo 2)
 WITH_MARIADB := scripts/mariadb run
 FIND_SOURCE  := find . -name '.?*' -prune -o -name testdata -prune -o
 MODULES      := $(filter-out ./internal/tools,$(patsubst %/go.mod,%,$(shell $(FIND_SOURCE) -name go.mod -print)))
+# Serving drivers that know only the old interfaces is what the code is for, so
+# SA1019, which points at deprecated ones, stays off.
+STATICCHECKS := inherit,-SA1019
 STATICCHECK   = $$(go tool -modfile=internal/tools/go.mod -n staticcheck)
 
 # packages lists those of the packages $1 that exist and have files for the
@@ -87,7 +90,7 @@ vet: ## vet everything, for other systems and with every tag too
 .PHONY: staticcheck
 staticcheck: ## run the pinned staticcheck
 	@staticcheck=$(STATICCHECK); \
-	for module in $(MODULES); do echo staticcheck $$module; (cd $$module && "$$staticcheck" ./...); done
+	for module in $(MODULES); do echo staticcheck $$module; (cd $$module && "$$staticcheck" -checks $(STATICCHECKS) ./...); done
 
 .PHONY: ci
 ci: fmt-check vet staticcheck test portable bench-once examples ## everything that must pass before a merge

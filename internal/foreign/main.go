@@ -20,7 +20,7 @@ var (
 	only      = flag.String("suite", "", "run this suite alone")
 	root      = flag.String("root", "", "the shim's module `directory` (default: the one around the current directory)")
 	timeout   = flag.Duration("timeout", 5*time.Minute, "limit for one pass over a suite")
-	rounds    = flag.Int("rounds", 10, "repeat a test with an unexplained difference this often, bare and through the shim")
+	rounds    = flag.Int("rounds", 10, "repeat a test with an unexplained difference this often, to see whether it is unsteady when bare")
 	race      = flag.Bool("race", false, "use the race detector")
 	tags      = flag.String("tags", "", "build `tags`")
 	verbose   = flag.Bool("v", false, "print the output of tests that come out otherwise")
