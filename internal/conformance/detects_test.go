@@ -137,7 +137,7 @@ func TestDetectsReadingAheadInLazyMode(t *testing.T) {
 // hand over a part of its batch.
 func TestDetectsRowsHeldBack(t *testing.T) {
 	s := newSuite(driverOpener(newMini(4).wrapDriver), []Option{impatient})
-	expectDetected(t, s, "Rows/Blocked", "rows were held back")
+	expectDetected(t, s, "Rows/Blocked", "waited in vain for the rows that there are")
 }
 
 func TestDetectsHanging(t *testing.T) {

@@ -94,8 +94,8 @@ func (e *Env) Catch(label string, fn func()) (panicked bool) {
 
 // Until waits for something that another goroutine brings about.
 func (e *Env) Until(what string, reached func() bool) {
-	for end := time.Now().Add(e.patience / 4); !reached(); time.Sleep(50 * time.Microsecond) {
-		if time.Now().After(end) {
+	for late := limit(e.patience / 4); !reached(); time.Sleep(50 * time.Microsecond) {
+		if late() {
 			e.See(fmt.Sprintf(broken+" it waited in vain for %s\n%s", what, debug.Stack()))
 			return
 		}

@@ -78,7 +78,7 @@ func (c Case) kinds() []drivertest.Features {
 	if all == nil {
 		all = commonKinds
 	}
-	const few = 12
+	const few = 4
 	if !testing.Short() || len(all) <= few {
 		return all
 	}

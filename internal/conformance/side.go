@@ -29,13 +29,34 @@ func (s *suite) play(open opener, kind drivertest.Features, body func(*Env)) out
 		defer close(done)
 		e.play(body)
 	}()
-	select {
-	case <-done:
-	case <-time.After(s.patience):
-		e.See(fmt.Sprintf(broken+" it hangs\n%s", stacks()))
-		e.Driver.Release()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for late := limit(s.patience); ; {
+		select {
+		case <-done:
+			return e.outcome()
+		case <-tick.C:
+			if late() {
+				e.See(fmt.Sprintf(broken+" it hangs\n%s", stacks()))
+				e.Driver.Release()
+				return e.outcome()
+			}
+		}
 	}
-	return e.outcome()
+}
+
+// limit returns a function, to be called again and again, that reports when
+// the time d has passed. Time in which the whole process stood still, because it
+// was stopped or starved, counts little.
+func limit(d time.Duration) func() bool {
+	last := time.Now()
+	var passed time.Duration
+	return func() bool {
+		now := time.Now()
+		passed += min(now.Sub(last), 20*time.Millisecond)
+		last = now
+		return passed > d
+	}
 }
 
 // play runs the program, closes the pool, and takes down what there was to
