@@ -12,17 +12,15 @@ import (
 // one call at a time, which database/sql sees to; the
 // interrupts of a call come from the goroutine that waits for it.
 type conn struct {
-	link   *link
-	inner  driver.Conn // its methods are the thread's; its type is anybody's
-	traits Traits
-	opts   *options
+	link    *link
+	inner   driver.Conn // its methods are the thread's; its type is anybody's
+	traits  Traits
+	opts    *options
+	cleanup runtime.Cleanup
 
-	late      []*rows      // the thread's: exhausted rows, to be closed once the caller has closed them
-	open      atomic.Int32 // inner rows that are open; the thread writes it
-	valid     atomic.Bool  // what IsValid said after the last call; the thread writes it
-	unsettled atomic.Bool  // an interrupt was sent; set by the caller, cleared by the thread
-	closed    bool         // the caller's
-	execution execution    // the caller's, and the thread's during an Exec
+	_         line
+	closed    bool      // the caller's
+	execution execution // the caller's, and the thread's during an Exec
 
 	// skip is the caller's: a statement that was prepared within a call has
 	// returned ErrSkip. database/sql answers ErrSkip by preparing the statement
@@ -30,8 +28,15 @@ type conn struct {
 	// so arrives as it would from the bare driver.
 	skip bool
 
-	cleanup runtime.Cleanup
+	_         line
+	late      []*rows      // the thread's: exhausted rows, to be closed once the caller has closed them
+	open      atomic.Int32 // inner rows that are open; the thread writes it
+	valid     atomic.Bool  // what IsValid said after the last call; the thread writes it
+	unsettled atomic.Bool  // an interrupt was sent; set by the caller, cleared by the thread
 }
+
+// line keeps what the caller and the thread write on different cache lines.
+type line [64]byte
 
 var (
 	_ driver.Conn               = (*conn)(nil)

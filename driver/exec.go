@@ -33,7 +33,9 @@ func (c *conn) execute(ctx context.Context, q request) (driver.Result, error) {
 	}
 	r, err := e.result, e.verdict(e.err)
 	e.request, e.result, e.err, e.ctx = request{}, nil, nil, nil
-	c.skip = e.skipped
+	if e.skipped {
+		c.skip = true
+	}
 	if r == nil {
 		return nil, err
 	}

@@ -4,29 +4,28 @@ import (
 	"context"
 	"database/sql/driver"
 	"io"
-	"time"
 )
-
-// patience bounds how long a fill goes on that nobody may want: a first one,
-// because many a caller wants but the first row, and any if calls of the
-// connection queue behind it.
-const patience = 2 * time.Millisecond
 
 // do is a fill, on the thread.
 func (r *rows) do(inner context.Context) {
 	switch r.step {
 	case openQuery:
-		r.inner, r.stmt, r.skipped, r.failed = r.request.rows(inner, r.c.inner)
-		if r.failed != nil {
+		rs, stmt, skipped, err := r.request.rows(inner, r.c.inner)
+		if err != nil {
+			r.skipped, r.failed = skipped, err
 			return
 		}
-		r.request = request{}
+		r.inner = rs
+		if stmt != nil {
+			r.stmt = stmt
+		}
 		r.c.open.Add(1)
 		r.open()
 	case openNextSet:
 		if r.failed = r.inner.(driver.RowsNextResultSet).NextResultSet(); r.failed != nil {
 			return
 		}
+		r.types, r.size, r.more = nil, 0, false
 		r.open()
 	}
 	r.read(r.into)
@@ -35,22 +34,20 @@ func (r *rows) do(inner context.Context) {
 // open shows that a result set has begun.
 func (r *rows) open() {
 	r.cols = r.inner.Columns()
-	r.types, r.size, r.more = nil, 0, false
 	r.opened.Store(true)
 	r.fill.task.Signal()
 }
 
-// read reads rows into b until b is full, the rows end, or the caller has
-// closed them.
+// read reads rows into b until b is full, the rows end, the caller has closed
+// them, or another call of the connection waits: a row may take its time, and
+// perhaps nobody waits for this one.
 func (r *rows) read(b *batch) {
-	first := r.size == 0
 	limit := r.nextSize()
 	var space []driver.Value
 	if b == &r.batches[0] {
 		space = r.space[:]
 	}
 	b.shape(limit, len(r.cols), space)
-	start := time.Now()
 	bytes := 0
 	var err error
 	for i := 0; i < limit && !r.stop.Load(); i++ {
@@ -62,10 +59,7 @@ func (r *rows) read(b *batch) {
 		bytes += r.own(b, row)
 		b.n.Store(int32(i + 1))
 		r.fill.task.Signal()
-		if r.lazy || bytes >= r.c.opts.bytes {
-			break
-		}
-		if time.Since(start) > patience && (first || r.c.link.worker.Stats().Queued > 0) {
+		if r.lazy || bytes >= r.c.opts.bytes || r.c.link.worker.Stats().Queued > 0 {
 			break
 		}
 	}

@@ -35,26 +35,26 @@ type rows struct {
 	into    *batch // where it reads rows to
 
 	// The worker's, during a fill. The caller reads them after opened, a
-	// batch's seal or the end of the fill has shown them.
+	// batch's seal or the end of the fill has shown them. What every query
+	// writes is close together: each line costs a cache miss there and one back.
+	opened  atomic.Bool // set by the worker
+	stop    atomic.Bool // set by the caller: read no further, close
+	skipped bool        // shown by the fill's end: a statement made for the request returned ErrSkip
+	more    bool        // shown by a seal with io.EOF: there is another result set
+	lazy    bool        // shown by a row: don't read ahead of the caller any more
+	gone    bool        // shown by the fill's end: inner is closed
+	quiet   bool        // shown by the fill's end: inner will be closed by conn.settle
+	size    int         // rows of the last fill
 	inner   driver.Rows
-	stmt    driver.Stmt  // to be closed with inner; nil if inner stands alone
-	nested  []*rows      // rows that were values of these
-	cols    []string     // shown by opened
-	types   []columnType // what describe found
-	failed  error        // shown by the fill's end: the result set was not opened
-	skipped bool         // likewise: by ErrSkip from a statement made for the request
-	more    bool         // shown by a seal with io.EOF: there is another result set
-	lazy    bool         // shown by a row: don't read ahead of the caller any more
-	size    int          // rows of the last fill
-	gone    bool         // shown by the fill's end: inner is closed
-	quiet   bool         // shown by the fill's end: inner will be closed by conn.settle
-	closing error        // what closing inner returned
-
-	opened atomic.Bool // set by the worker
-	stop   atomic.Bool // set by the caller: read no further, close
-
+	cols    []string // shown by opened
 	batches [2]batch
 	space   [16]driver.Value // the first batch's, if it fits
+
+	stmt    driver.Stmt  // to be closed with inner; nil if inner stands alone
+	failed  error        // shown by the fill's end: the result set was not opened
+	nested  []*rows      // rows that were values of these
+	types   []columnType // what describe found
+	closing error        // shown with gone: what closing inner returned
 }
 
 var (
@@ -84,7 +84,9 @@ func (c *conn) query(ctx context.Context, q request) (driver.Rows, error) {
 		r.abandon = a.ReadsOnly(q.query)
 	}
 	err := r.start(ctx, openQuery)
-	c.skip = r.skipped
+	if r.skipped {
+		c.skip = true
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 )
 
 // core is the thread and what leads to it; its branches share it.
@@ -74,7 +75,7 @@ func (c *core) loop() {
 		for c.rest = c.inbox.take(); c.rest != nil; {
 			t := c.rest
 			c.rest = t.next
-			if t.queuedAt > last {
+			if t.queuedAt > last { // not where an active wait was rewarded
 				near = !c.adapt || t.queuedAt-last <= int64(c.heat.spin)
 			}
 			last = c.run(t)
@@ -122,21 +123,25 @@ func (c *core) run(t *Task) int64 {
 		return now()
 	}
 	start := now()
-	c.waited.Store(c.waited.Load() + start - t.queuedAt)
 	c.busy.Store(true)
 	p := c.protect(t.job, func() {
 		c.busy.Store(false)
 		t.finish(ErrGoexit)
 	})
 	c.busy.Store(false)
-	end := now()
-	c.ran.Store(c.ran.Load() + end - start)
 	c.runs.Store(c.runs.Load() + 1)
+	waited := time.Duration(0)
+	if t.queuedAt != 0 {
+		waited = time.Duration(start - t.queuedAt)
+	}
 	var err error
 	if p != nil {
 		err = p
 	}
 	t.finish(err)
+	end := now() // what comes after finish costs the caller nothing
+	c.waited.Store(c.waited.Load() + int64(waited))
+	c.ran.Store(c.ran.Load() + end - start)
 	return end
 }
 
@@ -187,7 +192,9 @@ func (c *core) refuse(t *Task) {
 
 // send pushes a task that has a place in the queue.
 func (c *core) send(t *Task) bool {
-	t.queuedAt = now()
+	if c.inbox.head.Load() != nil || c.busy.Load() {
+		t.queuedAt = now() // otherwise the worker is there already
+	}
 	wake, ok := c.inbox.push(t)
 	if !ok {
 		c.room.sent.Add(-1)

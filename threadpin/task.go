@@ -17,7 +17,7 @@ type Task struct {
 	done     func(error)   // for Submit: called on the thread at the end
 	wake     chan struct{} // holds the one token that ends a sleep
 	next     *Task         // the pusher's until pushed, then the worker's
-	queuedAt int64
+	queuedAt int64         // 0 if the worker was waiting for it actively
 
 	// claim decides whether fn runs: whoever replaces 0 first, the worker with
 	// taken or the owner with withdrawn.
@@ -98,7 +98,7 @@ func (t *Task) Begin(ctx context.Context) error {
 
 // free recycles a task that neither side will touch again.
 func (t *Task) free() {
-	t.worker, t.job, t.done, t.next, t.err, t.idle = nil, nil, nil, nil, nil, nil
+	t.worker, t.job, t.done, t.next, t.queuedAt, t.err, t.idle = nil, nil, nil, nil, 0, nil, nil
 	t.claim.Store(0)
 	t.state.Store(0)
 	tasks.Put(t)
@@ -207,7 +207,7 @@ func (t *Task) finish(err error) {
 // came first. It waits actively for a while if the worker has leave to.
 func (t *Task) wait(cond func() bool, stop <-chan struct{}, spin bool) bool {
 	ready := func() bool { return t.Over() || cond != nil && cond() }
-	if t.Over() || spin && t.worker.core.heat.waitActively(&t.state, ready, stop) {
+	if ready() || spin && t.worker.core.heat.waitActively(&t.state, ready, stop) {
 		return true
 	}
 	for {
