@@ -133,10 +133,7 @@ var bare = setup{"bare", func(d *dt.Driver, _ ...aio.Option) (driver.Connector, 
 // left open and no rule broken.
 func (s setup) start(t testing.TB, f dt.Features, opts ...aio.Option) (*dt.Driver, *sql.DB) {
 	t.Helper()
-	d := dt.New(f)
-	c, err := s.open(d, opts...)
-	must(t, err)
-	db := sql.OpenDB(c)
+	d, db := s.unchecked(t, f, opts...)
 	t.Cleanup(func() {
 		db.Close()
 		d.Release()
@@ -146,6 +143,15 @@ func (s setup) start(t testing.TB, f dt.Features, opts ...aio.Option) (*dt.Drive
 		}
 	})
 	return d, db
+}
+
+// unchecked is start for tests that look at the end themselves.
+func (s setup) unchecked(t testing.TB, f dt.Features, opts ...aio.Option) (*dt.Driver, *sql.DB) {
+	t.Helper()
+	d := dt.New(f)
+	c, err := s.open(d, opts...)
+	must(t, err)
+	return d, sql.OpenDB(c)
 }
 
 // open is start for tests that need but one setup.

@@ -111,9 +111,9 @@ func (r *rows) start(ctx context.Context, s step) error {
 	case r.opened.Load():
 		return nil
 	}
-	err = broken(r.fill.task.End())
-	r.fill.task = nil
-	if err != nil {
+	t := r.fill.task
+	r.fill.task = nil // before End raises a panic, for Close comes after that
+	if err := broken(t.End()); err != nil {
 		return err
 	}
 	return r.fill.verdict(r.failed)
@@ -237,7 +237,8 @@ func (r *rows) Close() error {
 	return r.c.always(r.closeInner)
 }
 
-// endFill waits for the fill under way. What it failed with concerns nobody.
+// endFill waits for the fill under way. What it failed with concerns nobody,
+// unless it was closing the inner rows.
 func (r *rows) endFill() {
 	t := r.fill.task
 	if t == nil {
@@ -253,6 +254,10 @@ func (r *rows) endFill() {
 		if t.Await(ctx, nil, interrupt) != nil {
 			return // withdrawn: the worker gives the task back
 		}
+	}
+	if r.gone && t.Err() != nil {
+		r.closing = broken(t.End())
+		return
 	}
 	t.Release()
 }
