@@ -15,6 +15,12 @@ type Option func(*suite)
 // Next and Rows.Close must come just when they come to the bare driver.
 func Lazy() Option { return func(s *suite) { s.lazy = true } }
 
+// Except skips a case in which the wrapper differs on purpose, for the reason
+// why.
+func Except(name, why string) Option {
+	return func(s *suite) { s.except[name] = why }
+}
+
 // Run runs every case on drivers opened as sql.Open does it, with and without
 // wrap around them. With -short it leaves out most kinds of drivers where a case
 // has very many.
@@ -33,10 +39,11 @@ type suite struct {
 	bare, wrapped opener
 	lazy          bool
 	patience      time.Duration // how long a program may take before it counts as hanging
+	except        map[string]string
 }
 
 func newSuite(open func(wrapped bool) opener, opts []Option) *suite {
-	s := &suite{bare: open(false), wrapped: open(true), patience: 20 * time.Second}
+	s := &suite{bare: open(false), wrapped: open(true), patience: 20 * time.Second, except: map[string]string{}}
 	for _, opt := range opts {
 		opt(s)
 	}
@@ -46,6 +53,9 @@ func newSuite(open func(wrapped bool) opener, opts []Option) *suite {
 func (s *suite) run(t *testing.T) {
 	for _, c := range Cases() {
 		t.Run(c.Name, func(t *testing.T) {
+			if why := s.except[c.Name]; why != "" {
+				t.Skip(why)
+			}
 			for _, kind := range c.kinds() {
 				t.Run(kind.String(), func(t *testing.T) {
 					for _, d := range s.compare(c, kind) {
