@@ -1,8 +1,10 @@
 package driver_test
 
 import (
-	"strings"
+	"context"
+	"fmt"
 	"testing"
+	"time"
 
 	aio "github.com/sqlaio/sqlaio/driver"
 	"github.com/sqlaio/sqlaio/internal/drivertest"
@@ -12,8 +14,7 @@ import (
 // however small the batches.
 func TestReadingAheadKeepsSmallBatchesApart(t *testing.T) {
 	for _, size := range []int{2, 3, 8, 16} {
-		d := newCancelDriver(cancelKind{features: drivertest.Modern})
-		db := d.openDB(aio.WithBatch(size, 1<<20))
+		_, db := cancelStart(t, cancelKind{features: drivertest.Modern}, aio.WithBatch(size, 1<<20))
 		conn, _, _ := cancelConn(t, db)
 		rows, err := conn.QueryContext(cancelBackground, "sets 2x50")
 		must(t, err)
@@ -29,7 +30,6 @@ func TestReadingAheadKeepsSmallBatchesApart(t *testing.T) {
 		must(t, rows.Err())
 		must(t, rows.Close())
 		must(t, conn.Close())
-		must(t, db.Close())
 	}
 }
 
@@ -37,9 +37,8 @@ func TestReadingAheadKeepsSmallBatchesApart(t *testing.T) {
 // Afterwards there are no more rows.
 func TestPanicComesAtItsRow(t *testing.T) {
 	for _, at := range []int{1, 2, 3, 5, 9} {
-		d := newCancelDriver(cancelKind{features: drivertest.Modern})
+		d, db := cancelStart(t, cancelKind{features: drivertest.Modern})
 		d.On("Rows.Next", drivertest.After(int64(at-1), drivertest.First(1, drivertest.Panic("boom"))))
-		db := d.openDB()
 		conn, _, _ := cancelConn(t, db)
 		rows, err := conn.QueryContext(cancelBackground, "rows 10")
 		must(t, err)
@@ -61,10 +60,58 @@ func TestPanicComesAtItsRow(t *testing.T) {
 		must(t, rows.Close())
 		must(t, conn.PingContext(cancelBackground))
 		must(t, conn.Close())
-		must(t, db.Close())
-		d.check(t)
-		if left := d.OpenObjects(); len(left) > 0 {
-			t.Errorf("left open: %s", strings.Join(left, ", "))
+	}
+}
+
+// Rows whose context has ended are stopped by an interrupt, whatever their
+// query, also while nobody waits for the row that the driver is busy with, and
+// also if the context ends only after they were closed.
+func TestCancelBetweenRowsStopsTheRowAhead(t *testing.T) {
+	for i := range 16 {
+		query := "rows 20 block at 3"
+		if i&1 != 0 {
+			query = "slow 0s rows 20 block at 3" // may write, the Reader says
+		}
+		reader, others, closed := i&2 != 0, i&4 != 0, i&8 != 0
+		t.Run(fmt.Sprintf("%s,reader=%t,others=%t,closed=%t", query, reader, others, closed), func(t *testing.T) {
+			d, db := cancelStart(t, cancelKind{features: drivertest.Modern, reader: reader})
+			conn, _, _ := cancelConn(t, db)
+			defer conn.Close()
+			if others {
+				rows, err := conn.QueryContext(cancelBackground, "rows 20 protected")
+				must(t, err)
+				defer rows.Close()
+			}
+			ctx, cancel := context.WithCancel(cancelBackground)
+			defer cancel()
+			rows, err := conn.QueryContext(ctx, query)
+			must(t, err)
+			cancelNumber(t, conn) // comes after the first batch, which has two rows
+			if !rows.Next() || !rows.Next() {
+				t.Fatal(rows.Err())
+			}
+			cancelUntil(t, "the row that blocks", func() bool { return cancelNexts(d, query) == 3 })
+			start := time.Now()
+			if closed {
+				time.AfterFunc(20*time.Millisecond, cancel)
+			} else {
+				cancel()
+			}
+			must(t, cancelGo(t, "Rows.Close", rows.Close)())
+			if d := time.Since(start); d > 2*time.Second {
+				t.Errorf("the end took %v", d)
+			}
+			must(t, conn.PingContext(cancelBackground))
+		})
+	}
+}
+
+// cancelNexts counts the rows that were asked for.
+func cancelNexts(d *cancelDriver, query string) (n int) {
+	for _, c := range d.Log() {
+		if c.Method == "Rows.Next" && c.Query == query {
+			n++
 		}
 	}
+	return n
 }

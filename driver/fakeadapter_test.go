@@ -179,14 +179,14 @@ var (
 )
 
 // cancelPatience is when a test gives up waiting for what must come.
-const cancelPatience = 30 * time.Second
+const cancelPatience = 10 * time.Second
 
 // cancelUntil waits for cond.
 func cancelUntil(t cancelTB, what string, cond func() bool) {
 	t.Helper()
 	for start, n := time.Now(), 0; !cond(); n++ {
 		if time.Since(start) > cancelPatience {
-			t.Fatalf("waited in vain: %s", what)
+			t.Fatalf("waited in vain: %s\n%s", what, stacks())
 		}
 		if n < 100 {
 			runtime.Gosched()
@@ -206,7 +206,7 @@ func cancelGo[T any](t cancelTB, what string, fn func() T) (wait func() T) {
 		case v := <-done:
 			return v
 		case <-time.After(cancelPatience):
-			t.Fatalf("does not return: %s", what)
+			t.Fatalf("does not return: %s\n%s", what, stacks())
 			panic("unreachable")
 		}
 	}
@@ -224,6 +224,21 @@ func cancelConn(t cancelTB, db *sql.DB) (*sql.Conn, *threadpin.Worker, int) {
 		t.Fatalf("Thread: %v", err)
 	}
 	return c, w, cancelNumber(t, c)
+}
+
+// cancelStart opens a DB on a new scripted driver. At the end of the test all
+// must be closed, and no rule broken.
+func cancelStart(t *testing.T, k cancelKind, opts ...aio.Option) (*cancelDriver, *sql.DB) {
+	d := newCancelDriver(k)
+	db := d.openDB(opts...)
+	t.Cleanup(func() {
+		must(t, db.Close())
+		d.check(t)
+		if left := d.OpenObjects(); len(left) > 0 {
+			t.Errorf("left open: %s", strings.Join(left, ", "))
+		}
+	})
+	return d, db
 }
 
 // cancelNumber returns the number that the scripted driver gave a connection.

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"io"
 	"sync/atomic"
+	"time"
 )
 
 // rows is the shim of one inner Rows. The worker reads ahead of the caller, a
@@ -219,8 +220,8 @@ func (r *rows) NextResultSet() error {
 //
 // A fill that nobody waits for any more may be in the middle of a step that
 // takes its time. It is interrupted if the query only reads. Others are
-// waited for, unless their context has ended too: an interrupted write
-// can cost the whole transaction.
+// waited for, unless their context ends too, and even then for a while: an
+// interrupted write can cost the whole transaction.
 func (r *rows) Close() error {
 	if r.closed {
 		return nil
@@ -246,10 +247,11 @@ func (r *rows) endFill() {
 	}
 	defer func() { r.fill.task = nil }()
 	if !t.Over() {
-		ctx := context.Background()
+		ctx, stop := r.enough()
+		defer stop()
 		var interrupt func()
-		if r.interruptible() {
-			ctx, interrupt = ended, r.fill.interrupt
+		if r.c.link.intr != nil {
+			interrupt = r.fill.interrupt
 		}
 		if t.Await(ctx, nil, interrupt) != nil {
 			return // withdrawn: the worker gives the task back
@@ -269,15 +271,25 @@ var ended = func() context.Context {
 	return ctx
 }()
 
-// interruptible: with other rows open an interrupt could reach them, for a
+// grace is how long a fill that nobody waits for may go on after its context
+// has ended, if an interrupt may cost more than the fill.
+const grace = 10 * time.Millisecond
+
+// enough returns a context that ends when the fill under way is to be
+// interrupted. With other rows open an interrupt could reach them, for a
 // database may stop all that its connection has begun.
-func (r *rows) interruptible() bool {
+func (r *rows) enough() (ctx context.Context, stop func()) {
 	intr := r.c.link.intr
 	if intr == nil {
-		return false
+		return context.Background(), func() {}
 	}
-	if _, ok := intr.(Reader); ok {
-		return r.abandon && r.c.open.Load() == 1
+	if _, ok := intr.(Reader); !ok {
+		return r.fill.ctx, func() {}
 	}
-	return r.fill.ctx.Err() != nil
+	if r.abandon && r.c.open.Load() == 1 {
+		return ended, func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	unwatch := context.AfterFunc(r.fill.ctx, func() { time.AfterFunc(grace, cancel) })
+	return ctx, func() { unwatch(); cancel() }
 }
