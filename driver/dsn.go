@@ -15,13 +15,14 @@ import (
 const name = "aio"
 
 // driverName is what the part of a data source name before the colon must look
-// like before an error may quote it: the rest may hold a password.
+// like before an error may quote it, if no driver has that name: it may hold a
+// password.
 var driverName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,31}$`)
 
 // split cuts "<driver>:<dsn>" at the first colon and looks the driver up.
 func split(dsn string) (driver.Driver, string, error) {
 	prefix, rest, ok := strings.Cut(dsn, ":")
-	if !ok || !driverName.MatchString(prefix) {
+	if !ok || !driverName.MatchString(prefix) && !slices.Contains(sql.Drivers(), prefix) {
 		return nil, "", fmt.Errorf(`%w: the data source name must be "<driver>:<dsn>", as in "sqlite3:app.db"; registered drivers: %s`,
 			ErrNoDriver, registered())
 	}
