@@ -52,8 +52,8 @@ func newCancelDriver(k cancelKind) *cancelDriver {
 func (d *cancelDriver) Open(dsn string) (driver.Conn, error) { return d.Driver.Driver().Open(dsn) }
 
 // connector is d's, and reports as its driver the type with the right adapter.
-func (d *cancelDriver) connector() driver.Connector {
-	c := &cancelConnector{d.Driver.Connector("test"), d, d}
+func (d *cancelDriver) connector() *cancelConnector {
+	c := &cancelConnector{Connector: d.Driver.Connector("test"), d: d, face: d}
 	if d.kind.quiet {
 		c.face = &cancelQuietDriver{d}
 	}
@@ -62,10 +62,17 @@ func (d *cancelDriver) connector() driver.Connector {
 
 func (d *cancelDriver) openDB(opts ...aio.Option) *sql.DB { return aio.OpenDB(d.connector(), opts...) }
 
+// countingDB is openDB that counts the connections that were opened.
+func (d *cancelDriver) countingDB(opts ...aio.Option) (*sql.DB, *atomic.Int64) {
+	c := d.connector()
+	return aio.OpenDB(c, opts...), &c.opened
+}
+
 type cancelConnector struct {
 	driver.Connector
-	d    *cancelDriver
-	face driver.Driver
+	d      *cancelDriver
+	face   driver.Driver
+	opened atomic.Int64
 }
 
 func (c *cancelConnector) Driver() driver.Driver { return c.face }
@@ -78,6 +85,7 @@ func (cancelQuietAdapter) Traits() aio.Traits { return aio.Traits{QuietEnd: true
 
 func (cancelAdapter) Interrupter(inner driver.Conn, c driver.Connector) aio.Interrupter {
 	d := c.(*cancelConnector).d
+	c.(*cancelConnector).opened.Add(1)
 	i := &cancelInterrupter{d: d, conn: inner.(drivertest.Interrupter), home: cancelGoroutine()}
 	switch {
 	case d.kind.reader && d.kind.settler:
