@@ -31,6 +31,9 @@ func (s *suite) differences(bare, wrapped outcome, withdrawn bool) []string {
 			found = append(found, "left open: "+name)
 		}
 	}
+	if s.oneThread {
+		found = append(found, wrapped.threads...)
+	}
 	return found
 }
 

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"database/sql/driver"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,15 @@ func TestDetectsDroppedContexts(t *testing.T) {
 
 func TestDetectsRunningWhatWasCancelled(t *testing.T) {
 	expectFlaw(t, "runs what was cancelled", "Context/EndedBefore", "")
+}
+
+// The mini wrapper calls on whatever thread the program's goroutine has.
+func TestDetectsCallsOnAnotherThread(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("threads have no id here")
+	}
+	s := newSuite(driverOpener(newMini(4).wrapDriver), []Option{OneThread()})
+	expectDetected(t, s, "Pool/Waiting", "thread")
 }
 
 // Reading ahead is a flaw of a wrapper that promises not to.

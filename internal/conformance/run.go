@@ -15,6 +15,10 @@ type Option func(*suite)
 // Next and Rows.Close must come just when they come to the bare driver.
 func Lazy() Option { return func(s *suite) { s.lazy = true } }
 
+// OneThread expects that all calls of a connection come to the wrapped driver on
+// one thread, which no other open connection has.
+func OneThread() Option { return func(s *suite) { s.oneThread = true } }
+
 // Except skips a case in which the wrapper differs on purpose, for the reason
 // why.
 func Except(name, why string) Option {
@@ -38,6 +42,7 @@ func RunConnector(t *testing.T, wrap func(driver.Connector) driver.Connector, op
 type suite struct {
 	bare, wrapped opener
 	lazy          bool
+	oneThread     bool
 	patience      time.Duration // how long a program may take before it counts as hanging
 	except        map[string]string
 }

@@ -19,6 +19,7 @@ type outcome struct {
 	log        []drivertest.Call
 	violations []string
 	open       []string // objects left open
+	threads    []string // calls on the wrong thread
 }
 
 // play runs a program on a driver of its own.
@@ -107,7 +108,8 @@ func (e *Env) outcome() outcome {
 }
 
 func (e *Env) observe() *outcome {
-	o := outcome{log: e.Driver.Log(), violations: e.Driver.Violations(), open: e.Driver.OpenObjects()}
+	d := e.Driver
+	o := outcome{log: d.Log(), violations: d.Violations(), open: d.OpenObjects(), threads: d.ThreadViolations()}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	o.notes = slices.Clone(e.notes)
