@@ -14,6 +14,7 @@ func prepareCases() []Case {
 		{Name: "Prepare/TxStmtOfClosed", Body: prepareTxStmtOfClosed},
 		{Name: "Prepare/AfterTheEnd", Body: prepareAfterTheEnd},
 		{Name: "Prepare/CloseOrders", Body: prepareCloseOrders},
+		{Name: "Prepare/ConnGoesFirst", Body: prepareConnGoesFirst},
 		{Name: "Prepare/Errors", Body: prepareErrors},
 	}
 }
@@ -159,6 +160,27 @@ func prepareCloseOrders(e *Env) {
 	e.Stats("no idle")
 	for _, s := range several {
 		e.execStmt("again", s)
+		e.Err("Stmt.Close", s.Close())
+	}
+}
+
+// prepareConnGoesFirst closes a statement when the connection that it was
+// prepared on is gone. database/sql closes it all the same; a wrapper may do it
+// before, but not leave it open.
+func prepareConnGoesFirst(e *Env) {
+	for _, query := range []string{"echo", "badconn"} {
+		c, err := e.DB.Conn(background)
+		if e.Err("Conn", err) {
+			return
+		}
+		s := e.prepare("conn", c, query)
+		e.execStmt("conn", s)
+		if query == "echo" {
+			e.Err("Conn.Close", c.Close())
+			e.DB.SetMaxIdleConns(-1)
+		}
+		e.Stats("conn is gone")
+		e.execStmt("conn", s)
 		e.Err("Stmt.Close", s.Close())
 	}
 }
