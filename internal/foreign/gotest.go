@@ -74,10 +74,9 @@ type program struct {
 	timeout time.Duration
 }
 
-// build compiles a program. The paths are trimmed so that the build cache serves
-// the next temporary directory too: SQLite takes long.
+// build compiles a program.
 func build(ctx context.Context, p program, env, flags []string) error {
-	args := append([]string{"test", "-c", "-trimpath", "-vet=off", "-o", p.file}, flags...)
+	args := append([]string{"test", "-c", "-vet=off", "-o", p.file}, flags...)
 	if out, err := command(ctx, p.dir, env, "go", args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("building the tests: %w\n%s", err, out)
 	}

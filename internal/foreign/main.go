@@ -51,7 +51,7 @@ func run(ctx context.Context) (ok bool, err error) {
 			return false, err
 		}
 	}
-	tmp, err := os.MkdirTemp("", "sqlaio-foreign-")
+	tmp, err := workDir()
 	if err != nil {
 		return false, err
 	}
@@ -78,6 +78,20 @@ func run(ctx context.Context) (ok bool, err error) {
 		}
 	}
 	return ok, nil
+}
+
+// workDir makes a temporary directory, each time the same if it can: SQLite's
+// build names its directory to the C compiler, and one of another name misses
+// the build cache, which costs a minute a variant.
+func workDir() (string, error) {
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("sqlaio-foreign-%d", os.Getuid()))
+	if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > time.Hour {
+		_ = os.RemoveAll(dir) // left behind by a run that was killed
+	}
+	if err := os.Mkdir(dir, 0o700); err == nil {
+		return dir, nil
+	}
+	return os.MkdirTemp("", "sqlaio-foreign-")
 }
 
 func moduleRoot(ctx context.Context) (string, error) {
