@@ -20,6 +20,7 @@ type conn struct {
 
 	_         line
 	closed    bool      // the caller's
+	tx        *tx       // the caller's: the transaction that is open
 	execution execution // the caller's, and the thread's during an Exec
 
 	// skip is the caller's: a statement that was prepared within a call has
@@ -136,6 +137,9 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 		c.skip = false
 		return nil, driver.ErrSkip
 	}
+	if err := c.ended(); err != nil {
+		return nil, err
+	}
 	s := &stmt{c: c, query: query}
 	err := c.do(ctx, func(inner context.Context) (err error) {
 		s.inner, err = prepare(inner, c.inner, query)
@@ -152,9 +156,14 @@ func (c *conn) Begin() (driver.Tx, error) {
 }
 
 // BeginTx returns the transaction if it was begun, however late: to report a
-// transaction that is open as not begun would leave it open.
+// transaction that is open as not begun would leave it open. One whose context
+// has ended and that database/sql is about to roll back is rolled back first,
+// for some databases commit the old transaction when a new one begins.
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	t := &tx{c: c}
+	if c.ended() != nil {
+		c.tx.Rollback()
+	}
+	t := &tx{c: c, ctx: ctx}
 	err := c.do(ctx, func(inner context.Context) (err error) {
 		t.inner, err = begin(inner, c.inner, opts)
 		return err
@@ -162,6 +171,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if err != nil {
 		return nil, err
 	}
+	c.tx = t
 	return t, nil
 }
 

@@ -26,6 +26,9 @@ func (e *execution) do(inner context.Context) {
 
 // execute makes one hop of an Exec.
 func (c *conn) execute(ctx context.Context, q request) (driver.Result, error) {
+	if err := c.ended(); err != nil {
+		return nil, err
+	}
 	e := &c.execution
 	e.request, e.result, e.skipped, e.err = q, nil, false, nil
 	if err := e.whole(ctx, c, e); err != nil {

@@ -80,6 +80,9 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 // query returns when the query has columns or has failed; the first rows
 // follow in the same hop.
 func (c *conn) query(ctx context.Context, q request) (driver.Rows, error) {
+	if err := c.ended(); err != nil {
+		return nil, err
+	}
 	r := &rows{c: c, request: q}
 	if a, ok := c.link.intr.(Reader); ok {
 		r.abandon = a.ReadsOnly(q.query)
@@ -235,7 +238,39 @@ func (r *rows) Close() error {
 	case r.quiet, r.c.closed:
 		return nil
 	}
-	return r.c.always(r.closeInner)
+	return r.finish()
+}
+
+// finish closes the inner rows with a hop. A driver whose rows have to be read
+// to their end for that is interrupted when their context ends, if an interrupt
+// costs no more than the rows.
+func (r *rows) finish() error {
+	ctx := context.Background()
+	if _, picky := r.c.link.intr.(Reader); r.c.link.intr != nil && !picky {
+		ctx = r.fill.ctx
+	}
+	if ctx.Done() == nil {
+		return r.c.always(r.closeInner)
+	}
+	var cl call
+	var started atomic.Bool
+	f := function{fn: func(context.Context) error {
+		started.Store(true)
+		cl.task.Signal()
+		return r.closeInner()
+	}}
+	if err := cl.begin(context.Background(), r.c, &f); err != nil {
+		return err
+	}
+	cl.await(started.Load) // once it has started the context cannot withdraw it
+	cl.task.Await(ctx, nil, cl.interrupt)
+	if err := cl.task.End(); err != nil {
+		return broken(err)
+	}
+	if cl.interrupted.Load() && r.c.link.intr.Interrupted(f.err) {
+		return ctx.Err()
+	}
+	return f.err
 }
 
 // endFill waits for the fill under way. What it failed with concerns nobody,

@@ -1,13 +1,46 @@
 package driver
 
-import "database/sql/driver"
+import (
+	"context"
+	"database/sql/driver"
+)
 
 type tx struct {
 	c     *conn
 	inner driver.Tx
+	ctx   context.Context // BeginTx's: when it ends database/sql rolls back
+	done  bool            // the caller's
 }
 
 // Commit cannot be interrupted: once sent, only its answer tells what became
 // of the transaction.
-func (t *tx) Commit() error   { return t.c.always(t.inner.Commit) }
-func (t *tx) Rollback() error { return t.c.always(t.inner.Rollback) }
+func (t *tx) Commit() error { return t.end(t.inner.Commit) }
+
+func (t *tx) Rollback() error { return t.end(t.inner.Rollback) }
+
+func (t *tx) end(how func() error) error {
+	if t.done {
+		return nil // BeginTx was there first
+	}
+	t.close()
+	return t.c.always(how)
+}
+
+func (t *tx) close() {
+	t.done = true
+	if t.c.tx == t {
+		t.c.tx = nil
+	}
+}
+
+// ended returns the error of a transaction that is still open although its
+// context has ended: the rollback is on its way, in a goroutine of
+// database/sql's, and another call of a sql.Conn can come before it. Such a
+// call would become part of the transaction and be rolled back with it, though
+// it was reported as done. A driver without an adapter sees to that itself.
+func (c *conn) ended() error {
+	if c.tx == nil || c.link.intr == nil {
+		return nil
+	}
+	return c.tx.ctx.Err()
+}
