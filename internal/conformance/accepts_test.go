@@ -9,7 +9,7 @@ func expectEqual(t *testing.T, s *suite) {
 		if s.except[c.Name] != "" {
 			continue
 		}
-		for _, kind := range c.kinds() {
+		for _, kind := range c.kinds(testing.Short()) {
 			for _, d := range s.compare(c, kind) {
 				t.Errorf("%s on %v: %s", c.Name, kind, d)
 			}
@@ -24,6 +24,9 @@ func TestAcceptsReadingAhead(t *testing.T) {
 }
 
 func TestAcceptsReadingFarAhead(t *testing.T) {
+	if testing.Short() {
+		t.Skip("once more the whole suite")
+	}
 	const why = "without a thread of its own it cannot hand over rows while it waits for more"
 	expectEqual(t, newSuite(connectorOpener(newMini(100).wrapConnector), []Option{
 		Except("Rows/BlockedRowHoldsBackNoOther", why), Except("Cancel/InNext", why),
@@ -31,5 +34,8 @@ func TestAcceptsReadingFarAhead(t *testing.T) {
 }
 
 func TestAcceptsReadingOnDemand(t *testing.T) {
+	if testing.Short() {
+		t.Skip("once more the whole suite")
+	}
 	expectEqual(t, newSuite(driverOpener(newMini(1).wrapDriver), []Option{Lazy()}))
 }

@@ -53,13 +53,13 @@ func rawDriverCalls(e *Env) {
 		if err != nil {
 			return err
 		}
-		res, err := s.Exec([]driver.Value{int64(1)}) //nolint:staticcheck // what every driver has
+		res, err := s.Exec([]driver.Value{int64(1)})
 		if err != nil {
 			return err
 		}
 		n, err := res.RowsAffected()
 		e.See("affected", n, err)
-		rows, err := s.Query([]driver.Value{"x"}) //nolint:staticcheck // what every driver has
+		rows, err := s.Query([]driver.Value{"x"})
 		if err != nil {
 			return err
 		}

@@ -16,7 +16,7 @@ func expectDetected(t *testing.T, s *suite, prefix string, text string) {
 		if !strings.HasPrefix(c.Name, prefix) {
 			continue
 		}
-		for _, kind := range c.kinds() {
+		for _, kind := range c.all() {
 			compared++
 			if found := s.compare(c, kind); len(found) > 0 {
 				if all := strings.Join(found, "\n"); !strings.Contains(all, text) {

@@ -17,5 +17,8 @@ func TestIdentity(t *testing.T) {
 }
 
 func TestIdentityOfConnectors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("once more the whole suite")
+	}
 	RunConnector(t, func(c driver.Connector) driver.Connector { return c }, Lazy())
 }

@@ -19,7 +19,7 @@ func (m *mini) check(ci driver.Conn, si driver.Stmt, args []driver.NamedValue) (
 	if named == nil && !(m.has("hides the connection's checker") && si != nil) {
 		named, _ = ci.(driver.NamedValueChecker)
 	}
-	columns, _ := si.(driver.ColumnConverter) //nolint:staticcheck // old drivers have no other
+	columns, _ := si.(driver.ColumnConverter)
 	if m.has("loses ColumnConverter") {
 		columns = nil
 	}
@@ -51,7 +51,7 @@ func (m *mini) check(ci driver.Conn, si driver.Stmt, args []driver.NamedValue) (
 	return checked, nil
 }
 
-func (m *mini) convert(named driver.NamedValueChecker, columns driver.ColumnConverter, want int, arg *driver.NamedValue) error { //nolint:staticcheck // old drivers
+func (m *mini) convert(named driver.NamedValueChecker, columns driver.ColumnConverter, want int, arg *driver.NamedValue) error {
 	err := driver.ErrSkip
 	if named != nil {
 		err = named.CheckNamedValue(arg)
@@ -65,7 +65,7 @@ func (m *mini) convert(named driver.NamedValueChecker, columns driver.ColumnConv
 	return err
 }
 
-func (m *mini) convertColumn(columns driver.ColumnConverter, want int, arg *driver.NamedValue) error { //nolint:staticcheck // old drivers
+func (m *mini) convertColumn(columns driver.ColumnConverter, want int, arg *driver.NamedValue) error {
 	i := arg.Ordinal - 1
 	if want >= 0 && want <= i {
 		return nil

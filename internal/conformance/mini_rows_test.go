@@ -26,7 +26,7 @@ func (c *miniConn) QueryContext(ctx context.Context, query string, args []driver
 
 func (c *miniConn) queryDirect(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	modern, isModern := c.inner.(driver.QueryerContext)
-	old, isOld := c.inner.(driver.Queryer) //nolint:staticcheck // old drivers have no other
+	old, isOld := c.inner.(driver.Queryer)
 	if !isModern && !isOld {
 		return nil, driver.ErrSkip
 	}
@@ -61,7 +61,7 @@ func (s *miniStmt) query(ctx context.Context, args []driver.NamedValue) (driver.
 	if err != nil {
 		return nil, err
 	}
-	return s.inner.Query(values) //nolint:staticcheck // old drivers have no other
+	return s.inner.Query(values)
 }
 
 // miniRows reads ahead, and closes early.

@@ -66,7 +66,7 @@ func (c *miniConn) skip(err error) error {
 
 func (c *miniConn) execDirect(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	modern, isModern := c.inner.(driver.ExecerContext)
-	old, isOld := c.inner.(driver.Execer) //nolint:staticcheck // old drivers have no other
+	old, isOld := c.inner.(driver.Execer)
 	if !isModern && (!isOld || c.m.has("forgets old drivers")) {
 		return nil, driver.ErrSkip
 	}
@@ -104,11 +104,11 @@ func (s *miniStmt) NumInput() int { return -1 }
 func (s *miniStmt) CheckNamedValue(*driver.NamedValue) error { return nil }
 
 func (s *miniStmt) Exec(args []driver.Value) (driver.Result, error) {
-	return s.inner.Exec(args) //nolint:staticcheck // only Raw gets here
+	return s.inner.Exec(args)
 }
 
 func (s *miniStmt) Query(args []driver.Value) (driver.Rows, error) {
-	return s.inner.Query(args) //nolint:staticcheck // only Raw gets here
+	return s.inner.Query(args)
 }
 
 func (s *miniStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
@@ -123,7 +123,7 @@ func (s *miniStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (d
 	if err != nil {
 		return nil, err
 	}
-	return readAhead(s.inner.Exec(values)) //nolint:staticcheck // old drivers have no other
+	return readAhead(s.inner.Exec(values))
 }
 
 // miniResult has asked already.

@@ -162,7 +162,7 @@ func (c *miniConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.T
 	if opts.ReadOnly {
 		return nil, errors.New("sql: driver does not support read-only transactions")
 	}
-	tx, err := c.inner.Begin() //nolint:staticcheck // old drivers have no other
+	tx, err := c.inner.Begin()
 	if err == nil && ctx.Err() != nil {
 		tx.Rollback()
 		return nil, ctx.Err()

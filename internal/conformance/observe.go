@@ -31,7 +31,7 @@ func describeError(err error) string {
 	fmt.Fprintf(&b, "error %q", err.Error())
 	for _, s := range sentinels {
 		switch {
-		case err == s: //nolint:errorlint // identity is what is compared
+		case err == s: // identity is what is compared
 			fmt.Fprintf(&b, " == %q", s.Error())
 		case errors.Is(err, s):
 			fmt.Fprintf(&b, " is %q", s.Error())
@@ -39,7 +39,7 @@ func describeError(err error) string {
 	}
 	var coded *drivertest.CodeError
 	if errors.As(err, &coded) {
-		_, itself := err.(*drivertest.CodeError) //nolint:errorlint // identity is what is compared
+		_, itself := err.(*drivertest.CodeError) // identity is what is compared
 		fmt.Fprintf(&b, " as CodeError %d, itself %t", coded.Code, itself)
 	}
 	return b.String()

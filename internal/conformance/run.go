@@ -19,6 +19,9 @@ func Lazy() Option { return func(s *suite) { s.lazy = true } }
 // one thread, which no other open connection has.
 func OneThread() Option { return func(s *suite) { s.oneThread = true } }
 
+// Few runs each case on a few kinds of drivers only, as -short does.
+func Few() Option { return func(s *suite) { s.few = true } }
+
 // Except skips a case in which the wrapper differs on purpose, for the reason
 // why.
 func Except(name, why string) Option {
@@ -43,6 +46,7 @@ type suite struct {
 	bare, wrapped opener
 	lazy          bool
 	oneThread     bool
+	few           bool
 	patience      time.Duration // how long a program may take before it counts as hanging
 	except        map[string]string
 }
@@ -50,7 +54,9 @@ type suite struct {
 func newSuite(open func(wrapped bool) opener, opts []Option) *suite {
 	s := &suite{bare: open(false), wrapped: open(true), patience: 20 * time.Second, except: map[string]string{}}
 	for _, opt := range opts {
-		opt(s)
+		if opt != nil {
+			opt(s)
+		}
 	}
 	return s
 }
@@ -61,7 +67,7 @@ func (s *suite) run(t *testing.T) {
 			if why := s.except[c.Name]; why != "" {
 				t.Skip(why)
 			}
-			for _, kind := range c.kinds() {
+			for _, kind := range c.kinds(s.few || testing.Short()) {
 				t.Run(kind.String(), func(t *testing.T) {
 					for _, d := range s.compare(c, kind) {
 						t.Error(d)
@@ -86,20 +92,24 @@ type Case struct {
 	Body     func(*Env)
 }
 
-// kinds are the drivers of a case; with -short, some of them from all over a
-// long list.
-func (c Case) kinds() []drivertest.Features {
-	all := c.On
-	if all == nil {
-		all = commonKinds
+// all are the kinds of drivers of a case.
+func (c Case) all() []drivertest.Features {
+	if c.On == nil {
+		return commonKinds
 	}
+	return c.On
+}
+
+// kinds are all of them, or some from all over a long list.
+func (c Case) kinds(some bool) []drivertest.Features {
+	all := c.all()
 	const few = 4
-	if !testing.Short() || len(all) <= few {
+	if !some || len(all) <= few {
 		return all
 	}
-	var some []drivertest.Features
-	for i := range few {
-		some = append(some, all[i*len(all)/few])
+	var chosen []drivertest.Features
+	for i := range few { // the first and the last: in a product, nothing and everything
+		chosen = append(chosen, all[i*(len(all)-1)/(few-1)])
 	}
-	return some
+	return chosen
 }

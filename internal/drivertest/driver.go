@@ -87,6 +87,9 @@ func (d *Driver) Release() {
 	}
 }
 
+// noContext is the context of a method that takes none.
+var noContext context.Context
+
 // plainDriver is the driver's face without OpenConnector.
 type plainDriver struct{ d *Driver }
 
@@ -94,7 +97,7 @@ func (p *plainDriver) Open(dsn string) (driver.Conn, error) {
 	if p.d.features.Has(OpenPanics) {
 		panic("drivertest: Open is not supported, use OpenConnector")
 	}
-	return p.d.connect(nil, "Driver.Open", dsn)
+	return p.d.connect(noContext, "Driver.Open", dsn)
 }
 
 // contextDriver is the driver's face with OpenConnector.

@@ -14,10 +14,9 @@ type rows struct {
 	args   []driver.NamedValue
 	buf    []byte // shared by all []byte values if the script says reuse
 
-	set    int // current result set, from 1
-	row    int // rows returned from it
-	nexts  int // calls of Next on the whole result
-	nested bool
+	set   int // current result set, from 1
+	row   int // rows returned from it
+	nexts int // calls of Next on the whole result
 }
 
 // open runs a script that returns rows, which belong to parent.

@@ -18,11 +18,11 @@ func has(v any) Features {
 	note(ok, DriverContext)
 	_, ok = v.(driver.Pinger)
 	note(ok, Pinger)
-	_, ok = v.(driver.Execer) //nolint:staticcheck // old drivers are the point
+	_, ok = v.(driver.Execer)
 	note(ok, Execer)
 	_, ok = v.(driver.ExecerContext)
 	note(ok, ExecerContext)
-	_, ok = v.(driver.Queryer) //nolint:staticcheck // old drivers are the point
+	_, ok = v.(driver.Queryer)
 	note(ok, Queryer)
 	_, ok = v.(driver.QueryerContext)
 	note(ok, QueryerContext)
@@ -48,7 +48,7 @@ func hasStmt(v any) Features {
 	if _, ok := v.(driver.NamedValueChecker); ok {
 		f |= StmtChecker
 	}
-	if _, ok := v.(driver.ColumnConverter); ok { //nolint:staticcheck // old drivers are the point
+	if _, ok := v.(driver.ColumnConverter); ok {
 		f |= ColumnConverter
 	}
 	return f
@@ -115,7 +115,7 @@ func TestRowsHaveJustTheInterfacesAsked(t *testing.T) {
 		must(t, err)
 		si, err := ci.Prepare("rows 1")
 		must(t, err)
-		ri, err := si.Query(nil) //nolint:staticcheck // old drivers are the point
+		ri, err := si.Query(nil)
 		must(t, err)
 		if got := hasRows(ri); got != want {
 			t.Errorf("asked for %v, got %v", want, got)

@@ -75,7 +75,7 @@ func TestCallsAfterCloseAreSeen(t *testing.T) {
 	d, ci := bare(t, Minimal)
 	si, err := ci.Prepare("rows 1")
 	must(t, err)
-	ri, err := si.Query(nil) //nolint:staticcheck // old drivers are the point
+	ri, err := si.Query(nil)
 	must(t, err)
 	must(t, ri.Close())
 	ri.Close()
@@ -94,12 +94,12 @@ func TestWhatIsLeftOpenIsSeen(t *testing.T) {
 	d, ci := bare(t, Modern)
 	_, err := ci.Prepare("noop")
 	must(t, err)
-	_, err = ci.Begin() //nolint:staticcheck // old drivers are the point
+	_, err = ci.Begin()
 	must(t, err)
 	if got := d.OpenObjects(); !slices.Equal(got, []string{"c1", "c1.s1", "c1.t1"}) {
 		t.Error(got)
 	}
-	if _, err := ci.Begin(); err != ErrTx { //nolint:staticcheck // old drivers are the point
+	if _, err := ci.Begin(); err != ErrTx {
 		t.Error(err)
 	}
 	must(t, ci.(driver.SessionResetter).ResetSession(context.Background()))
@@ -201,7 +201,7 @@ func TestRowsAfterTheirStatementAreSeen(t *testing.T) {
 	d, ci := bare(t, Minimal)
 	si, err := ci.Prepare("rows 1")
 	must(t, err)
-	ri, err := si.Query(nil) //nolint:staticcheck // old drivers are the point
+	ri, err := si.Query(nil)
 	must(t, err)
 	must(t, si.Close())
 	must(t, ri.Close())
