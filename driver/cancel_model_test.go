@@ -590,13 +590,13 @@ func (s *cancelSession) exec() {
 		_, err := s.handle().ExecContext(c.ctx, c.text(words))
 		return err
 	})
-	c.judge(c.noSkip(err))
+	c.judge(err, c.noSkip())
 	c.cancel()
 }
 
 // noSkip leaves the steps out of a call's work that end with ErrSkip.
-func (c *cancelCall) noSkip(err error) (error, func(drivertest.Call) bool) {
-	return err, func(k drivertest.Call) bool { return c.mine(k) && k.Err != driver.ErrSkip }
+func (c *cancelCall) noSkip() func(drivertest.Call) bool {
+	return func(k drivertest.Call) bool { return c.mine(k) && k.Err != driver.ErrSkip }
 }
 
 func (s *cancelSession) prepare() {

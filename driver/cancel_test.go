@@ -87,7 +87,7 @@ func TestCancelBetweenRowsStopsTheRowAhead(t *testing.T) {
 			rows, err := conn.QueryContext(ctx, query)
 			must(t, err)
 			cancelNumber(t, conn) // comes after the first batch, which has two rows
-			if !rows.Next() || !rows.Next() {
+			if ok := rows.Next(); !ok || !rows.Next() {
 				t.Fatal(rows.Err())
 			}
 			cancelUntil(t, "the row that blocks", func() bool { return cancelNexts(d, query) == 3 })

@@ -13,16 +13,25 @@ import (
 var validity = conformance.Except("Session/UnfitMeanwhile",
 	"IsValid is asked on the thread after each call, and not once more when the pool asks")
 
+// How many kinds of drivers: all of them take minutes under the race detector.
+// `make conformance` runs all without it.
+func howMany() conformance.Option {
+	if raceEnabled {
+		return conformance.Few()
+	}
+	return nil
+}
+
 func TestConformance(t *testing.T) {
-	conformance.Run(t, func(d driver.Driver) driver.Driver { return aio.Wrap(d) }, validity)
+	conformance.Run(t, func(d driver.Driver) driver.Driver { return aio.Wrap(d) }, validity, conformance.OneThread(), howMany())
 }
 
 func TestConformanceOfConnectors(t *testing.T) {
-	conformance.RunConnector(t, func(c driver.Connector) driver.Connector { return aio.NewConnector(c) }, validity)
+	conformance.RunConnector(t, func(c driver.Connector) driver.Connector { return aio.NewConnector(c) }, validity, howMany())
 }
 
 // Read strictly on demand, not even the order of the driver's calls differs.
 func TestConformanceStrictlyLazy(t *testing.T) {
 	conformance.Run(t, func(d driver.Driver) driver.Driver { return aio.Wrap(d, aio.WithBatch(1, 1)) },
-		conformance.Lazy(), validity)
+		conformance.Lazy(), validity, howMany())
 }

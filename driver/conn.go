@@ -19,9 +19,10 @@ type conn struct {
 	cleanup runtime.Cleanup
 
 	_         line
-	closed    bool      // the caller's
-	tx        *tx       // the caller's: the transaction that is open
-	execution execution // the caller's, and the thread's during an Exec
+	closed    bool               // the caller's
+	tx        *tx                // the caller's: the transaction that is open
+	stmts     map[*stmt]struct{} // the caller's: those that are open
+	execution execution          // the caller's, and the thread's during an Exec
 
 	// skip is the caller's: a statement that was prepared within a call has
 	// returned ErrSkip. database/sql answers ErrSkip by preparing the statement
@@ -148,6 +149,10 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	if err != nil {
 		return nil, err
 	}
+	if c.stmts == nil {
+		c.stmts = make(map[*stmt]struct{})
+	}
+	c.stmts[s] = struct{}{}
 	return s, nil
 }
 
@@ -194,7 +199,8 @@ func begin(ctx context.Context, inner driver.Conn, opts driver.TxOptions) (drive
 }
 
 // Close closes the inner connection on its thread, and then ends the thread,
-// even if closing failed. Closing twice does nothing.
+// even if closing failed. Statements that are open are closed first: later there
+// is no thread to do it on. Closing twice does nothing.
 func (c *conn) Close() error {
 	if c.closed {
 		return nil
@@ -203,6 +209,9 @@ func (c *conn) Close() error {
 	c.cleanup.Stop()
 	defer c.link.worker.Quit()
 	return c.always(func() error {
+		for s := range c.stmts {
+			s.inner.Close()
+		}
 		c.link.inner = nil // the thread's end has nothing left to close
 		return c.inner.Close()
 	})

