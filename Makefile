@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
-TIMEOUT    ?= 10m
+TIMEOUT    ?= 20m
 TESTFLAGS  ?=
 BENCHFLAGS ?=
 # stress: what to repeat, how often, and how many busy processes run beside it.
@@ -42,6 +42,7 @@ deps: ## install what the tests need: a C compiler and MariaDB (root on Debian o
 .PHONY: test
 test: deps ## run all tests with the race detector, against SQLite and a private MariaDB
 	$(WITH_MARIADB) go test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+	go test -timeout $(TIMEOUT) $(TESTFLAGS) -run Conformance ./driver
 
 .PHONY: portable
 portable: deps ## run the tests of the code for systems other than Linux

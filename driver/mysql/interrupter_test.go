@@ -25,6 +25,7 @@ type pinned struct {
 	t     testing.TB
 	calls chan func()
 	inner driver.Conn
+	conn  *conn        // below inner; nil if it is no such
 	i     *interrupter // nil: contexts are left to the driver
 }
 
@@ -38,6 +39,9 @@ func open(t testing.TB, c driver.Connector) *pinned {
 		}
 	}()
 	t.Cleanup(func() {
+		if t.Failed() && p.conn != nil {
+			p.conn.Close() // a statement may still be running
+		}
 		p.do(func() {
 			if p.inner != nil {
 				p.inner.Close()
@@ -48,6 +52,7 @@ func open(t testing.TB, c driver.Connector) *pinned {
 	var err error
 	p.do(func() {
 		if p.inner, err = c.Connect(context.Background()); err == nil {
+			p.conn = connOf(p.inner)
 			p.i, _ = adapter{}.Interrupter(p.inner, c).(*interrupter)
 		}
 	})

@@ -22,6 +22,9 @@ func OneThread() Option { return func(s *suite) { s.oneThread = true } }
 // Few runs each case on a few kinds of drivers only, as -short does.
 func Few() Option { return func(s *suite) { s.few = true } }
 
+// RandomOnly runs the random programs only.
+func RandomOnly() Option { return func(s *suite) { s.randomOnly = true } }
+
 // Except skips a case in which the wrapper differs on purpose, for the reason
 // why.
 func Except(name, why string) Option {
@@ -47,6 +50,7 @@ type suite struct {
 	lazy          bool
 	oneThread     bool
 	few           bool
+	randomOnly    bool
 	patience      time.Duration // how long a program may take before it counts as hanging
 	except        map[string]string
 }
@@ -63,6 +67,9 @@ func newSuite(open func(wrapped bool) opener, opts []Option) *suite {
 
 func (s *suite) run(t *testing.T) {
 	for _, c := range Cases() {
+		if s.randomOnly {
+			break
+		}
 		t.Run(c.Name, func(t *testing.T) {
 			if why := s.except[c.Name]; why != "" {
 				t.Skip(why)
