@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"strings"
-	"time"
 
 	dt "github.com/sqlaio/sqlaio/internal/drivertest"
 )
@@ -136,11 +135,16 @@ func cancelOld(e *Env) {
 	e.Stats("after")
 }
 
+// deadlineRunning lets the time of each kind of call run out.
 func deadlineRunning(e *Env) {
 	for _, c := range e.calls(e.DB, "interruptible") {
-		ctx, cancel := context.WithTimeout(background, 20*time.Millisecond)
-		e.Err(c.name, c.run(ctx))
-		cancel()
+		ctx := newDeadline()
+		entered, remove := e.onEnter("interruptible")
+		wait := e.Go(func() { e.Err(c.name, c.run(ctx)) })
+		<-entered
+		ctx.pass()
+		wait()
+		remove()
 		e.flush()
 	}
 	e.Stats("after")
