@@ -179,7 +179,8 @@ func TestClosingAtOnce(t *testing.T) {
 
 // TestDriverObjectsCloseInEveryOrder closes what the shim hands to
 // database/sql in orders that database/sql would not: it must return, touch
-// no inner connection after its end, and end the thread.
+// no inner connection after its end, and end the thread. Only a transaction
+// cannot end well after its connection.
 func TestDriverObjectsCloseInEveryOrder(t *testing.T) {
 	back := leaks(t)
 	for _, s := range setups {
@@ -189,7 +190,10 @@ func TestDriverObjectsCloseInEveryOrder(t *testing.T) {
 				closers := openedByDriver(t, d, s, read)
 				within(t, func() {
 					for _, i := range slices.Concat(order, order) {
-						closers[i].close()
+						c := closers[i]
+						if err := c.close(); err != nil && (c.name != "tx" || err != driver.ErrBadConn) {
+							t.Errorf("order %v: %s: %v", order, c.name, err)
+						}
 					}
 				})
 				if d.Count("Conn.Close") != 1 || d.OpenConns() != 0 {
@@ -672,6 +676,49 @@ func TestGoexitIsAnError(t *testing.T) {
 		report(t, "called after Close", afterClose(d))
 		report(t, "wrong thread", d.ThreadViolations())
 	})
+}
+
+// TestRowsCloseTellsWhatClosingAheadDid: the fill that Close has stopped closes
+// the inner rows itself.
+func TestRowsCloseTellsWhatClosingAheadDid(t *testing.T) {
+	for name, hook := range map[string]dt.Hook{"panic": dt.Panic("boom"), "Goexit": dt.Goexit(), "error": dt.Return(dt.ErrClose)} {
+		t.Run(name, func(t *testing.T) {
+			d := dt.New(dt.Modern)
+			ctor, err := setups[2].open(d)
+			must(t, err)
+			c, err := ctor.Connect(context.Background())
+			must(t, err)
+			within(t, func() {
+				defer c.Close()
+				rows, err := c.(driver.QueryerContext).QueryContext(context.Background(), "rows 20 block at 6", nil)
+				must(t, err)
+				for range 5 {
+					must(t, rows.Next(make([]driver.Value, len(rows.Columns()))))
+				}
+				eventually(t, func() bool { return d.Count("Rows.Next") == 6 }, "reading ahead")
+				d.On("Rows.Close", hook)
+				v := recovered(func() { err = rows.Close() })
+				switch name {
+				case "panic":
+					if v != "boom" {
+						t.Errorf("recovered %v, error %v", v, err)
+					}
+				case "Goexit":
+					if err != threadpin.ErrGoexit {
+						t.Error(err)
+					}
+				default:
+					if err != dt.ErrClose {
+						t.Error(err)
+					}
+				}
+				rows.Close()
+				if n := d.Count("Rows.Close"); n != 1 {
+					t.Errorf("closed %d times", n)
+				}
+			})
+		})
+	}
 }
 
 func TestPanicAndGoexitInClose(t *testing.T) {
