@@ -408,6 +408,40 @@ func TestCapOnThreads(t *testing.T) {
 	must(t, conn.Close())
 }
 
+// TestRefusedConnectionsTakeNoPlace: while one caller is refused, another gets
+// what room there is.
+func TestRefusedConnectionsTakeNoPlace(t *testing.T) {
+	noWorkers(t)
+	connector := func(most int) driver.Connector {
+		return aio.NewConnector(dt.New(dt.Minimal).Connector(""), aio.WithThread(threadpin.WithMaxThreads(most)))
+	}
+	none, one := connector(0), connector(1)
+	done := make(chan struct{})
+	var refused sync.WaitGroup
+	refused.Add(1)
+	go func() {
+		defer refused.Done()
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				none.Connect(context.Background())
+			}
+		}
+	}()
+	for range 300 {
+		c, err := one.Connect(context.Background())
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		must(t, c.Close())
+	}
+	close(done)
+	refused.Wait()
+}
+
 // TestThousandConnectionsLeaveNothing opens connections that end in every way
 // there is.
 func TestThousandConnectionsLeaveNothing(t *testing.T) {

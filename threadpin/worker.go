@@ -17,14 +17,27 @@ type Worker struct {
 // live counts the workers whose threads have not ended.
 var live atomic.Int64
 
+// enlist counts one more worker, if there may be. One that is refused is never
+// counted, or it would take the place of another.
+func enlist(most int64) error {
+	for {
+		n := live.Load()
+		if n >= most {
+			return fmt.Errorf("threadpin: %w: %d are running, and WithMaxThreads allows %d",
+				ErrTooManyThreads, n, most)
+		}
+		if live.CompareAndSwap(n, n+1) {
+			return nil
+		}
+	}
+}
+
 // Start starts a worker, which costs 75-140 µs. It fails with what OnStart
 // returned, or with ErrTooManyThreads.
 func Start(opts ...Option) (*Worker, error) {
 	cfg := newConfig(opts)
-	if n := live.Add(1); n > int64(cfg.maxThreads) {
-		live.Add(-1)
-		return nil, fmt.Errorf("threadpin: %w: %d are running, and WithMaxThreads allows %d",
-			ErrTooManyThreads, n-1, cfg.maxThreads)
+	if err := enlist(int64(cfg.maxThreads)); err != nil {
+		return nil, err
 	}
 	c := &core{
 		room:     room{places: int64(cfg.queue)},
