@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/sqlaio/sqlaio/internal/drivertest"
@@ -12,25 +13,26 @@ import (
 //   - rows that the wrapper has seen come to their end or to an error, and the
 //     statement that was made for such rows alone, may be closed before the reader
 //     gets there;
-//   - what database/sql closes only after its connection, the wrapper may close
-//     before; it must not be left open, but that is checked apart;
+//   - what database/sql closes only after its connection, or never, the wrapper
+//     may close before; it must not be left open, but that is checked apart;
 //   - a cursor is closed by database/sql when the program does it, or never.
 func (s *suite) closeTimings(bare, wrapped []drivertest.Call) map[string]timing {
 	closes := map[string]timing{}
 	if !s.lazy {
 		markEnded(closes, wrapped)
 	}
-	gone := map[int]bool{} // connections
+	gone := map[int]bool{}      // connections
+	closed := map[string]bool{} // what the bare driver's connections had closed in time
 	for _, c := range bare {
-		switch {
-		case c.Method == "Conn.Close":
+		switch c.Method {
+		case "Conn.Close":
 			gone[c.Conn] = true
-		case gone[c.Conn] || isCursor(c.Object):
-			closes[c.Object] = free
+		case "Rows.Close", "Stmt.Close":
+			closed[c.Object] = !gone[c.Conn]
 		}
 	}
-	for _, c := range wrapped {
-		if isCursor(c.Object) {
+	for _, c := range slices.Concat(bare, wrapped) {
+		if !closed[c.Object] || isCursor(c.Object) {
 			closes[c.Object] = free
 		}
 	}
