@@ -69,7 +69,7 @@ func (h *heat) waitActively(state *atomic.Uint32, ready func() bool, stop <-chan
 	defer h.watch.Store(false)
 	var start int64
 	for {
-		for range 2048 { // about 2 µs
+		for range 128 {
 			if state.Load()&over != 0 {
 				return true
 			}

@@ -141,7 +141,7 @@ func (t *Task) Await(ctx context.Context, cond func() bool, interrupt func()) er
 		t.wait(cond, nil, false)
 		return nil
 	}
-	for d := time.Millisecond; t.interrupt(interrupt); d = min(2*d, 100*time.Millisecond) {
+	for d := time.Millisecond; t.interrupt(interrupt); d = min(2*d, 2*time.Millisecond) {
 		again := make(chan struct{})
 		timer := time.AfterFunc(d, func() { close(again) })
 		met := t.wait(cond, again, false)

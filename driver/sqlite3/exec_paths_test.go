@@ -210,11 +210,13 @@ func TestCancelInManyStatements(t *testing.T) {
 	e.at(1, func() { cancelled = time.Now(); cancel() })
 	_, err = c.ExecContext(ctx, string(query))
 	took := time.Since(cancelled)
-	if err != context.Canceled || took > 5*time.Second {
+	if err != context.Canceled || took > 30*time.Second {
 		t.Errorf("%v after %v", err, took)
 	}
 	t.Logf("ended %v after its cancel", took)
-	// The interrupted write has rolled the transaction back.
+	// An interrupted write has rolled the transaction back; if the interrupt came
+	// while a statement was prepared, it is still open.
+	c.ExecContext(cancelBackground, "rollback")
 	_, err = c.ExecContext(cancelBackground, "begin; insert into t values(2); commit")
 	must(t, err)
 	if xs := e.xs(); xs != "[2]" {

@@ -19,6 +19,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"reflect"
+	"time"
 	"unsafe"
 
 	"github.com/mattn/go-sqlite3"
@@ -66,10 +67,17 @@ func handle(inner driver.Conn) unsafe.Pointer {
 
 type interrupter struct{ db unsafe.Pointer }
 
+// insist is how long an Interrupt goes on.
+const insist = 500 * time.Microsecond
+
 // Interrupt makes the statement that runs return SQLITE_INTERRUPT. Between two
-// statements of one Exec it has no effect, which is why it is
-// called again until the call ends.
-func (i interrupter) Interrupt(context.Context) { C.interrupt(i.db) }
+// statements of one Exec it would have no effect, and with many short ones
+// that is most of the time, so it does not leave it at one attempt.
+func (i interrupter) Interrupt(context.Context) {
+	for start := time.Now(); time.Since(start) < insist; {
+		C.interrupt(i.db)
+	}
+}
 
 func (i interrupter) Interrupted(err error) bool {
 	var e sqlite3.Error
