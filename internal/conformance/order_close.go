@@ -44,17 +44,17 @@ func isCursor(object string) bool { return strings.Contains(object, ".n") }
 
 // markEnded marks what the wrapper may close early.
 func markEnded(closes map[string]timing, wrapped []drivertest.Call) {
-	justClosed := "" // rows
+	justClosed := map[int]string{} // rows, by connection: others work at the same time
 	for _, c := range wrapped {
+		rows := justClosed[c.Conn]
+		delete(justClosed, c.Conn)
 		switch {
 		case c.Method == "Rows.Next" && (c.Err != nil || c.Panicked):
 			closes[c.Object] = early
 		case c.Method == "Rows.Close":
-			justClosed = c.Object
-			continue
-		case c.Method == "Stmt.Close" && closes[justClosed] == early && strings.HasPrefix(justClosed, c.Object+"."):
+			justClosed[c.Conn] = c.Object
+		case c.Method == "Stmt.Close" && closes[rows] == early && strings.HasPrefix(rows, c.Object+"."):
 			closes[c.Object] = early
 		}
-		justClosed = ""
 	}
 }
