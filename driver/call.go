@@ -15,8 +15,10 @@ type call struct {
 	ctx         context.Context // the caller's
 	until       context.Context // withdraws the call, or has it interrupted
 	work        work
+	closing     bool // the work only closes what is open: it can be done unsettled
 	task        *threadpin.Task
 	interrupted atomic.Bool // by this call's owner, while the work was done
+	unsettled   error       // the thread's: what kept the work from being done
 }
 
 // work is what a call is for. It is done on the thread, with the context that
@@ -27,7 +29,7 @@ type work interface{ do(inner context.Context) }
 // a context that never ends. Without one it gets ctx, and gets it also
 // if it has ended already: what that means is then the driver's affair.
 func (cl *call) begin(ctx context.Context, c *conn, w work) error {
-	cl.c, cl.ctx, cl.until, cl.work = c, ctx, ctx, w
+	cl.c, cl.ctx, cl.until, cl.work, cl.unsettled = c, ctx, ctx, w, nil
 	cl.interrupted.Store(false)
 	if c.link.intr == nil && ctx.Err() != nil {
 		cl.until = context.Background()
@@ -48,8 +50,13 @@ func (cl *call) RunOnThread() {
 	if c.link.intr != nil && inner.Done() != nil {
 		inner = context.WithoutCancel(inner)
 	}
-	c.settle()
-	cl.work.do(inner)
+	c.closeLate()
+	if !cl.closing {
+		cl.unsettled = c.settle()
+	}
+	if cl.unsettled == nil {
+		cl.work.do(inner)
+	}
 	if v, ok := c.link.inner.(driver.Validator); ok { // not once it is closed
 		c.valid.Store(v.IsValid())
 	}
@@ -67,8 +74,9 @@ func (cl *call) await(cond func() bool) error {
 
 func (cl *call) interrupt() {
 	cl.interrupted.Store(true)
-	cl.c.unsettled.Store(true)
 	cl.c.link.intr.Interrupt(context.WithoutCancel(cl.ctx))
+	// Not before: the call itself may be settling the one before it.
+	cl.c.unsettled.Store(true)
 }
 
 // verdict turns the error of work that was interrupted into its context's.
@@ -79,8 +87,19 @@ func (cl *call) verdict(err error) error {
 	return err
 }
 
+// end returns the error of a call that is over: of one whose work was not done,
+// or ended its goroutine.
+func (cl *call) end() error {
+	t := cl.task
+	cl.task = nil // before End raises a panic, for other calls may come after that
+	if err := t.End(); err != nil {
+		return broken(err)
+	}
+	return cl.unsettled
+}
+
 // whole makes a call and waits for its end. The error is that of a call
-// that was not made, or whose work ended its goroutine.
+// that was not made, or whose work was not done or ended its goroutine.
 func (cl *call) whole(ctx context.Context, c *conn, w work) error {
 	if err := cl.begin(ctx, c, w); err != nil {
 		return err
@@ -88,7 +107,7 @@ func (cl *call) whole(ctx context.Context, c *conn, w work) error {
 	if err := cl.await(nil); err != nil {
 		return err
 	}
-	return broken(cl.task.End())
+	return cl.end()
 }
 
 // function is work given as a function with an error.
@@ -109,9 +128,14 @@ func (c *conn) do(ctx context.Context, fn func(context.Context) error) error {
 	return cl.verdict(f.err)
 }
 
-// always is do for what no context ends.
-func (c *conn) always(fn func() error) error {
-	return c.do(context.Background(), func(context.Context) error { return fn() })
+// closing calls fn, which closes something, on the thread. No context ends that.
+func (c *conn) closing(fn func() error) error {
+	cl := call{closing: true}
+	f := function{fn: func(context.Context) error { return fn() }}
+	if err := cl.whole(context.Background(), c, &f); err != nil {
+		return err
+	}
+	return f.err
 }
 
 // broken translates the error of a worker that is gone, so that database/sql

@@ -115,3 +115,87 @@ func cancelNexts(d *cancelDriver, query string) (n int) {
 	}
 	return n
 }
+
+// An interrupt that comes while its own call settles the one before is settled
+// before the next call.
+func TestInterruptDuringSettleIsSettled(t *testing.T) {
+	d, db := cancelStart(t, cancelKind{features: drivertest.LikeSQLite, quiet: true, settler: true})
+	conn, _, _ := cancelConn(t, db)
+	defer conn.Close()
+
+	// The first call is interrupted; rows that the worker has read to their end
+	// will be closed when the second one settles.
+	rows, err := conn.QueryContext(cancelBackground, "rows 1")
+	must(t, err)
+	if !rows.Next() {
+		t.Fatal(rows.Err())
+	}
+	ctx, cancel := context.WithCancel(cancelBackground)
+	d.On("Conn.ExecContext", drivertest.First(1, func(drivertest.Call) error { cancel(); return nil }))
+	if _, err := conn.ExecContext(ctx, "interruptible"); err != context.Canceled {
+		t.Fatal(err)
+	}
+	must(t, rows.Close())
+
+	// The second one's interrupt begins before it settles, and ends later.
+	ctx, cancel = context.WithCancel(cancelBackground)
+	interrupting, working := make(chan struct{}), make(chan struct{})
+	d.onInterrupt = func() { close(interrupting); <-working; d.onInterrupt = nil }
+	d.On("Rows.Close", drivertest.First(1, func(drivertest.Call) error { cancel(); <-interrupting; return nil }))
+	d.On("Conn.ExecContext", drivertest.First(1, func(drivertest.Call) error { close(working); return nil }))
+	if _, err := conn.ExecContext(ctx, "interruptible"); err != context.Canceled {
+		t.Fatal(err)
+	}
+
+	d.On("Conn.ExecContext", func(drivertest.Call) error {
+		if d.unsettled.Load() {
+			t.Error("a call came before the last interrupt was settled")
+		}
+		return nil
+	})
+	_, err = conn.ExecContext(cancelBackground, "noop protected")
+	must(t, err)
+}
+
+// What Settle fails with is what the next call returns.
+func TestSettleFails(t *testing.T) {
+	d, db := cancelStart(t, cancelKind{features: drivertest.Modern, settler: true})
+	conn, _, _ := cancelConn(t, db)
+	defer conn.Close()
+	calls := map[string]func() error{
+		"Exec": func() error { _, err := conn.ExecContext(cancelBackground, "noop"); return err },
+		"Query": func() error {
+			rows, err := conn.QueryContext(cancelBackground, "rows 1")
+			if err == nil {
+				rows.Close()
+			}
+			return err
+		},
+		"Ping": func() error { return conn.PingContext(cancelBackground) },
+		"Prepare": func() error {
+			s, err := conn.PrepareContext(cancelBackground, "noop")
+			if err == nil {
+				s.Close()
+			}
+			return err
+		},
+	}
+	for name, call := range calls {
+		ctx, cancel := context.WithCancel(cancelBackground)
+		remove := d.On("Conn.ExecContext", func(drivertest.Call) error { cancel(); return nil })
+		if _, err := conn.ExecContext(ctx, "interruptible"); err != context.Canceled {
+			t.Fatal(err)
+		}
+		remove()
+		d.settleFails.Store(true)
+		before := len(d.Log())
+		if err := call(); err != errCancelSettle {
+			t.Errorf("%s: %v", name, err)
+		}
+		if late := d.Log()[before:]; len(late) > 0 && late[0].Method != "Conn.IsValid" {
+			t.Errorf("%s came to the driver: %v", name, late)
+		}
+		d.settleFails.Store(false)
+		must(t, call())
+	}
+}

@@ -62,7 +62,7 @@ func (r *rows) describe() {
 // hop for all of them.
 func (r *rows) column(i int) columnType {
 	if r.described == nil {
-		if err := r.c.always(func() error { r.describe(); r.described = r.types; return nil }); err != nil {
+		if err := r.c.closing(func() error { r.describe(); r.described = r.types; return nil }); err != nil {
 			return columnType{scan: reflect.TypeFor[any]()}
 		}
 	}

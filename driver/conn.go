@@ -97,8 +97,9 @@ type validator struct{ c *conn }
 // IsValid answers with what the inner connection said after its last call.
 func (v validator) IsValid() bool { return v.c.valid.Load() }
 
-// settle runs on the thread before each call.
-func (c *conn) settle() {
+// closeLate closes the late rows that the caller has closed. It runs on the
+// thread before each call.
+func (c *conn) closeLate() {
 	kept := c.late[:0]
 	for _, r := range c.late {
 		if r.stop.Load() {
@@ -109,12 +110,24 @@ func (c *conn) settle() {
 	}
 	clear(c.late[len(kept):])
 	c.late = kept
-	if c.unsettled.Load() {
-		c.unsettled.Store(false)
-		if s, ok := c.link.intr.(Settler); ok {
-			s.Settle()
-		}
+}
+
+// settle takes back what may still come of the interrupts so far. It runs on
+// the thread before each call that does more than to close.
+func (c *conn) settle() error {
+	if !c.unsettled.Load() {
+		return nil
 	}
+	c.unsettled.Store(false)
+	s, ok := c.link.intr.(Settler)
+	if !ok {
+		return nil
+	}
+	err := s.Settle()
+	if err != nil {
+		c.unsettled.Store(true)
+	}
+	return err
 }
 
 // CheckNamedValue accepts everything: the real check is made on the thread, in
@@ -208,7 +221,7 @@ func (c *conn) Close() error {
 	c.closed = true
 	c.cleanup.Stop()
 	defer c.link.worker.Quit()
-	return c.always(func() error {
+	return c.closing(func() error {
 		for s := range c.stmts {
 			s.inner.Close()
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -21,9 +22,11 @@ type cancelDriver struct {
 	*drivertest.Driver
 	kind cancelKind
 
-	interrupts atomic.Int64 // calls of Interrupt
-	settles    atomic.Int64 // calls of Settle
-	misuse     atomic.Value // a string: how the shim broke the adapter's contract
+	onInterrupt func()       // run by Interrupt
+	unsettled   atomic.Bool  // Interrupt has returned, and Settle was not called since
+	settles     atomic.Int64 // calls of Settle
+	settleFails atomic.Bool  // it returns errCancelSettle
+	misuse      atomic.Value // a string: how the shim broke the adapter's contract
 }
 
 // cancelQuietDriver is a cancelDriver whose adapter promises QuietEnd.
@@ -128,10 +131,13 @@ func (i *cancelInterrupter) Interrupt(ctx context.Context) {
 	if cancelGoroutine() == i.home {
 		i.d.misuse.Store("Interrupt was called on the connection's thread")
 	}
-	i.d.interrupts.Add(1)
+	if i.d.onInterrupt != nil {
+		i.d.onInterrupt()
+	}
 	for start := time.Now(); time.Since(start) < i.d.kind.linger; {
 	}
 	i.conn.Interrupt()
+	i.d.unsettled.Store(true)
 }
 
 func (i *cancelInterrupter) Interrupted(err error) bool { return err == drivertest.ErrInterrupted }
@@ -140,10 +146,16 @@ type cancelReader struct{}
 
 func (cancelReader) ReadsOnly(query string) bool { return strings.HasPrefix(query, "rows") }
 
+var errCancelSettle = errors.New("not settled")
+
 type cancelSettler struct{ d *cancelDriver }
 
 func (s cancelSettler) Settle() error {
+	s.d.unsettled.Store(false)
 	s.d.settles.Add(1)
+	if s.d.settleFails.Load() {
+		return errCancelSettle
+	}
 	return nil
 }
 

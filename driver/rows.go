@@ -115,9 +115,7 @@ func (r *rows) start(ctx context.Context, s step) error {
 	case r.opened.Load():
 		return nil
 	}
-	t := r.fill.task
-	r.fill.task = nil // before End raises a panic, for Close comes after that
-	if err := broken(t.End()); err != nil {
+	if err := r.fill.end(); err != nil {
 		return err
 	}
 	return r.fill.verdict(r.failed)
@@ -200,8 +198,7 @@ func (r *rows) settleFill() error {
 	if err := t.Await(context.Background(), nil, nil); err != nil {
 		return err
 	}
-	r.fill.task = nil
-	return broken(t.End())
+	return r.fill.end()
 }
 
 // HasNextResultSet is asked after Next has returned io.EOF; the worker has
@@ -250,9 +247,9 @@ func (r *rows) finish() error {
 		ctx = r.fill.ctx
 	}
 	if ctx.Done() == nil {
-		return r.c.always(r.closeInner)
+		return r.c.closing(r.closeInner)
 	}
-	var cl call
+	cl := call{closing: true}
 	var started atomic.Bool
 	f := function{fn: func(context.Context) error {
 		started.Store(true)

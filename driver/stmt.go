@@ -60,5 +60,5 @@ func (s *stmt) Close() error {
 	}
 	s.closed = true
 	delete(s.c.stmts, s)
-	return s.c.always(s.inner.Close)
+	return s.c.closing(s.inner.Close)
 }

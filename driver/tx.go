@@ -23,7 +23,16 @@ func (t *tx) end(how func() error) error {
 		return nil // BeginTx was there first
 	}
 	t.close()
-	return t.c.always(how)
+	var cl call
+	f := function{fn: func(context.Context) error { return how() }}
+	err := cl.whole(context.Background(), t.c, &f)
+	switch {
+	case cl.unsettled != nil:
+		return driver.ErrBadConn // the transaction is open: the connection has to go
+	case err != nil:
+		return err
+	}
+	return f.err
 }
 
 func (t *tx) close() {
