@@ -125,11 +125,8 @@ func TestInterruptDuringSettleIsSettled(t *testing.T) {
 
 	// The first call is interrupted; rows that the worker has read to their end
 	// will be closed when the second one settles.
-	rows, err := conn.QueryContext(cancelBackground, "rows 1")
+	rows, err := conn.QueryContext(cancelBackground, "rows 0")
 	must(t, err)
-	if !rows.Next() {
-		t.Fatal(rows.Err())
-	}
 	ctx, cancel := context.WithCancel(cancelBackground)
 	d.On("Conn.ExecContext", drivertest.First(1, func(drivertest.Call) error { cancel(); return nil }))
 	if _, err := conn.ExecContext(ctx, "interruptible"); err != context.Canceled {
