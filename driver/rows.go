@@ -284,6 +284,17 @@ func (r *rows) endFill() {
 		var interrupt func()
 		if r.c.link.intr != nil {
 			interrupt = r.fill.interrupt
+			if ctx == ended {
+				// Most fills are as good as over: the first time is let pass,
+				// and a millisecond goes by before the next.
+				waited := false
+				interrupt = func() {
+					if waited {
+						r.fill.interrupt()
+					}
+					waited = true
+				}
+			}
 		}
 		if t.Await(ctx, nil, interrupt) != nil {
 			return // withdrawn: the worker gives the task back
