@@ -9,12 +9,15 @@ import (
 // fills it, adding to n after each row, and seals it; then it is the caller's
 // until it is reset for another fill.
 type batch struct {
+	values []driver.Value // row by row
+	width  int
+	arena  []byte // copies of []byte values; old ones die with the next fill
+	err    error  // what Next returned after the last row, if that is known
+
+	_      line         // the caller polls these
 	n      atomic.Int32 // rows that the caller may take
 	sealed atomic.Bool  // no more rows will come, and err is there
-	width  int
-	values []driver.Value // row by row
-	err    error          // what Next returned after the last row, if that is known
-	arena  []byte         // copies of []byte values; old ones die with the next fill
+	_      line
 }
 
 func (b *batch) reset() {

@@ -36,18 +36,20 @@ type rows struct {
 	into    *batch // where it reads rows to
 
 	// The worker's, during a fill. The caller reads them after opened, a
-	// batch's seal or the end of the fill has shown them. What every query
-	// writes is close together: each line costs a cache miss there and one back.
-	opened  atomic.Bool // set by the worker
-	stop    atomic.Bool // set by the caller: read no further, close
-	skipped bool        // shown by the fill's end: a statement made for the request returned ErrSkip
-	more    bool        // shown by a seal with io.EOF: there is another result set
-	lazy    bool        // shown by a row: don't read ahead of the caller any more
-	gone    bool        // shown by the fill's end: inner is closed
-	quiet   bool        // shown by the fill's end: inner will be closed by conn.settle
-	size    int         // rows of the last fill
+	// batch's seal or the end of the fill has shown them.
+	skipped bool // shown by the fill's end: a statement made for the request returned ErrSkip
+	more    bool // shown by a seal with io.EOF: there is another result set
+	lazy    bool // shown by a row: don't read ahead of the caller any more
+	gone    bool // shown by the fill's end: inner is closed
+	quiet   bool // shown by the fill's end: inner will be closed by conn.settle
+	size    int  // rows of the last fill
 	inner   driver.Rows
 	cols    []string // shown by opened
+
+	_       line        // the caller polls these
+	opened  atomic.Bool // set by the worker
+	stop    atomic.Bool // set by the caller: read no further, close
+	_       line
 	batches [2]batch
 	space   [16]driver.Value // the first batch's, if it fits
 
