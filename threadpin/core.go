@@ -86,14 +86,18 @@ func (c *core) loop() {
 // await waits for a task. It reports false when the worker is to end.
 func (c *core) await(last int64, near bool) bool {
 	if near && c.heat.warm() {
-		for now()-last <= int64(c.heat.spin) {
+		for {
 			for range 128 {
 				if c.inbox.head.Load() != nil {
 					return true
 				}
 			}
-			if c.quit.Load() {
+			spent := time.Duration(now() - last)
+			if spent > c.heat.spin || c.quit.Load() {
 				break
+			}
+			if spent > keepProcessor {
+				yieldThread()
 			}
 		}
 	}

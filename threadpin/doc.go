@@ -20,11 +20,12 @@
 // # What a hop costs
 //
 // A hop hands a function over and waits for it. Both sides wait actively for
-// up to 100 µs before they park, and then a hop costs about as much as
+// up to 200 µs before they park, and then a hop costs about as much as
 // two cache misses between processors, well under a microsecond. When either
-// side has parked it costs a wake-up of a thread, 25-60 µs on most machines.
+// side has parked it costs a wake-up of a thread, 25-100 µs on most machines.
 //
-// Waiting actively holds a processor (a P of the scheduler's), so there
+// Waiting actively holds a processor (a P of the scheduler's), though after 5 µs
+// it lets other threads and goroutines run in between, so there
 // are never more than GOMAXPROCS/2 workers that are waited for in this way, and
 // none with GOMAXPROCS=1; it is given up when calls take longer or are further
 // apart than the wait. An idle worker is parked and uses no processor.

@@ -54,10 +54,12 @@ func (h *heat) cool() {
 	}
 }
 
-// For the first part of an active wait a caller keeps its processor, as it
-// would in a C call of that length, and looks at nothing else; then it lets
-// others run in between.
-const keepProcessor = 20 * time.Microsecond
+// For the first part of an active wait a side keeps its processor, as it would
+// in a C call of that length, and looks at nothing else. Then it lets
+// others run in between: threads, since the answer may come from one that
+// waits for this processor, and on the caller's side goroutines, since
+// database/sql starts one for each query whose context can end.
+const keepProcessor = 5 * time.Microsecond
 
 // waitActively is the caller's side: it reports whether ready came true. It
 // polls state for over and looks at the rest now and then, since looking at
@@ -90,6 +92,7 @@ func (h *heat) waitActively(state *atomic.Uint32, ready func() bool, stop <-chan
 				return ready()
 			default:
 				runtime.Gosched()
+				yieldThread()
 			}
 		}
 	}

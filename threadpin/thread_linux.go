@@ -22,3 +22,6 @@ func setThreadName(name string) {
 	copy(buf[:15], name)
 	syscall.RawSyscall(syscall.SYS_PRCTL, prSetName, uintptr(unsafe.Pointer(&buf[0])), 0)
 }
+
+// yieldThread lets another thread that waits for this processor run first.
+func yieldThread() { syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0) }

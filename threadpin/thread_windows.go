@@ -14,3 +14,8 @@ func threadID() int {
 func onMainThread() bool { return false }
 
 func setThreadName(string) {}
+
+var switchToThread = syscall.NewLazyDLL("kernel32.dll").NewProc("SwitchToThread")
+
+// yieldThread lets another thread that waits for this processor run first.
+func yieldThread() { switchToThread.Call() }

@@ -42,11 +42,11 @@ func Start(opts ...Option) (*Worker, error) {
 	c := &core{
 		room:     room{places: int64(cfg.queue)},
 		heat:     heat{spin: cfg.spin},
+		park:     newParker(),
 		adapt:    cfg.adapt,
 		quitting: make(chan struct{}),
 		ended:    make(chan struct{}),
 	}
-	c.park.init()
 	started := make(chan error, 1)
 	go c.main(cfg, started)
 	if err := <-started; err != nil {
