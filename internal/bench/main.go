@@ -41,6 +41,12 @@ func main() {
 			failed = failed || err != errSkipped
 		}
 	}
+	if *only == "" {
+		if err := idle(); err != nil {
+			fmt.Println("idle connections:", err)
+			failed = true
+		}
+	}
 	if failed {
 		os.Exit(1)
 	}
