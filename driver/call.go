@@ -129,7 +129,12 @@ func (c *conn) do(ctx context.Context, fn func(context.Context) error) error {
 }
 
 // closing calls fn, which closes something, on the thread. No context ends that.
+// While a function of the application's has the thread nobody waits for it.
 func (c *conn) closing(fn func() error) error {
+	if c.occupied.Load() && !c.link.worker.OnThread() {
+		c.postpone(fn)
+		return nil
+	}
 	cl := call{closing: true}
 	f := function{fn: func(context.Context) error { return fn() }}
 	if err := cl.whole(context.Background(), c, &f); err != nil {

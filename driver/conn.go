@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"runtime"
+	"sync"
 	"sync/atomic"
 )
 
@@ -35,6 +36,12 @@ type conn struct {
 	open      atomic.Int32 // inner rows that are open; the thread writes it
 	valid     atomic.Bool  // what IsValid said after the last call; the thread writes it
 	unsettled atomic.Bool  // an interrupt was sent; set by the caller, cleared by the thread
+	occupied  atomic.Bool  // a function of the application's runs; the thread writes it
+
+	owes atomic.Bool // postponed is not empty
+
+	mu        sync.Mutex
+	postponed []func() error // guarded by mu: what closing has left to the next call
 }
 
 // line keeps what the caller and the thread write on different cache lines.
@@ -110,6 +117,45 @@ func (c *conn) closeLate() {
 	}
 	clear(c.late[len(kept):])
 	c.late = kept
+	if c.owes.Load() {
+		c.closePostponed()
+	}
+}
+
+// occupy runs a function of the application's on the thread, which may make
+// calls of its own, inline. When a context in them ends, database/sql closes
+// rows and transactions from another goroutine and holds locks meanwhile that
+// the function may want next: such a close must not wait for the function.
+func (c *conn) occupy(fn func()) {
+	if c.occupied.Load() { // inside another
+		fn()
+		return
+	}
+	c.occupied.Store(true)
+	defer func() {
+		c.occupied.Store(false)
+		c.closePostponed()
+	}()
+	fn()
+}
+
+func (c *conn) postpone(fn func() error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.postponed = append(c.postponed, fn)
+	c.owes.Store(true)
+}
+
+// closePostponed closes on the thread what was left to it.
+func (c *conn) closePostponed() {
+	c.mu.Lock()
+	fns := c.postponed
+	c.postponed = nil
+	c.owes.Store(false)
+	c.mu.Unlock()
+	for _, fn := range fns {
+		fn()
+	}
 }
 
 // settle takes back what may still come of the interrupts so far. It runs on

@@ -14,7 +14,10 @@ import (
 // driver.ErrBadConn makes the pool drop the connection.
 func Raw(ctx context.Context, sc *sql.Conn, fn func(inner driver.Conn) error) error {
 	return withConn(sc, func(c *conn) error {
-		return c.do(ctx, func(context.Context) error { return fn(c.inner) })
+		return c.do(ctx, func(context.Context) (err error) {
+			c.occupy(func() { err = fn(c.inner) })
+			return err
+		})
 	})
 }
 

@@ -248,7 +248,7 @@ func (r *rows) finish() error {
 	if _, picky := r.c.link.intr.(Reader); r.c.link.intr != nil && !picky {
 		ctx = r.fill.ctx
 	}
-	if ctx.Done() == nil {
+	if ctx.Done() == nil || r.c.occupied.Load() {
 		return r.c.closing(r.closeInner)
 	}
 	cl := call{closing: true}

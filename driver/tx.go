@@ -18,11 +18,17 @@ func (t *tx) Commit() error { return t.end(t.inner.Commit) }
 
 func (t *tx) Rollback() error { return t.end(t.inner.Rollback) }
 
+// end commits or rolls back. What comes from elsewhere while a function of the
+// application's has the thread is database/sql's rollback for a context.
 func (t *tx) end(how func() error) error {
 	if t.done {
 		return nil // BeginTx was there first
 	}
 	t.close()
+	if t.c.occupied.Load() && !t.c.link.worker.OnThread() {
+		t.c.postpone(how)
+		return nil
+	}
 	var cl call
 	f := function{fn: func(context.Context) error { return how() }}
 	err := cl.whole(context.Background(), t.c, &f)
