@@ -1,0 +1,119 @@
+package warnings_test
+
+import (
+	"errors"
+	"fmt"
+	"path"
+
+	"github.com/sqlaio/sqlaio/warnings"
+)
+
+// reflect stands for a function that warns.
+func reflect() error {
+	const message = "blocking reflection on an async engine"
+	if warnings.Decide(warnings.Blocking, message, warnings.Site{}) == warnings.Drop {
+		return nil
+	}
+	return warnings.Warn(&warnings.BlockingWarning{Info: warnings.Info{
+		Message:   message,
+		Advice:    "use SyncDB()",
+		Statement: "PRAGMA table_info(?)",
+	}})
+}
+
+func Example() {
+	undo := warnings.Filter(warnings.Error, warnings.OfCategory(warnings.Blocking))
+	defer undo()
+	err := reflect()
+	var w *warnings.BlockingWarning
+	fmt.Println(errors.As(err, &w))
+	fmt.Println(w.Message)
+	fmt.Println(w.Advice)
+	// Output:
+	// true
+	// blocking reflection on an async engine
+	// use SyncDB()
+}
+
+func ExampleSetHandler() {
+	previous := warnings.SetHandler(func(w warnings.Warning) {
+		d := w.Details()
+		fmt.Printf("%s: %s (%s)\n", w.Category(), d.Message, path.Base(d.Site.File()))
+	})
+	defer warnings.SetHandler(previous)
+	for range 3 {
+		reflect() // shown once, for it is one call site
+	}
+	// Output: BlockingWarning: blocking reflection on an async engine (example_test.go)
+}
+
+func ExampleFilter() {
+	off := warnings.Filter(warnings.Ignore)
+	strict := warnings.Filter(warnings.Error, warnings.OfCategory(warnings.Blocking))
+	fmt.Println(reflect() != nil)
+	strict()
+	fmt.Println(reflect() != nil)
+	off()
+	// Output:
+	// true
+	// false
+}
+
+func ExampleMatch() {
+	undo := warnings.Filter(warnings.Error, warnings.FromPackage("example.com/ui/..."))
+	defer undo()
+	fmt.Println(warnings.Decide(warnings.Blocking, "m", warnings.Site{}))
+	// Output: show
+}
+
+func ExampleAction() {
+	fmt.Println(warnings.Default, warnings.Always, warnings.Once, warnings.Ignore, warnings.Error)
+	// Output: default always once ignore error
+}
+
+func ExampleVerdict() {
+	undo := warnings.Filter(warnings.Ignore, warnings.OfCategory(warnings.Resource))
+	defer undo()
+	fmt.Println(warnings.Decide(warnings.Resource, "left open", warnings.Site{}))
+	// Output: drop
+}
+
+// A connection that is never closed shows where it was opened.
+func ExampleSite() {
+	opened := warnings.Caller()
+	w := &warnings.ResourceWarning{Info: warnings.Info{Message: "never closed", Site: opened}}
+	fmt.Println(path.Base(w.Site.File()), w.Site.Function())
+	// Output: example_test.go github.com/sqlaio/sqlaio/warnings_test.ExampleSite
+}
+
+func ExampleInfo() {
+	w := &warnings.DeprecationWarning{Info: warnings.Info{Message: "Old is going away", Advice: "use New"}}
+	fmt.Println(w)
+	fmt.Println(w.Details().Advice)
+	// Output:
+	// DeprecationWarning: Old is going away (use New)
+	// use New
+}
+
+func ExampleUnawaitedWarning() {
+	w := &warnings.UnawaitedWarning{Info: warnings.Info{Message: "future never awaited"}, Err: errors.New("disk full")}
+	fmt.Println(w)
+	// Output: UnawaitedWarning: future never awaited: disk full
+}
+
+// A test gives its *testing.T.
+func ExampleRecord() {
+	var t testEnd
+	r := warnings.Record(&t)
+	reflect()
+	for _, w := range r.All() {
+		fmt.Println(w.Details().Message)
+	}
+	t.end()
+	// Output: blocking reflection on an async engine
+}
+
+type testEnd struct{ end func() }
+
+func (t *testEnd) Helper()          {}
+func (t *testEnd) Cleanup(f func()) { t.end = f }

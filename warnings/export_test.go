@@ -1,0 +1,36 @@
+package warnings
+
+// ParseEnv reports how many entries of AIOWARNINGS count, and what is wrong with
+// the others.
+func ParseEnv(value string) (int, []error) {
+	filters, malformed := parseEnv(value)
+	return len(filters), malformed
+}
+
+// WithEnv sets filters as AIOWARNINGS=value would, below those there are.
+func WithEnv(t TB, value string) {
+	filters, _ := parseEnv(value)
+	var before []*filter
+	change(func(s *state) {
+		before = s.filters
+		s.filters = append(append([]*filter(nil), before...), filters...)
+	})
+	t.Cleanup(func() { change(func(s *state) { s.filters = before }) })
+}
+
+var (
+	IsApp     = isApp
+	PackageOf = packageOf
+)
+
+// Memory is a memory of numbers.
+type Memory struct{ m memory }
+
+func (m *Memory) Has(n int) bool { return m.m.has(key{line: n}) }
+func (m *Memory) Add(n int) bool { return m.m.add(key{line: n}) }
+func (m *Memory) Len() int       { return len(m.m.recent) + len(m.m.old) }
+
+const MaxKeys = maxKeys
+
+// Forget makes the handler see everything anew.
+func Forget() { shown.clear() }

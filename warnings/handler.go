@@ -1,0 +1,48 @@
+package warnings
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// SetHandler makes h receive the warnings that are shown, and returns the handler
+// before. nil stands for the one of the beginning, which writes a record to
+// slog.Default() at level WARN with the attributes category, advice, site and
+// statement. h is called by the goroutine that warns, several at once if they
+// do; it must not panic, nor do what it may be warned of.
+func SetHandler(h func(Warning)) (previous func(Warning)) {
+	if h == nil {
+		h = logWarning
+	}
+	change(func(s *state) { previous, s.handler = s.handler, h })
+	return previous
+}
+
+// logWarning gives the record the application's line as its source.
+func logWarning(w Warning) {
+	ctx := context.Background()
+	h := slog.Default().Handler()
+	if !h.Enabled(ctx, slog.LevelWarn) {
+		return
+	}
+	d := w.Details()
+	r := slog.NewRecord(time.Now(), slog.LevelWarn, d.Message, d.Site.pc)
+	r.AddAttrs(
+		slog.String("category", string(w.Category())),
+		slog.String("advice", d.Advice),
+		slog.String("site", d.Site.String()),
+		slog.String("statement", d.Statement),
+	)
+	switch w := w.(type) {
+	case *BlockingWarning:
+		if w.Took > 0 {
+			r.AddAttrs(slog.Duration("took", w.Took))
+		}
+	case *UnawaitedWarning:
+		if w.Err != nil {
+			r.AddAttrs(slog.String("error", w.Err.Error()))
+		}
+	}
+	h.Handle(ctx, r)
+}

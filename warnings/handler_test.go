@@ -1,0 +1,76 @@
+package warnings_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/sqlaio/sqlaio/warnings"
+)
+
+// logged returns the record that warn leaves in the log, without its time.
+func logged(t *testing.T, warn func()) map[string]any {
+	t.Helper()
+	warnings.Forget()
+	before := slog.Default()
+	defer slog.SetDefault(before)
+	var buf bytes.Buffer
+	slog.SetDefault(slog.New(slog.NewJSONHandler(&buf, &slog.HandlerOptions{AddSource: true})))
+	warn()
+	var record map[string]any
+	if err := json.Unmarshal(buf.Bytes(), &record); err != nil {
+		t.Fatalf("%v in %q", err, buf.String())
+	}
+	return record
+}
+
+func TestTheDefaultHandlerLogsOneRecord(t *testing.T) {
+	w := blocking("blocking call")
+	w.Advice, w.Statement, w.Took = "use SyncDB()", "SELECT ?", time.Second
+	got := logged(t, func() { warnings.Warn(w) })
+	for k, want := range map[string]any{
+		"level": "WARN", "msg": "blocking call", "category": "BlockingWarning", "advice": "use SyncDB()",
+		"site": w.Site.String(), "statement": "SELECT ?", "took": float64(time.Second),
+	} {
+		if got[k] != want {
+			t.Errorf("%s: %v, want %v", k, got[k], want)
+		}
+	}
+	source, _ := got["source"].(map[string]any)
+	if source["file"] != w.Site.File() || source["line"] != float64(w.Site.Line()) {
+		t.Errorf("source %v, want %v", source, w.Site)
+	}
+}
+
+func TestTheLogHasTheErrorNobodySaw(t *testing.T) {
+	got := logged(t, func() {
+		warnings.Warn(&warnings.UnawaitedWarning{Info: warnings.Info{Message: "lost"}, Err: io.EOF})
+	})
+	if got["error"] != "EOF" || got["category"] != "UnawaitedWarning" {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestSetHandlerReturnsTheOneBefore(t *testing.T) {
+	var first, second int
+	original := warnings.SetHandler(func(warnings.Warning) { first++ })
+	before := warnings.SetHandler(func(warnings.Warning) { second++ })
+	filter(t, warnings.Always)
+	warnings.Warn(blocking("m"))
+	warnings.SetHandler(before)
+	warnings.Warn(blocking("m"))
+	warnings.SetHandler(original)
+	if first != 1 || second != 1 {
+		t.Errorf("first %d, second %d, want 1 and 1", first, second)
+	}
+}
+
+func TestANilHandlerIsTheDefault(t *testing.T) {
+	defer warnings.SetHandler(warnings.SetHandler(nil))
+	if got := logged(t, func() { warnings.Warn(blocking("m")) }); got["msg"] != "m" {
+		t.Errorf("%v", got)
+	}
+}
