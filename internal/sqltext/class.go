@@ -1,0 +1,39 @@
+package sqltext
+
+// A class is what a byte begins.
+type class uint8
+
+const (
+	other class = iota
+	space
+	letter // also the underscore, and every byte beyond ASCII
+	digit
+	quote
+	dollar
+	mark
+	punct
+	operator
+)
+
+var classOf = func() (t [256]class) {
+	set := func(c class, bytes string) {
+		for i := range len(bytes) {
+			t[bytes[i]] = c
+		}
+	}
+	for c := 'a'; c <= 'z'; c++ {
+		t[c], t[c-0x20] = letter, letter
+	}
+	for c := 0x80; c < 0x100; c++ {
+		t[c] = letter
+	}
+	set(letter, "_")
+	set(space, " \t\n\v\f\r")
+	set(digit, "0123456789")
+	set(quote, "'\"`")
+	set(dollar, "$")
+	set(mark, "?:")
+	set(punct, "()[]{},;.")
+	set(operator, "+-*/<>=~!@#%^&|")
+	return t
+}()

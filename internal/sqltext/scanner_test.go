@@ -1,0 +1,205 @@
+package sqltext_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sqlaio/sqlaio/internal/sqltext"
+)
+
+var letters = map[sqltext.Kind]string{
+	sqltext.Word: "w", sqltext.Quoted: "q", sqltext.String: "s", sqltext.Number: "n", sqltext.Placeholder: "p",
+	sqltext.Operator: "o", sqltext.Punct: ".", sqltext.Comment: "c", sqltext.Invalid: "!",
+}
+
+// render writes tokens as kind and text; + for what is open, ~ for what is
+// doubtful.
+func render(text string, d sqltext.Dialect) string {
+	var out []string
+	s := sqltext.New(text, d)
+	for t := s.Next(); t.Kind != sqltext.EOF; t = s.Next() {
+		flags := ""
+		if t.Open {
+			flags += "+"
+		}
+		if t.Doubtful {
+			flags += "~"
+		}
+		out = append(out, letters[t.Kind]+flags+"<"+t.Text+">")
+	}
+	return strings.Join(out, " ")
+}
+
+func TestTokens(t *testing.T) {
+	const (
+		u = sqltext.Unknown
+		l = sqltext.SQLite
+		m = sqltext.MySQL
+		p = sqltext.PostgreSQL
+	)
+	type dialects []sqltext.Dialect
+	all := dialects{u, l, m, p}
+	for _, c := range []struct {
+		in   dialects
+		text string
+		want string
+	}{
+		{all, "", ""},
+		{all, " \t\r\n\f\v", ""},
+		{all, "SELECT a_1, t.b FROM é", "w<SELECT> w<a_1> .<,> w<t> .<.> w<b> w<FROM> w<é>"},
+		{all, "'a''b' ''", "s<'a''b'> s<''>"},
+		{all, "'a", "s+<'a>"},
+		{all, "'a''", "s+<'a''>"},
+		{all, "1 2.5 .5 1e5 1E-5 0x1F t.1", "n<1> n<2.5> n<.5> n<1e5> n<1E-5> n<0x1F> w<t> .<.> n<1>"},
+		{all, "0xe-1 1-2", "n<0xe> o<-> n<1> n<1> o<-> n<2>"},
+		{all, "a<=b||c", "w<a> o<<=> w<b> o<||> w<c>"},
+		{all, "a -- 'x'\nb", "w<a> c<-- 'x'> w<b>"},
+		{all, "a --", "w<a> c<-->"},
+		{all, "1-/*x*/2", "n<1> o<-> c</*x*/> n<2>"},
+		{all, "/**/ /***/ /*/ */", "c</**/> c</***/> c</*/ */>"},
+		{all, "X'AB'", "s<X'AB'>"},
+		{all, "?", "p<?>"},
+		{all, "a;b", "w<a> .<;> w<b>"},
+		{all, "\x00\\", "!<\x00> !<\\>"},
+
+		// Backslashes.
+		{dialects{l, p}, `'a\' b`, `s<'a\'> w<b>`},
+		{dialects{m}, `'a\' b' c`, `s<'a\' b'> w<c>`},
+		{dialects{u}, `'a\' b`, `s~<'a\'> w<b>`},
+		{dialects{u}, `'a\'' b'`, `s~<'a\'' b'>`},
+		{all, `'a\\' b`, `s<'a\\'> w<b>`},
+		{dialects{m}, `'a\\\' b'`, `s<'a\\\' b'>`},
+		{dialects{p}, `E'a\' b' c`, `s<E'a\' b'> w<c>`},
+		{dialects{u}, `E'a\' b' c`, `s~<E'a\' b'> w<c>`},
+		{dialects{l, m}, `E'a'`, `w<E> s<'a'>`},
+
+		// Quotes.
+		{dialects{u, l, p}, `"a""b"`, `q<"a""b">`},
+		{dialects{m}, `"a""b" "c\"d"`, `s<"a""b"> s<"c\"d">`},
+		{dialects{u, l, m}, "`a``b\\`", "q<`a``b\\`>"},
+		{dialects{p}, "`", "!<`>"},
+		{dialects{l}, "[a 'b] [c", "q<[a 'b]> q+<[c>"},
+		{dialects{u}, "[1] [-1]", ".<[> n<1> .<]> .~<[> o<-> n<1> .<]>"},
+		{dialects{u, m, p}, "a[1]", "w<a> .<[> n<1> .<]>"},
+		{dialects{p, u}, `U&'x' u&"y" u & v`, `s<U&'x'> q<u&"y"> w<u> o<&> w<v>`},
+		{dialects{m, p}, `N'x' b'1'`, `s<N'x'> s<b'1'>`},
+		{dialects{m}, `_utf8'x'`, `w<_utf8> s<'x'>`},
+
+		// Dollars.
+		{dialects{p}, "$$a'b$$ $x$ $$ $x$", "s<$$a'b$$> s<$x$ $$ $x$>"},
+		{dialects{u}, "$$a'b$$ $x$ $$ $x$", "s~<$$a'b$$> s<$x$ $$ $x$>"},
+		{dialects{p, u}, "$a$b", "s+<$a$b>"},
+		{dialects{p, u, l}, "$1 $12", "p<$1> p<$12>"},
+		{dialects{l, u}, "$name", "p<$name>"},
+		{dialects{p}, "$name", "!<$> w<name>"},
+		{dialects{m}, "$$a$b", "w<$$a$b>"},
+		{dialects{p}, "a$$b", "w<a$$b>"},
+
+		// Comments.
+		{dialects{p}, "/* /* */ */ a", "c</* /* */ */> w<a>"},
+		{dialects{l, m}, "/* /* */ a", "c</* /* */> w<a>"},
+		{dialects{u}, "/* /* */ a", "c~</* /* */> w<a>"},
+		{dialects{p}, "/* /* */ a", "c+</* /* */ a>"},
+		{dialects{m, p, u}, "/* a", "c+</* a>"},
+		{dialects{l}, "/* a", "c</* a>"},
+		{dialects{m}, "5--1 a#b\nc", "n<5> o<--> n<1> w<a> c<#b> w<c>"},
+		{dialects{l, p}, "5--1\n2", "n<5> c<--1> n<2>"},
+		{dialects{u}, "5--1\n2--'", "n<5> c<--1> n<2> c~<--'>"},
+		{dialects{p}, "a #> b # c", "w<a> o<#>> w<b> o<#> w<c>"},
+		{dialects{u}, "a #> b # c", "w<a> o~<#>> w<b> c<# c>"},
+		{dialects{u}, "# it's", "c~<# it's>"},
+		{dialects{l}, "#1", "!<#> n<1>"},
+		{dialects{m}, "/*!50100 a */ b", "c</*!50100> w<a> c<*/> w<b>"},
+		{dialects{m}, "/*M!100100 a*/", "c</*M!100100> w<a> c<*/>"},
+		{dialects{m}, "/*! a '*/' /* b */ 1**/ c", "c</*!> w<a> s<'*/'> c</* b */> n<1> o<*> c<*/> w<c>"},
+		{dialects{m}, "a */ b", "w<a> o<*/> w<b>"},
+		{dialects{u}, "/*! a */ /*!'*/", "c</*! a */> c~</*!'*/>"},
+
+		// Placeholders and variables.
+		{dialects{u, l}, ":a ?1 @b", "p<:a> p<?1> p<@b>"},
+		{dialects{p, u}, "a::int", "w<a> o<::> w<int>"},
+		{dialects{m}, "@a:=1 @@g.x a@'h'", "p<@a> o<:=> n<1> p<@@g> .<.> w<x> w<a> o<@> s<'h'>"},
+		{dialects{m, l, u}, "a=@b", "w<a> o<=> p<@b>"},
+		{dialects{p}, "a @> b", "w<a> o<@>> w<b>"},
+	} {
+		for _, d := range c.in {
+			t.Run(fmt.Sprint(d, " ", c.text), func(t *testing.T) {
+				if got := render(c.text, d); got != c.want {
+					t.Errorf("\n got %s\nwant %s", got, c.want)
+				}
+			})
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	for text, want := range map[string]string{
+		`Users`: "users", `"Users"`: "users", "`Users`": "users", `U&"Users"`: "users", `"us`: "us", `""`: "",
+	} {
+		s := sqltext.New(text, sqltext.Unknown)
+		tok := s.Next()
+		if !tok.IsName() || !tok.IsNamed(want) {
+			t.Errorf("%s is named %q, want %q", text, tok.Name(), want)
+		}
+	}
+	s := sqltext.New("[Users]", sqltext.SQLite)
+	if tok := s.Next(); !tok.IsNamed("users") {
+		t.Errorf("%q", tok.Name())
+	}
+	s = sqltext.New(`"select"`, sqltext.SQLite)
+	if tok := s.Next(); tok.Is("select") {
+		t.Error("a name in quotes is no keyword")
+	}
+	s = sqltext.New("\u212Aey", sqltext.SQLite) // Kelvin sign
+	if tok := s.Next(); tok.Is("key") {
+		t.Error("only letters of ASCII have two cases")
+	}
+}
+
+var dialects = []sqltext.Dialect{sqltext.Unknown, sqltext.SQLite, sqltext.MySQL, sqltext.PostgreSQL}
+
+const ordinary = `SELECT u.id, u."name", count(*) FROM users AS u LEFT JOIN orders o ON o.user_id = u.id
+	WHERE u.email = ? AND u.kind IN ('a', 'b''c') AND o.total > 12.5 -- big ones
+	GROUP BY u.id ORDER BY 3 DESC LIMIT 10`
+
+func TestScanningAllocatesNothing(t *testing.T) {
+	for _, d := range dialects {
+		if n := testing.AllocsPerRun(100, func() {
+			s := sqltext.New(ordinary, d)
+			for s.NextSignificant().Kind != sqltext.EOF {
+			}
+			sqltext.ReturnsRows(ordinary, d)
+		}); n != 0 {
+			t.Errorf("dialect %d: %v allocations", d, n)
+		}
+	}
+}
+
+func BenchmarkScan(b *testing.B) {
+	b.SetBytes(int64(len(ordinary)))
+	for b.Loop() {
+		s := sqltext.New(ordinary, sqltext.SQLite)
+		for s.NextSignificant().Kind != sqltext.EOF {
+		}
+	}
+}
+
+// BenchmarkLinear shows the same speed for every length, whatever the text.
+func BenchmarkLinear(b *testing.B) {
+	for _, piece := range []string{"$a", "$a$ ", "/*", "'", "-", "(", "\\'", "#", "/*!", "[", "1e", "u&"} {
+		for _, n := range []int{1 << 10, 1 << 16} {
+			text := strings.Repeat(piece, n/len(piece))
+			b.Run(fmt.Sprintf("%s/%d", strings.ReplaceAll(piece, "/", "slash"), n), func(b *testing.B) {
+				b.SetBytes(int64(len(text)))
+				for b.Loop() {
+					for _, d := range dialects {
+						s := sqltext.New(text, d)
+						for s.Next().Kind != sqltext.EOF {
+						}
+					}
+				}
+			})
+		}
+	}
+}
