@@ -43,3 +43,18 @@ func ExampleReturnsRows() {
 	// false
 	// true
 }
+
+func ExampleKind() {
+	s := sqltext.New("a = ?", sqltext.SQLite)
+	for t := s.Next(); t.Kind != sqltext.EOF; t = s.Next() {
+		switch t.Kind {
+		case sqltext.Word:
+			fmt.Println("word", t.Text)
+		case sqltext.Placeholder:
+			fmt.Println("placeholder", t.Text)
+		}
+	}
+	// Output:
+	// word a
+	// placeholder ?
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sqlaio/sqlaio/internal/sqltext"
 )
@@ -185,9 +186,34 @@ func BenchmarkScan(b *testing.B) {
 	}
 }
 
+// pieces are what scanners take too long for when there are many of them.
+var pieces = []string{
+	"$a", "$a$ ", "/*", "/*/", "/*!", "/**/", "'", "-", "--", "(", "\\'", "#", "#>", "[", "[]", "1e", "1e+", "u&", "e'", "@@", ":", "`",
+	"with(", "a ", ";", "update a set returning",
+}
+
+// In time that grew with the square of the length these would take much longer.
+func TestTimeIsLinear(t *testing.T) {
+	const size = 1 << 17
+	for _, piece := range pieces {
+		text := strings.Repeat(piece, size/len(piece))
+		start := time.Now()
+		for _, d := range dialects {
+			s := sqltext.New(text, d)
+			for s.Next().Kind != sqltext.EOF {
+			}
+			sqltext.ReturnsRows(text, d)
+		}
+		sqltext.Shorten(text, size)
+		if d := time.Since(start); d > 5*time.Second {
+			t.Errorf("%q: %v", piece, d)
+		}
+	}
+}
+
 // BenchmarkLinear shows the same speed for every length, whatever the text.
 func BenchmarkLinear(b *testing.B) {
-	for _, piece := range []string{"$a", "$a$ ", "/*", "'", "-", "(", "\\'", "#", "/*!", "[", "1e", "u&"} {
+	for _, piece := range pieces {
 		for _, n := range []int{1 << 10, 1 << 16} {
 			text := strings.Repeat(piece, n/len(piece))
 			b.Run(fmt.Sprintf("%s/%d", strings.ReplaceAll(piece, "/", "slash"), n), func(b *testing.B) {

@@ -72,7 +72,7 @@ func (w *writer) show(t Token, next byte) string {
 		if t.Text[0] != '`' && !w.expectsName() && next != '.' {
 			return "?"
 		}
-		if t.Open || strings.ContainsFunc(t.Text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		if t.Open || t.Doubtful || strings.ContainsFunc(t.Text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 			return "?"
 		}
 	}

@@ -31,6 +31,10 @@ func TestShorten(t *testing.T) {
 		{"PRAGMA table_info('users')", "PRAGMA table_info(?)"},
 		{"a\x00\xff", "a??"},
 		{"SELECT `a\nb`", "SELECT ?"},
+		{`SELECT "secret\".", 1`, "SELECT ?…"},
+		{"SELECT a #> '{b}'", "SELECT a #>…"},
+		{"SELECT ARRAY[1], ARRAY['b']", "SELECT ARRAY[?], ARRAY[…"},
+		{"SELECT $$it's$$, 1", "SELECT ?…"},
 	} {
 		if got := sqltext.Shorten(c.query, 200); got != c.want {
 			t.Errorf("%s\n got %s\nwant %s", c.query, got, c.want)
