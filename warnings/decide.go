@@ -97,7 +97,7 @@ func (s *state) isNew(k key) bool {
 func (s *state) show(w Warning, a Action, k key) {
 	if len(s.recordings) == 0 {
 		if a == Always || shown.add(k) {
-			s.handler(w)
+			s.handler()(w)
 		}
 		return
 	}

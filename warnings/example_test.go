@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"time"
 
 	"github.com/sqlaio/sqlaio/warnings"
 )
@@ -36,11 +37,11 @@ func Example() {
 }
 
 func ExampleSetHandler() {
-	previous := warnings.SetHandler(func(w warnings.Warning) {
+	undo := warnings.SetHandler(func(w warnings.Warning) {
 		d := w.Details()
 		fmt.Printf("%s: %s (%s)\n", w.Category(), d.Message, path.Base(d.Site.File()))
 	})
-	defer warnings.SetHandler(previous)
+	defer undo()
 	for range 3 {
 		reflect() // shown once, for it is one call site
 	}
@@ -117,3 +118,49 @@ type testEnd struct{ end func() }
 
 func (t *testEnd) Helper()          {}
 func (t *testEnd) Cleanup(f func()) { t.end = f }
+
+func ExampleWarning() {
+	var w warnings.Warning = &warnings.ResourceWarning{Info: warnings.Info{Message: "never closed"}}
+	fmt.Println(w.Category(), "-", w.Details().Message)
+	// Output: ResourceWarning - never closed
+}
+
+func ExampleCategory() {
+	undo := warnings.Filter(warnings.Error, warnings.OfCategory(warnings.Unawaited))
+	defer undo()
+	err := warnings.Warn(&warnings.UnawaitedWarning{Info: warnings.Info{Message: "future never awaited"}})
+	fmt.Println(err != nil)
+	// Output: true
+}
+
+// How long it took is no part of the message, which stays the same.
+func ExampleBlockingWarning() {
+	w := &warnings.BlockingWarning{Info: warnings.Info{Message: "blocking call"}, Took: 30 * time.Millisecond}
+	fmt.Println(w)
+	// Output: BlockingWarning: blocking call, for 30ms
+}
+
+func ExampleResourceWarning() {
+	w := &warnings.ResourceWarning{Info: warnings.Info{Message: "result never closed", Statement: "SELECT a FROM t"}}
+	fmt.Println(w)
+	// Output: ResourceWarning: result never closed: SELECT a FROM t
+}
+
+func ExampleDeprecationWarning() {
+	w := &warnings.DeprecationWarning{Info: warnings.Info{Message: "Old is going away", Advice: "use New"}}
+	fmt.Println(w)
+	// Output: DeprecationWarning: Old is going away (use New)
+}
+
+func ExampleRecording() {
+	var t testEnd
+	r := warnings.Record(&t)
+	reflect()
+	fmt.Println(len(r.Matching(warnings.OfCategory(warnings.Blocking))))
+	r.Reset()
+	fmt.Println(len(r.All()))
+	t.end()
+	// Output:
+	// 1
+	// 0
+}

@@ -3,20 +3,35 @@ package warnings
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 )
 
-// SetHandler makes h receive the warnings that are shown, and returns the handler
-// before. nil stands for the one of the beginning, which writes a record to
+// SetHandler makes h receive the warnings that are shown, until undo, which may be
+// called like Filter's. nil stands for the handler of the beginning: a record to
 // slog.Default() at level WARN with the attributes category, advice, site and
 // statement. h is called by the goroutine that warns, several at once if they
 // do; it must not panic, nor do what it may be warned of.
-func SetHandler(h func(Warning)) (previous func(Warning)) {
+func SetHandler(h func(Warning)) (undo func()) {
 	if h == nil {
 		h = logWarning
 	}
-	change(func(s *state) { previous, s.handler = s.handler, h })
-	return previous
+	mine := &h
+	change(func(s *state) { s.handlers = append(slices.Clip(s.handlers), mine) })
+	return sync.OnceFunc(func() {
+		change(func(s *state) {
+			s.handlers = slices.DeleteFunc(slices.Clone(s.handlers), func(o *func(Warning)) bool { return o == mine })
+		})
+	})
+}
+
+// handler returns the latest.
+func (s *state) handler() func(Warning) {
+	if n := len(s.handlers); n > 0 {
+		return *s.handlers[n-1]
+	}
+	return logWarning
 }
 
 // logWarning gives the record the application's line as its source.

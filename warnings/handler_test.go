@@ -54,22 +54,27 @@ func TestTheLogHasTheErrorNobodySaw(t *testing.T) {
 	}
 }
 
-func TestSetHandlerReturnsTheOneBefore(t *testing.T) {
+func TestTheLatestHandlerLeftGetsTheWarnings(t *testing.T) {
 	var first, second int
-	original := warnings.SetHandler(func(warnings.Warning) { first++ })
-	before := warnings.SetHandler(func(warnings.Warning) { second++ })
 	filter(t, warnings.Always)
+	undoFirst := warnings.SetHandler(func(warnings.Warning) { first++ })
+	undoSecond := warnings.SetHandler(func(warnings.Warning) { second++ })
 	warnings.Warn(blocking("m"))
-	warnings.SetHandler(before)
+	undoFirst()
 	warnings.Warn(blocking("m"))
-	warnings.SetHandler(original)
-	if first != 1 || second != 1 {
-		t.Errorf("first %d, second %d, want 1 and 1", first, second)
+	undoSecond()
+	undoSecond()
+	if first != 0 || second != 2 {
+		t.Errorf("first %d, second %d, want 0 and 2", first, second)
+	}
+	if got := logged(t, func() { warnings.Warn(blocking("m")) }); got["msg"] != "m" {
+		t.Errorf("%v", got)
 	}
 }
 
 func TestANilHandlerIsTheDefault(t *testing.T) {
-	defer warnings.SetHandler(warnings.SetHandler(nil))
+	t.Cleanup(warnings.SetHandler(func(warnings.Warning) { t.Error("called") }))
+	t.Cleanup(warnings.SetHandler(nil))
 	if got := logged(t, func() { warnings.Warn(blocking("m")) }); got["msg"] != "m" {
 		t.Errorf("%v", got)
 	}

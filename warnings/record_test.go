@@ -12,7 +12,7 @@ func warnHere() { warnings.Warn(blocking("the same")) }
 func TestARecordingStartsAfreshAndRestores(t *testing.T) {
 	warnings.Forget()
 	var shown []warnings.Warning
-	defer warnings.SetHandler(warnings.SetHandler(func(w warnings.Warning) { shown = append(shown, w) }))
+	t.Cleanup(warnings.SetHandler(func(w warnings.Warning) { shown = append(shown, w) }))
 	warnHere()
 	t.Run("recorded", func(t *testing.T) {
 		for range 2 {

@@ -9,9 +9,9 @@ import (
 // A state is all that has been set. It is never changed: whoever warns reads one
 // without a lock, and change puts another in its place.
 type state struct {
-	filters    []*filter    // the latest first
-	recordings []*Recording // under way
-	handler    func(Warning)
+	filters    []*filter        // the latest first
+	recordings []*Recording     // under way
+	handlers   []*func(Warning) // the latest last
 }
 
 var (
@@ -24,7 +24,7 @@ var (
 
 func init() {
 	filters, malformed := parseEnv(os.Getenv(EnvVar))
-	current.Store(&state{filters: filters, handler: logWarning})
+	current.Store(&state{filters: filters})
 	if len(malformed) > 0 {
 		unreported.Store(&malformed)
 	}
