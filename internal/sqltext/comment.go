@@ -42,16 +42,17 @@ func (s *Scanner) comment(t *Token, c byte) bool {
 	return true
 }
 
-// lineComment reads up to the end of the line. In doubt the rest of the line may
-// hold the beginning of a string instead.
+// lineComment reads up to the end of the line. In doubt a string or a longer
+// comment may begin on the line instead.
 func (s *Scanner) lineComment(t *Token, c byte) {
 	n := strings.IndexByte(s.text[s.pos:], '\n')
 	if n < 0 {
 		n = len(s.text) - s.pos
 	}
 	sure := c == '-' && s.at(2) <= ' '
-	if s.dialect == Unknown && !sure && holdsQuote(s.text[s.pos:s.pos+n]) {
-		t.Doubtful = true
+	if s.dialect == Unknown && !sure {
+		line := s.text[s.pos : s.pos+n]
+		t.Doubtful = holdsQuote(line) || strings.Contains(line, "/*")
 	}
 	s.pos += n
 }
@@ -69,7 +70,7 @@ func (s *Scanner) blockComment(t *Token) {
 	body = body[:n]
 	if s.dialect == Unknown {
 		executed := strings.HasPrefix(body, "!") || strings.HasPrefix(body, "M!")
-		t.Doubtful = strings.Contains(body, "/*") || executed && holdsQuote(body)
+		t.Doubtful = strings.Contains(body, "/*") || executed && (holdsQuote(body) || strings.ContainsAny(body, "-#"))
 	}
 }
 

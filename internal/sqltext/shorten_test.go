@@ -32,6 +32,8 @@ func TestShorten(t *testing.T) {
 		{"a\x00\xff", "a??"},
 		{"SELECT `a\nb`", "SELECT ?"},
 		{`SELECT "secret\".", 1`, "SELECT ?…"},
+		{"SELECT 5 --/* so\n ' */ 'y'", "SELECT ? …"},
+		{"SELECT /*! -- */ 'x'\n */ 'y'", "SELECT …"},
 		{"SELECT a #> '{b}'", "SELECT a #>…"},
 		{"SELECT ARRAY[1], ARRAY['b']", "SELECT ARRAY[?], ARRAY[…"},
 		{"SELECT $$it's$$, 1", "SELECT ?…"},
@@ -91,7 +93,7 @@ func onlyInValues(text string, d sqltext.Dialect) bool {
 
 func TestShortenShowsNoValueOfAnyDialect(t *testing.T) {
 	pieces := []string{
-		secret, secret, secret, "'", "'", "'", `"`, `"`, "`", `\`, "$$", "$a$", "/*", "*/", "/*!", "--", "-- ", "#", "#>", "\n", " ",
+		secret, secret, secret, "'", "'", "'", `"`, `"`, "`", `\`, "$$", "$a$", "/*", "*/", "/*!", "--", "-- ", "--/*", "/*!#", "#", "#>", "\n", " ",
 		"E'", "e", "U&'", "x", "[", "]", "(", ")", ".", ",", ";", "SELECT ", " FROM ", " a ", " = ", "1", "@", ":", "?",
 	}
 	rapid.Check(t, func(t *rapid.T) {
