@@ -1,6 +1,9 @@
 package threadpin
 
-import "context"
+import (
+	"context"
+	"sync/atomic"
+)
 
 // Run runs fn on the worker's thread and waits for it to return. It costs one
 // hop. It returns ErrAlreadyQuit after Quit, and ctx.Err() if ctx ends before
@@ -67,3 +70,14 @@ func (w *Worker) Submit(fn func(), done func(error)) error {
 	}
 	return nil
 }
+
+// Watch waits actively for ready, which something on w's thread is expected to
+// make true, for as long as a hop would; it reports whether it did. At once it
+// reports false if w may not be waited for actively now, and it gives up
+// when stop is closed. ready runs in the calling goroutine, often, and must be quick.
+func (w *Worker) Watch(ready func() bool, stop <-chan struct{}) bool {
+	return ready() || w.core.heat.waitActively(&never, ready, stop)
+}
+
+// never is the state of no task.
+var never atomic.Uint32

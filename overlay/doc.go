@@ -1,0 +1,70 @@
+// Package overlay makes calls on databases without waiting for them.
+//
+//	engine, err := overlay.Open("sqlite3", "app.db")
+//	if err != nil {
+//		return err
+//	}
+//	defer engine.Shutdown(ctx)
+//
+//	future := engine.ExecuteAsync(ctx, "SELECT id, name FROM users WHERE name LIKE ?", "D%")
+//	// ... something else ...
+//	result, err := future.Await(ctx)
+//	if err != nil {
+//		return err
+//	}
+//	for row, err := range result.Rows(ctx) {
+//		...
+//	}
+//
+// It stands on package driver: each connection has an OS thread of its own, and
+// a call is a function that runs there from beginning to end, so that it
+// costs one hop and no goroutine waits for it.
+//
+// # Where calls run
+//
+// An [Engine] has a few lanes, which are connections of its sql.DB: a call goes to an
+// idle one or waits in one queue for the next. A [Conn] is a connection for the
+// caller alone, with transactions ([Tx]) and savepoints. [RunInThread] runs a
+// whole function on a connection's thread, in which ordinary database/sql calls
+// cost no hop at all.
+//
+// # Cancelling
+//
+// The context given to a call withdraws it while it waits and interrupts it while it
+// runs, and so does [Future.Cancel]. The context given to [Future.Await]
+// ends the waiting alone. A commit that runs is never interrupted.
+//
+// # What is left open
+//
+// A [Conn], [Tx] or [Result] that is garbage collected without being closed is closed
+// on its own thread, with a warnings.ResourceWarning that says where it was
+// made. A [Future] whose error nobody looked at gives a warnings.UnawaitedWarning.
+//
+// # Coming from sqlalchemy_aio
+//
+//	create_engine(url, strategy=…)      Open, New
+//	strategies                          WithDispatcher
+//	AsyncEngine.connect, with           ConnectAsync, WithConn
+//	AsyncEngine.begin                   Engine.WithTx
+//	execute                             ExecuteAsync, ExecAsync, QueryAsync
+//	scalar                              ScalarAsync, Scalar
+//	has_table, table_names              HasTableAsync, TableNamesAsync with InSchema, On
+//	run_callable                        RunCallable
+//	run_in_thread                       RunInThread
+//	sync_engine, sync_connection        SyncDB, SyncConn
+//	AsyncConnection.begin               BeginAsync, Conn.WithTx
+//	begin_nested                        BeginNestedAsync, WithNested
+//	in_transaction                      InTransaction
+//	AsyncConnection.connect             Branch
+//	close, closed                       CloseAsync, Closed
+//	AsyncTransaction.commit, rollback   CommitAsync, RollbackAsync
+//	AsyncTransaction.close              Tx.CloseAsync
+//	fetchone, fetchmany, fetchall       FetchOneAsync, FetchManyAsync, FetchAllAsync
+//	first, scalar, close                FirstAsync, Result.ScalarAsync, Result.CloseAsync
+//	keys, returns_rows, rowcount        Keys, ReturnsRows, RowCount
+//	inserted_primary_key                LastInsertID
+//	async for row in result             Rows
+//	a result closed by the collector    closed on its own thread, ResourceWarning
+//	BlockingWarning                     warnings.BlockingWarning
+//	AlreadyQuit                         threadpin.ErrAlreadyQuit
+package overlay

@@ -1,0 +1,232 @@
+package overlay
+
+import (
+	"context"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sqlaio/sqlaio/threadpin"
+)
+
+// A Future is the result of a call that may still be under way. It completes
+// exactly once, also if nobody waits for it, and costs no goroutine meanwhile.
+// All methods are safe for concurrent use. There is no useful zero value.
+type Future[T any] struct {
+	core
+	value T // written before core settles
+}
+
+// core is what futures of all types have in common.
+type core struct {
+	settled atomic.Bool // set under mu, once; err and the value are there
+
+	mu   sync.Mutex
+	gate chan struct{} // guarded by mu: made by the first who waits, closed at the end
+	fns  []func()      // guarded by mu: what OnDone was given
+	own  []func()      // guarded by mu: likewise, the overlay's, which no dispatcher has to call
+
+	err    error
+	unseen *unseen   // of a future with an error
+	origin *config   // whose dispatcher and settings it uses
+	cancel canceller // what Cancel stops; nil: nothing
+	place  site      // where the call was made
+	quiet  bool      // nobody is meant to look at err
+}
+
+// canceller is a call, or what combines futures.
+type canceller interface {
+	// stop makes the future complete soon, with cause if nothing else is known.
+	stop(cause error)
+	// watch waits actively, if that makes sense now, and reports whether ready
+	// came true.
+	watch(ready func() bool, stop <-chan struct{}) bool
+	// stuck reports whether the calling goroutine, by waiting, keeps the call
+	// from being made. The release function is called after the wait.
+	stuck() (release func(), stuck bool)
+}
+
+// Await waits until the future is complete and returns its result. If ctx ends
+// first it returns ctx.Err(), and leaves the future and its call alone. On a
+// thread that the call itself needs it returns ErrWouldDeadlock.
+func (f *Future[T]) Await(ctx context.Context) (T, error) {
+	if err := f.wait(ctx); err != nil {
+		var zero T
+		return zero, err
+	}
+	return f.value, f.result()
+}
+
+// Done returns a channel that is closed when the future is complete.
+func (f *Future[T]) Done() <-chan struct{} { return f.done() }
+
+// TryResult returns the result if the future is complete; ok tells.
+func (f *Future[T]) TryResult() (value T, err error, ok bool) {
+	if !f.settled.Load() {
+		return value, nil, false
+	}
+	return f.value, f.result(), true
+}
+
+// Cancel withdraws a call that waits, and interrupts one that runs. It does
+// not wait: the future completes with context.Canceled, or with what the call
+// had done by then. After the end it does nothing.
+func (f *Future[T]) Cancel() { f.stop(context.Canceled) }
+
+// OnDone has fn called with the result, by the engine's dispatcher: without
+// one in the goroutine that completes the future, which is the connection's, so
+// that fn must be quick. If the future is complete, fn is
+// called before OnDone returns. Functions are called in the order given.
+func (f *Future[T]) OnDone(fn func(T, error)) {
+	f.then(func() { fn(f.value, f.result()) })
+}
+
+// result is err, seen.
+func (f *core) result() error {
+	if f.unseen != nil {
+		f.unseen.looked.Store(true)
+	}
+	return f.err
+}
+
+func (f *core) isSettled() bool { return f.settled.Load() }
+
+// wait returns nil when the future is complete.
+func (f *core) wait(ctx context.Context) error {
+	if f.settled.Load() {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if f.cancel != nil {
+		if f.cancel.watch(f.isSettled, ctx.Done()) {
+			return nil
+		}
+		release, stuck := f.cancel.stuck()
+		if stuck {
+			if f.settled.Load() {
+				return nil
+			}
+			return ErrWouldDeadlock
+		}
+		if release != nil {
+			defer release()
+		}
+	}
+	select {
+	case <-f.done():
+		return nil
+	case <-ctx.Done():
+		if f.settled.Load() {
+			return nil
+		}
+		return ctx.Err()
+	}
+}
+
+// closedGate is the channel of futures that nobody waited for.
+var closedGate = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+func (f *core) done() <-chan struct{} {
+	if f.settled.Load() {
+		return closedGate
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.settled.Load() {
+		return closedGate
+	}
+	if f.gate == nil {
+		f.gate = make(chan struct{})
+	}
+	return f.gate
+}
+
+func (f *core) stop(cause error) {
+	if f.cancel != nil && !f.settled.Load() {
+		f.cancel.stop(cause)
+	}
+}
+
+// then has fn dispatched when the future is complete.
+func (f *core) then(fn func()) {
+	f.mu.Lock()
+	if !f.settled.Load() {
+		f.fns = append(f.fns, fn)
+		f.mu.Unlock()
+		return
+	}
+	f.mu.Unlock()
+	fn()
+}
+
+// whenDone has fn called when the future is complete, by whoever completes it.
+func (f *core) whenDone(fn func()) {
+	f.mu.Lock()
+	if !f.settled.Load() {
+		f.own = append(f.own, fn)
+		f.mu.Unlock()
+		return
+	}
+	f.mu.Unlock()
+	fn()
+}
+
+// settle completes the future. The value has been written.
+func (f *core) settle(err error) {
+	f.mu.Lock()
+	if f.settled.Load() {
+		f.mu.Unlock()
+		panic("overlay: a future completed twice")
+	}
+	f.err = err
+	f.unseen = f.watchError()
+	f.settled.Store(true)
+	gate, own, fns := f.gate, f.own, f.fns
+	f.own, f.fns = nil, nil
+	f.mu.Unlock()
+	if gate != nil {
+		close(gate)
+	}
+	for _, fn := range own {
+		fn()
+	}
+	for _, fn := range fns {
+		f.origin.dispatch(fn)
+	}
+}
+
+// completed returns a future that is complete.
+func completed[T any](cfg *config, value T, err error) *Future[T] {
+	f := &Future[T]{value: value}
+	f.origin, f.err = cfg, err
+	if err != nil {
+		f.place = caller(cfg)
+		f.unseen = f.watchError()
+	}
+	f.settled.Store(true)
+	return f
+}
+
+// guard calls a function of the application's and returns its panic as an
+// error, with the stack.
+func guard(fn func() error) (err error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if v := recover(); v != nil {
+			err = panicError(v)
+		}
+	}()
+	err = fn()
+	returned = true
+	return err
+}
+
+// panicError is what comes out of Await when a function has panicked.
+func panicError(v any) error {
+	return &threadpin.PanicError{Value: v, Stack: debug.Stack()}
+}

@@ -1,0 +1,105 @@
+package overlay
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/sqlaio/sqlaio/warnings"
+)
+
+// site is a line of the application.
+type site = warnings.Site
+
+// caller returns the line of the application that makes the call, if places are
+// kept.
+func caller(c *config) site {
+	if c.noSites {
+		return site{}
+	}
+	return warnings.Caller()
+}
+
+// unseen outlives a future that has failed, to tell whether anybody looked.
+type unseen struct {
+	looked atomic.Bool
+	err    error
+	place  site
+}
+
+// watchError has a future warn that is collected before anybody has looked at its
+// error. That a call was cancelled is no news.
+func (f *core) watchError() *unseen {
+	if f.err == nil || f.quiet || errors.Is(f.err, context.Canceled) || errors.Is(f.err, context.DeadlineExceeded) {
+		return nil
+	}
+	u := &unseen{err: f.err, place: f.place}
+	runtime.AddCleanup(f, warnUnawaited, u)
+	return u
+}
+
+func warnUnawaited(u *unseen) {
+	if u.looked.Load() {
+		return
+	}
+	warnings.Warn(&warnings.UnawaitedWarning{
+		Info: warnings.Info{
+			Message: "a future has failed and nobody looked at its error",
+			Advice:  "call Await, TryResult or OnDone on every future",
+			Site:    u.place,
+		},
+		Err: u.err,
+	})
+}
+
+func warnResource(message, advice string, place site) {
+	warnings.Warn(&warnings.ResourceWarning{Info: warnings.Info{Message: message, Advice: advice, Site: place}})
+}
+
+// newConn makes the Conn of a session, and sees to it that the session ends
+// with it.
+func newConn(s *session) *Conn {
+	c := &Conn{s: s}
+	runtime.AddCleanup(c, func(s *session) {
+		s.mu.Lock()
+		left := s.ending == nil
+		s.mu.Unlock()
+		if left {
+			warnResource("a connection was left open", "call CloseAsync, or use WithConn", s.place)
+			s.closeAsync()
+		}
+	}, s)
+	return c
+}
+
+// newTx makes the Tx of a level, and sees to it that the level ends with it.
+func newTx(c *Conn, v *level) *Tx {
+	t := &Tx{conn: c, level: v}
+	s := c.s
+	runtime.AddCleanup(t, func(v *level) {
+		if !v.over.Load() && !s.isClosed() {
+			warnResource("a transaction was left open", "call CommitAsync, RollbackAsync or CloseAsync, or use WithTx", v.place)
+			start(background, s.pool, callOptions{kind: firm, quiet: true}, func(_ context.Context, l *lane) (struct{}, error) {
+				if v.over.Load() {
+					return struct{}{}, nil
+				}
+				return struct{}{}, l.end(v, false)
+			})
+		}
+	}, v)
+	return t
+}
+
+// watchLeak sees to it that the rows of a Result end with it.
+func (r *Result) watchLeak() {
+	runtime.AddCleanup(r, func(f *feed) {
+		f.mu.Lock()
+		left := f.err == nil
+		f.mu.Unlock()
+		if left {
+			warnResource("a result was left open", "read it to its end, or call CloseAsync", f.place)
+			f.closeAsync()
+		}
+	}, r.feed)
+}

@@ -1,0 +1,67 @@
+package overlay
+
+import "time"
+
+// An Option configures an Engine.
+type Option func(*config)
+
+// config is what an engine, its connections and their futures share.
+type config struct {
+	lanes      int // 0: the default
+	queue      int
+	dispatcher func(func())
+	dialect    Dialect
+	noSites    bool
+}
+
+const (
+	defaultLanes = 4
+	defaultQueue = 16384
+	// linger is how long a lane keeps its connection when there is nothing to
+	// do, before it gives it back to the pool of database/sql.
+	linger = 100 * time.Millisecond
+	// pollPool is how often a lingering engine looks whether somebody
+	// else waits for a connection.
+	pollPool = 5 * time.Millisecond
+)
+
+func newConfig(opts []Option) *config {
+	c := &config{queue: defaultQueue}
+	for _, o := range opts {
+		if o != nil {
+			o(c)
+		}
+	}
+	return c
+}
+
+// WithLanes sets how many connections an engine's own calls use at once; the
+// default is 4, less if the sql.DB allows fewer. Reading SQLite on few
+// processors is fastest with one or two. Values below 1 mean 1.
+func WithLanes(n int) Option { return func(c *config) { c.lanes = max(n, 1) } }
+
+// WithQueue bounds the calls that wait for a lane, and on each Conn for its
+// thread; the default is 16384. A call for which there is no room is refused
+// with ErrQueueFull: an asynchronous call does not wait.
+func WithQueue(n int) Option { return func(c *config) { c.queue = max(n, 1) } }
+
+// WithDispatcher sets what calls the functions given to OnDone and Then: an
+// event loop passes them to itself. run must not block. Without it they are
+// called in the goroutine that completes the future.
+func WithDispatcher(run func(fn func())) Option {
+	return func(c *config) { c.dispatcher = run }
+}
+
+// WithoutPlaces has connections, results and futures not remember where they
+// were made, which costs some 200 ns each. Warnings about them then
+// cannot say it.
+func WithoutPlaces() Option { return func(c *config) { c.noSites = true } }
+
+// dispatch calls fn, or has it called.
+func (c *config) dispatch(fn func()) {
+	if c.dispatcher != nil {
+		c.dispatcher(fn)
+		return
+	}
+	fn()
+}

@@ -1,0 +1,352 @@
+package overlay
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sqlaio/sqlaio/threadpin"
+)
+
+// pool is a queue of calls and the lanes that take from it: those of an
+// Engine, or the one of a Conn, or the one that an Engine's Result keeps until
+// it has all its rows. A call that comes while a lane is idle goes to it; the others
+// wait, first come first served, and a lane that has done one takes the next
+// itself, so that nobody is woken for it.
+type pool struct {
+	config *config
+	most   int                              // lanes
+	grow   func()                           // opens another lane; nil: there are no more
+	idled  func()                           // called under mu when a lane falls idle; may be nil
+	hot    atomic.Pointer[threadpin.Worker] // of the lane that was begun last
+
+	mu      sync.Mutex
+	first   *call // those that wait
+	last    *call
+	length  int
+	idle    []*lane            // the last one has been idle for the shortest time
+	lanes   []*lane            // all that are open
+	opening int                // lanes that grow is opening
+	lent    map[*feed]struct{} // the results that keep a lane each
+	blocked int                // lanes whose functions wait for a call of this pool
+	closed  error              // what new calls are refused with; nil: none is
+	empty   chan struct{}      // closed, and made nil, when nothing waits or runs; nil: nobody asked
+	stats   Stats
+}
+
+// Stats are an Engine's calls and lanes.
+type Stats struct {
+	Lanes     int           // open
+	Idle      int           // of these, without a call
+	Queued    int           // calls that wait
+	Run       int64         // calls that lanes have begun, ever
+	Refused   int64         // calls refused, ever: the queue was full, or the engine closed
+	Withdrawn int64         // calls cancelled before they began, ever
+	Waiting   time.Duration // how long the calls begun have waited; those for which a lane was idle not at all
+}
+
+// own returns the pool's only lane if the caller is on its thread: a call would
+// otherwise wait for itself.
+func (p *pool) own() *lane {
+	if p.grow != nil {
+		return nil
+	}
+	p.mu.Lock()
+	var l *lane
+	if len(p.lanes) > 0 {
+		l = p.lanes[0]
+	}
+	p.mu.Unlock()
+	if l == nil || !l.w.OnThread() {
+		return nil
+	}
+	return l
+}
+
+// submit has the call run, or queues it.
+func (p *pool) submit(c *call) error {
+	p.mu.Lock()
+	switch {
+	case p.closed != nil:
+		p.stats.Refused++
+		p.mu.Unlock()
+		return p.closed
+	case len(p.idle) > 0:
+		l := p.idle[len(p.idle)-1]
+		p.idle = p.idle[:len(p.idle)-1]
+		p.stats.Run++
+		p.hot.Store(l.w)
+		p.mu.Unlock()
+		l.start(c)
+		return nil
+	case p.length >= p.config.queue:
+		p.stats.Refused++
+		p.mu.Unlock()
+		return ErrQueueFull
+	}
+	p.push(c)
+	grow := p.wantsMore()
+	p.mu.Unlock()
+	if grow {
+		p.grow()
+	}
+	return nil
+}
+
+// wantsMore reports whether to open another lane, and counts it. It needs mu.
+func (p *pool) wantsMore() bool {
+	if p.grow == nil || len(p.lanes)+p.opening >= p.most || p.opening >= p.length {
+		return false
+	}
+	p.opening++
+	return true
+}
+
+func (p *pool) push(c *call) {
+	c.since = time.Now()
+	c.queued, c.prev, c.next = true, p.last, nil
+	if p.last == nil {
+		p.first = c
+	} else {
+		p.last.next = c
+	}
+	p.last = c
+	p.length++
+}
+
+// pushFront gives a call back that was not begun after all.
+func (p *pool) pushFront(c *call) {
+	c.queued, c.prev, c.next = true, nil, p.first
+	if p.first == nil {
+		p.last = c
+	} else {
+		p.first.prev = c
+	}
+	p.first = c
+	p.length++
+}
+
+func (p *pool) unlink(c *call) {
+	if c.prev == nil {
+		p.first = c.next
+	} else {
+		c.prev.next = c.next
+	}
+	if c.next == nil {
+		p.last = c.prev
+	} else {
+		c.next.prev = c.prev
+	}
+	c.queued, c.prev, c.next = false, nil, nil
+	p.length--
+}
+
+// take takes out a call for a lane.
+func (p *pool) take(c *call) {
+	p.unlink(c)
+	p.stats.Run++
+	p.stats.Waiting += time.Since(c.since)
+}
+
+// remove takes out a call that was withdrawn.
+func (p *pool) remove(c *call) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.queued {
+		p.unlink(c)
+	}
+	p.stats.Withdrawn++
+	p.checkEmpty()
+}
+
+// next returns the lane's next call, or nil after which the lane is idle.
+func (p *pool) next(l *lane) *call {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c := p.first; c != nil {
+		p.take(c)
+		return c
+	}
+	p.idle = append(p.idle, l)
+	l.idleSince = time.Now()
+	if p.idled != nil {
+		p.idled()
+	}
+	p.checkEmpty()
+	return nil
+}
+
+// add is called with a new lane, which takes calls from now on.
+func (p *pool) add(l *lane) {
+	p.mu.Lock()
+	p.opening--
+	p.lanes = append(p.lanes, l)
+	c := p.first
+	if c == nil {
+		p.idle = append(p.idle, l)
+		l.idleSince = time.Now()
+		if p.idled != nil {
+			p.idled()
+		}
+		p.checkEmpty()
+	} else {
+		p.take(c)
+		p.hot.Store(l.w)
+	}
+	p.mu.Unlock()
+	if c != nil {
+		l.start(c)
+	}
+}
+
+// failed is called when grow has failed: the call that waits for the longest
+// time gets the error, and another attempt is made for the rest.
+func (p *pool) failed(err error) {
+	p.mu.Lock()
+	p.opening--
+	c := p.first
+	if c != nil && len(p.lanes) == 0 {
+		p.unlink(c)
+	} else {
+		c = nil
+	}
+	grow := len(p.lanes) == 0 && p.wantsMore()
+	p.checkEmpty()
+	p.mu.Unlock()
+	if c != nil {
+		c.refuse(err)
+	}
+	if grow {
+		p.grow()
+	}
+}
+
+// lost takes out a lane whose connection is gone, and gives back the call that it
+// has not begun, if there is one.
+func (p *pool) lost(l *lane, c *call) {
+	p.mu.Lock()
+	p.drop(l)
+	if c != nil {
+		p.pushFront(c)
+		p.stats.Run--
+	}
+	grow := p.length > 0 && p.wantsMore()
+	var refused []*call
+	if p.grow == nil { // nobody is left to do them
+		if p.closed == nil {
+			p.closed = threadpin.ErrAlreadyQuit
+		}
+		for p.first != nil {
+			refused = append(refused, p.first)
+			p.unlink(p.first)
+		}
+	}
+	p.checkEmpty()
+	err := p.closed
+	p.mu.Unlock()
+	for _, c := range refused {
+		c.refuse(err)
+	}
+	if grow {
+		p.grow()
+	}
+}
+
+// drop removes a lane from the lists. It needs mu.
+func (p *pool) drop(l *lane) {
+	without := func(ls []*lane) []*lane {
+		for i := range ls {
+			if ls[i] == l {
+				return append(ls[:i:i], ls[i+1:]...)
+			}
+		}
+		return ls
+	}
+	p.lanes, p.idle = without(p.lanes), without(p.idle)
+	p.hot.CompareAndSwap(l.w, nil)
+}
+
+// block is called by those who are about to wait for a call of the pool's. On the
+// thread of a lane it reports stuck if no other lane is left that could run it.
+func (p *pool) block() (release func(), stuck bool) {
+	p.mu.Lock()
+	lanes := p.lanes
+	p.mu.Unlock()
+	here := false
+	for _, l := range lanes { // replaced, never changed in place
+		here = here || l.w.OnThread()
+	}
+	if !here {
+		return nil, false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.blocked+1 >= max(p.most, len(p.lanes)) {
+		return nil, true
+	}
+	p.blocked++
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.blocked--
+	}, false
+}
+
+// close refuses new calls with err. Those that wait are still run.
+func (p *pool) close(err error) (first bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed != nil {
+		return false
+	}
+	p.closed = err
+	return true
+}
+
+// drained returns a channel that is closed when no call waits or runs.
+func (p *pool) drained() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.empty == nil {
+		p.empty = make(chan struct{})
+	}
+	empty := p.empty
+	p.checkEmpty()
+	return empty
+}
+
+func (p *pool) checkEmpty() {
+	if p.empty != nil && p.length == 0 && p.opening == 0 && len(p.idle) == len(p.lanes) {
+		close(p.empty)
+		p.empty = nil
+	}
+}
+
+// stopAll cancels every call: those that wait are refused with err, those that
+// run are interrupted.
+func (p *pool) stopAll(err error) {
+	p.mu.Lock()
+	var calls []*call
+	for p.first != nil {
+		calls = append(calls, p.first)
+		p.unlink(p.first)
+	}
+	for _, l := range p.lanes {
+		if c := l.current.Load(); c != nil {
+			calls = append(calls, c)
+		}
+	}
+	p.checkEmpty()
+	p.mu.Unlock()
+	for _, c := range calls {
+		c.stop(err)
+	}
+}
+
+func (p *pool) snapshot() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.stats
+	s.Lanes, s.Idle, s.Queued = len(p.lanes), len(p.idle), p.length
+	return s
+}

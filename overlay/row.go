@@ -1,0 +1,149 @@
+package overlay
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// anyToValues: driver.Value is another name's any, and slices of the two
+// have the same shape.
+// A Row is a row of a result. It is the caller's, and stays valid.
+type Row struct {
+	keys   []string
+	values []driver.Value
+}
+
+// Keys returns the names of the columns.
+func (r Row) Keys() []string { return slices.Clone(r.keys) }
+
+// Values returns the values as the driver gave them: int64, float64, bool,
+// []byte, string, time.Time, nil, or what else the driver has.
+func (r Row) Values() []any {
+	vs := make([]any, len(r.values))
+	for i, v := range r.values {
+		vs[i] = v
+	}
+	return vs
+}
+
+// Value returns the value of the first column of that name.
+func (r Row) Value(key string) (value any, ok bool) {
+	if i := slices.Index(r.keys, key); i >= 0 {
+		return r.values[i], true
+	}
+	return nil, false
+}
+
+// Scan copies the values into what dest points to, converted as sql.Rows.Scan
+// does it.
+func (r Row) Scan(dest ...any) error {
+	if len(dest) != len(r.values) {
+		return fmt.Errorf("sql: expected %d destination arguments in Scan, not %d", len(r.values), len(dest))
+	}
+	for i, d := range dest {
+		if !assign(d, r.values[i]) {
+			return r.scanSlowly(dest)
+		}
+	}
+	return nil
+}
+
+// assign does the common cases in which there is nothing to convert.
+func assign(dest, value any) bool {
+	switch d := dest.(type) {
+	case *any:
+		if b, ok := value.([]byte); ok {
+			value = slices.Clone(b)
+		}
+		*d = value
+		return true
+	case *int64:
+		v, ok := value.(int64)
+		if ok {
+			*d = v
+		}
+		return ok
+	case *int:
+		v, ok := value.(int64)
+		if ok = ok && int64(int(v)) == v; ok {
+			*d = int(v)
+		}
+		return ok
+	case *float64:
+		v, ok := value.(float64)
+		if ok {
+			*d = v
+		}
+		return ok
+	case *bool:
+		v, ok := value.(bool)
+		if ok {
+			*d = v
+		}
+		return ok
+	case *string:
+		switch v := value.(type) {
+		case string:
+			*d = v
+			return true
+		case []byte:
+			*d = string(v)
+			return true
+		}
+	}
+	return false
+}
+
+// scanSlowly has database/sql convert the row: its rules are nowhere else to be
+// had.
+func (r Row) scanSlowly(dest []any) error {
+	rows, err := scanDB.QueryContext(context.Background(), "", scanRow(r))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	rows.Next()
+	return rows.Scan(dest...)
+}
+
+// scanDB is a database whose queries return the Row that is their argument.
+var scanDB = sql.OpenDB(scanDriver{})
+
+type scanRow Row
+
+type scanDriver struct{}
+
+func (scanDriver) Connect(context.Context) (driver.Conn, error) { return scanConn{}, nil }
+func (d scanDriver) Driver() driver.Driver                      { return d }
+func (scanDriver) Open(string) (driver.Conn, error)             { return scanConn{}, nil }
+
+type scanConn struct{}
+
+func (scanConn) Prepare(string) (driver.Stmt, error)      { return nil, driver.ErrSkip }
+func (scanConn) Close() error                             { return nil }
+func (scanConn) Begin() (driver.Tx, error)                { return nil, driver.ErrSkip }
+func (scanConn) CheckNamedValue(*driver.NamedValue) error { return nil }
+func (scanConn) QueryContext(_ context.Context, _ string, args []driver.NamedValue) (driver.Rows, error) {
+	r := args[0].Value.(scanRow)
+	return &scanRows{r: r}, nil
+}
+
+type scanRows struct {
+	r    scanRow
+	over bool
+}
+
+func (s *scanRows) Columns() []string { return s.r.keys }
+func (s *scanRows) Close() error      { return nil }
+func (s *scanRows) Next(dest []driver.Value) error {
+	if s.over {
+		return io.EOF
+	}
+	s.over = true
+	copy(dest, s.r.values)
+	return nil
+}

@@ -1,0 +1,21 @@
+package overlay
+
+import (
+	"context"
+	"database/sql"
+)
+
+// RunInThread calls fn on the thread of a connection: an Engine's or a Conn's. All of
+// it is one hop, for the calls that fn makes on the sql.Conn, and on the statements and
+// transactions made from it, are made on the spot. ctx's end, and Cancel, end the
+// context that fn gets, and interrupt the statement that runs; fn
+// should use that context. A panic in fn comes out of Await as a
+// *threadpin.PanicError. fn must leave the connection as it was: rows closed,
+// transactions ended; and must not keep it.
+func RunInThread[T any](ctx context.Context, to Target, fn func(ctx context.Context, c *sql.Conn) (T, error)) *Future[T] {
+	return send(ctx, to, function, func(ctx context.Context, l *lane) (v T, err error) {
+		l.ready()
+		l.h.Occupy(func() { v, err = fn(ctx, l.sc) })
+		return v, err
+	})
+}
