@@ -31,7 +31,8 @@ type call struct {
 	mu      sync.Mutex // an interrupt holds it, so that the call cannot end meanwhile
 	phase   phase
 	lane    *lane              // while it runs
-	abort   context.CancelFunc // of the context that the work has got; may be nil
+	abort   context.CancelFunc // of the context of what cannot be interrupted; may be nil
+	inner   callContext        // that context, of a function
 	cause   error              // why it is to stop; nil: it is not
 	retries int8
 	kept    bool // abort is somebody else's now
@@ -81,8 +82,14 @@ func (t *task[T]) do(ctx context.Context, l *lane) (err error) {
 
 // send makes a call on a target and returns its future.
 func send[T any](ctx context.Context, to Target, k kind, fn func(ctx context.Context, l *lane) (T, error)) *Future[T] {
+	p, _, _ := to.target()
+	return sendFrom(ctx, to, k, caller(p.config), fn)
+}
+
+// sendFrom is send for those who know their place already.
+func sendFrom[T any](ctx context.Context, to Target, k kind, place site, fn func(ctx context.Context, l *lane) (T, error)) *Future[T] {
 	p, s, err := to.target()
-	o := callOptions{kind: k, place: caller(p.config)}
+	o := callOptions{kind: k, place: place}
 	if err == nil && s != nil {
 		o.ended, err = s.enter()
 	}
@@ -157,9 +164,7 @@ func (c *call) stop(cause error) {
 		return
 	}
 	c.cause = cause
-	if c.abort != nil {
-		c.abort()
-	}
+	c.endContext()
 	if c.lane.h.CanInterrupt() {
 		go c.interrupt()
 	}
@@ -192,12 +197,26 @@ func (c *call) begin(l *lane) (context.Context, bool) {
 	switch {
 	case c.kind == firm:
 		ctx = context.WithoutCancel(ctx)
-	case c.kind == function || !l.h.CanInterrupt():
+	case !l.h.CanInterrupt():
 		ctx, c.abort = context.WithCancel(ctx)
+	case c.kind == function:
+		c.inner.outer = c.ctx
+		ctx = &c.inner
 	case ctx.Done() != nil:
 		ctx = context.WithoutCancel(ctx)
 	}
 	return ctx, true
+}
+
+// endContext ends the context that the work has got. It needs mu.
+func (c *call) endContext() {
+	if c.abort != nil {
+		c.abort()
+		c.abort = nil
+	}
+	if c.inner.outer != nil {
+		c.inner.stop()
+	}
 }
 
 // again makes a call wait once more, and reports whether it does.
@@ -209,10 +228,7 @@ func (c *call) again() bool {
 	}
 	c.retries++
 	c.phase, c.lane = waiting, nil
-	if c.abort != nil {
-		c.abort()
-		c.abort = nil
-	}
+	c.endContext()
 	return true
 }
 
@@ -221,13 +237,13 @@ func (c *call) again() bool {
 func (c *call) end(err error) {
 	c.mu.Lock()
 	c.phase = over
-	cause, unwatch, abort, h := c.cause, c.unwatch, c.abort, c.lane.h
+	cause, unwatch, h := c.cause, c.unwatch, c.lane.h
+	if !c.kept {
+		c.endContext()
+	}
 	c.mu.Unlock()
 	if unwatch != nil {
 		unwatch()
-	}
-	if abort != nil && !c.kept {
-		abort()
 	}
 	if cause != nil && err != nil && (h.Interrupted(err) || errors.Is(err, context.Canceled)) {
 		err = cause
@@ -259,9 +275,9 @@ func (c *call) stopped() error {
 }
 
 // watch is canceller's.
-func (c *call) watch(ready func() bool, stop <-chan struct{}) bool {
+func (c *call) watch(f *core, stop <-chan struct{}) bool {
 	w := c.pool.hot.Load()
-	return w != nil && w.Watch(ready, stop)
+	return w != nil && c.pool.wakeups.watch(w, f, stop)
 }
 
 // stuck is canceller's.

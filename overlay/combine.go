@@ -16,10 +16,10 @@ func (g group) stop(cause error) {
 	}
 }
 
-func (g group) watch(ready func() bool, stop <-chan struct{}) bool {
-	for _, f := range g {
-		if f.cancel != nil && !f.settled.Load() {
-			return f.cancel.watch(ready, stop)
+func (g group) watch(f *core, stop <-chan struct{}) bool {
+	for _, part := range g {
+		if part.cancel != nil && !part.settled.Load() {
+			return part.cancel.watch(f, stop)
 		}
 	}
 	return false

@@ -68,9 +68,9 @@ func (e *Engine) ConnectAsync(ctx context.Context) *Future[*Conn] {
 // stopper cancels a context.
 type stopper context.CancelFunc
 
-func (s stopper) stop(error)                            { s() }
-func (stopper) watch(func() bool, <-chan struct{}) bool { return false }
-func (stopper) stuck() (release func(), stuck bool)     { return nil, false }
+func (s stopper) stop(error)                        { s() }
+func (stopper) watch(*core, <-chan struct{}) bool   { return false }
+func (stopper) stuck() (release func(), stuck bool) { return nil, false }
 
 func (e *Engine) openSession(ctx context.Context, place site) (*session, error) {
 	p := &pool{config: e.config, most: 1, opening: 1}

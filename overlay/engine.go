@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -73,15 +74,18 @@ func New(db *sql.DB, opts ...Option) *Engine { return newEngine(db, newConfig(op
 func newEngine(db *sql.DB, cfg *config, owns bool) *Engine {
 	e := &Engine{db: db, owns: owns, sessions: make(map[*session]struct{})}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
+	if cfg.dialect == nil {
+		cfg.dialect = dialectOf(db.Driver())
+	}
 	most := cfg.lanes
 	if most == 0 {
 		most = defaultLanes
+		if cfg.dialect == SQLite { // all work and no waiting: a processor each, and one for the rest
+			most = min(most, max(1, runtime.GOMAXPROCS(0)/2))
+		}
 	}
 	if n := db.Stats().MaxOpenConnections; n > 0 {
 		most = min(most, n)
-	}
-	if cfg.dialect == nil {
-		cfg.dialect = dialectOf(db.Driver())
 	}
 	e.pool = &pool{config: cfg, most: most}
 	e.grow = func() { go e.openLane() }
@@ -145,7 +149,8 @@ func (e *Engine) giveBack() {
 	e.pool.mu.Lock()
 	e.tending.Store(false)
 	for _, l := range e.idle {
-		if wanted || time.Since(l.idleSince) >= linger {
+		l.idle++
+		if wanted || time.Duration(l.idle)*pollPool >= linger {
 			closing = append(closing, l)
 		}
 	}

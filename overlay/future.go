@@ -38,9 +38,9 @@ type core struct {
 type canceller interface {
 	// stop makes the future complete soon, with cause if nothing else is known.
 	stop(cause error)
-	// watch waits actively, if that makes sense now, and reports whether ready
-	// came true.
-	watch(ready func() bool, stop <-chan struct{}) bool
+	// watch waits actively, if that makes sense now, and reports whether f
+	// is settled.
+	watch(f *core, stop <-chan struct{}) bool
 	// stuck reports whether the calling goroutine, by waiting, keeps the call
 	// from being made. The release function is called after the wait.
 	stuck() (release func(), stuck bool)
@@ -89,8 +89,6 @@ func (f *core) result() error {
 	return f.err
 }
 
-func (f *core) isSettled() bool { return f.settled.Load() }
-
 // wait returns nil when the future is complete.
 func (f *core) wait(ctx context.Context) error {
 	if f.settled.Load() {
@@ -100,7 +98,7 @@ func (f *core) wait(ctx context.Context) error {
 		return err
 	}
 	if f.cancel != nil {
-		if f.cancel.watch(f.isSettled, ctx.Done()) {
+		if f.cancel.watch(f, ctx.Done()) {
 			return nil
 		}
 		release, stuck := f.cancel.stuck()
@@ -187,7 +185,7 @@ func (f *core) settle(err error) {
 	f.own, f.fns = nil, nil
 	f.mu.Unlock()
 	if gate != nil {
-		close(gate)
+		f.wakeups().wake(gate)
 	}
 	for _, fn := range own {
 		fn()
@@ -195,6 +193,15 @@ func (f *core) settle(err error) {
 	for _, fn := range fns {
 		f.origin.dispatch(fn)
 	}
+}
+
+// wakeups are those of the pool that the future's call was in. What combines
+// futures has none: its watchers are those of another's.
+func (f *core) wakeups() *wakeups {
+	if c, ok := f.cancel.(*call); ok {
+		return &c.pool.wakeups
+	}
+	return new(wakeups)
 }
 
 // completed returns a future that is complete.

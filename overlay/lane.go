@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"sync/atomic"
-	"time"
 
 	"github.com/sqlaio/sqlaio/driver"
 	"github.com/sqlaio/sqlaio/threadpin"
@@ -17,9 +16,9 @@ type lane struct {
 	h  *driver.Handle    // set once
 	w  *threadpin.Worker // set once
 
-	home      *pool                // set once: where it belongs
-	idleSince time.Time            // home's, under its mu
-	current   atomic.Pointer[call] // what it runs; anybody may look
+	home    *pool                // set once: where it belongs
+	idle    int                  // home's, under its mu: for how many looks it has been idle
+	current atomic.Pointer[call] // what it runs; anybody may look
 
 	pool    *pool     // whose calls it does: home, or that of a Result which keeps it
 	sources []*source // rows that are open

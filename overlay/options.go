@@ -35,9 +35,9 @@ func newConfig(opts []Option) *config {
 	return c
 }
 
-// WithLanes sets how many connections an engine's own calls use at once; the
-// default is 4, less if the sql.DB allows fewer. Reading SQLite on few
-// processors is fastest with one or two. Values below 1 mean 1.
+// WithLanes sets how many connections an engine's own calls use at once. The
+// default is 4; for SQLite, which only computes, half of GOMAXPROCS if that is
+// less; and never more than the sql.DB allows. Values below 1 mean 1.
 func WithLanes(n int) Option { return func(c *config) { c.lanes = max(n, 1) } }
 
 // WithQueue bounds the calls that wait for a lane, and on each Conn for its

@@ -19,6 +19,7 @@ type pool struct {
 	grow   func()                           // opens another lane; nil: there are no more
 	idled  func()                           // called under mu when a lane falls idle; may be nil
 	hot    atomic.Pointer[threadpin.Worker] // of the lane that was begun last
+	wakeups
 
 	mu      sync.Mutex
 	first   *call // those that wait
@@ -167,8 +168,9 @@ func (p *pool) next(l *lane) *call {
 		p.take(c)
 		return c
 	}
+	p.deliver()
 	p.idle = append(p.idle, l)
-	l.idleSince = time.Now()
+	l.idle = 0
 	if p.idled != nil {
 		p.idled()
 	}
@@ -184,7 +186,7 @@ func (p *pool) add(l *lane) {
 	c := p.first
 	if c == nil {
 		p.idle = append(p.idle, l)
-		l.idleSince = time.Now()
+		l.idle = 0
 		if p.idled != nil {
 			p.idled()
 		}

@@ -45,7 +45,7 @@ func queryAsync(ctx context.Context, to Target, query string, args []any) *Futur
 	p, _, _ := to.target()
 	conn, _ := to.(*Conn)
 	place := caller(p.config)
-	return send(ctx, to, statement, func(ctx context.Context, l *lane) (*Result, error) {
+	return sendFrom(ctx, to, statement, place, func(ctx context.Context, l *lane) (*Result, error) {
 		vs, err := named(args)
 		if err != nil {
 			return nil, err

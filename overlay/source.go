@@ -96,8 +96,11 @@ func (s *source) read(n int) (rows [][]driver.Value, err error) {
 		}
 		space = space[s.width:]
 		bytes += s.own(row)
+		if len(rows) == cap(rows) {
+			rows = slices.Grow(rows, s.chunk(len(rows), most))
+		}
 		rows = append(rows, row)
-		if n == 0 && (bytes >= batchBytes || time.Since(start) > batchTime) {
+		if n == 0 && (bytes >= batchBytes || len(rows)%8 == 1 && time.Since(start) > batchTime) {
 			break
 		}
 	}

@@ -52,7 +52,7 @@ func (c *Conn) BeginNestedAsync(ctx context.Context) *Future[*Tx] {
 
 func (c *Conn) beginAsync(ctx context.Context, begin func(context.Context, *lane) (*level, error)) *Future[*Tx] {
 	place := caller(c.s.config)
-	return send(ctx, c, statement, func(ctx context.Context, l *lane) (*Tx, error) {
+	return sendFrom(ctx, c, statement, place, func(ctx context.Context, l *lane) (*Tx, error) {
 		v, err := begin(ctx, l)
 		if err != nil {
 			return nil, err

@@ -48,7 +48,7 @@ func cases() []comparison {
 		mariadb("insert, cancellable", cancellable, insert),
 		mariadb("scan of 10,000 rows × 5, cancellable", cancellable, scan),
 	)
-	return cs
+	return append(cs, overlayCases()...)
 }
 
 // hop compares with a channel round trip between ordinary goroutines.
