@@ -1,5 +1,6 @@
 // Command quickstart shows the main job on a real SQLite file: ordinary
-// database/sql, with every connection on a thread of its own.
+// database/sql, with every connection on a thread of its own, and then
+// asynchronous calls on the same database.
 //
 //	go run ./examples/quickstart
 package main
@@ -57,6 +58,10 @@ func run(file string) error {
 		{"query", query},
 		{"transaction", transaction},
 		{"cancel", cancelled},
+		{"asynchronous calls", async},
+		{"fan-out", fanOut},
+		{"asynchronous cancel", asyncCancelled},
+		{"batch", batch},
 	} {
 		start := time.Now()
 		if err := step.do(ctx, db); err != nil {
