@@ -128,6 +128,20 @@ func (c *conn) do(ctx context.Context, fn func(context.Context) error) error {
 	return cl.verdict(f.err)
 }
 
+// blocking is do for calls that the application makes, under the guard's eyes.
+func (c *conn) blocking(ctx context.Context, query string, fn func(context.Context) error) error {
+	if c.guarded(ctx) {
+		after, err := c.guard(ctx, query)
+		if err != nil {
+			return err
+		}
+		if after != nil {
+			defer after()
+		}
+	}
+	return c.do(ctx, fn)
+}
+
 // closing calls fn, which closes something, on the thread. No context ends that.
 // While a function of the application's has the thread nobody waits for it.
 func (c *conn) closing(fn func() error) error {

@@ -185,7 +185,7 @@ func (c *conn) Ping(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	return c.do(ctx, p.Ping)
+	return c.blocking(ctx, "", p.Ping)
 }
 
 func (c *conn) Prepare(query string) (driver.Stmt, error) {
@@ -201,7 +201,7 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 		return nil, err
 	}
 	s := &stmt{c: c, query: query}
-	err := c.do(ctx, func(inner context.Context) (err error) {
+	err := c.blocking(ctx, query, func(inner context.Context) (err error) {
 		s.inner, err = prepare(inner, c.inner, query)
 		return err
 	})
@@ -228,7 +228,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 		c.tx.Rollback()
 	}
 	t := &tx{c: c, ctx: ctx}
-	err := c.do(ctx, func(inner context.Context) (err error) {
+	err := c.blocking(ctx, "", func(inner context.Context) (err error) {
 		t.inner, err = begin(inner, c.inner, opts)
 		return err
 	})

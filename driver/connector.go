@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/sqlaio/sqlaio/reflectguard"
 	"github.com/sqlaio/sqlaio/threadpin"
 )
 
@@ -66,6 +67,13 @@ func openConnector(d driver.Driver, dsn string, opts *options) (driver.Connector
 // the thread ends before Connect returns. ctx goes to the inner connector,
 // which decides what its end means.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	if reflectguard.IsNonBlocking(ctx) {
+		// The call that the connection is for will warn. If it is going to be
+		// refused, there is no need to connect for it.
+		if _, err := reflectguard.Call(ctx, false, ""); err != nil {
+			return nil, err
+		}
+	}
 	l := new(link)
 	w, err := threadpin.Start(append(slices.Clip(c.opts.thread), threadpin.WithOnStop(l.close))...)
 	if err != nil {

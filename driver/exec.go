@@ -29,6 +29,15 @@ func (c *conn) execute(ctx context.Context, q request) (driver.Result, error) {
 	if err := c.ended(); err != nil {
 		return nil, err
 	}
+	if c.guarded(ctx) {
+		after, err := c.guard(ctx, q.query)
+		if err != nil {
+			return nil, err
+		}
+		if after != nil {
+			defer after()
+		}
+	}
 	e := &c.execution
 	e.request, e.result, e.skipped, e.err = q, nil, false, nil
 	if err := e.whole(ctx, c, e); err != nil {

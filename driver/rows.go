@@ -85,6 +85,15 @@ func (c *conn) query(ctx context.Context, q request) (driver.Rows, error) {
 	if err := c.ended(); err != nil {
 		return nil, err
 	}
+	if c.guarded(ctx) {
+		after, err := c.guard(ctx, q.query)
+		if err != nil {
+			return nil, err
+		}
+		if after != nil {
+			defer after()
+		}
+	}
 	r := &rows{c: c, request: q}
 	if a, ok := c.link.intr.(Reader); ok {
 		r.abandon = a.ReadsOnly(q.query)

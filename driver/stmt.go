@@ -29,7 +29,7 @@ func (s *stmt) NumInput() int { return -1 }
 func (s *stmt) CheckNamedValue(*driver.NamedValue) error { return nil }
 
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	return s.c.execute(ctx, request{args: args, stmt: s.inner})
+	return s.c.execute(ctx, request{query: s.query, args: args, stmt: s.inner})
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {

@@ -3,35 +3,46 @@ package overlay
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+
+	"github.com/sqlaio/sqlaio/reflectguard"
 )
 
-// What follows blocks. It is the interface that object-relational mappers and
-// schema tools take, so that they accept an Engine or a Conn; SyncDB and
-// SyncConn say that blocking is meant.
+// What follows blocks, and gives a warnings.BlockingWarning. It is the interface that
+// object-relational mappers and schema tools take, so that they accept an Engine
+// or a Conn. SyncDB and SyncConn say that blocking is meant.
 
-// QueryContext is sql.DB's.
+const (
+	engineOptOut = "Engine.SyncDB()"
+	connOptOut   = "Conn.SyncConn()"
+)
+
+// QueryContext is sql.DB's. It blocks, and warns.
 func (e *Engine) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return e.db.QueryContext(ctx, query, args...)
+	return queryContext(ctx, e.db, engineOptOut, query, args)
 }
 
-// ExecContext is sql.DB's.
+// ExecContext is sql.DB's. It blocks, and warns.
 func (e *Engine) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return e.db.ExecContext(ctx, query, args...)
+	return execContext(ctx, e.db, engineOptOut, query, args)
 }
 
-// PrepareContext is sql.DB's.
+// PrepareContext is sql.DB's. It blocks, and warns.
 func (e *Engine) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	return e.db.PrepareContext(ctx, query)
+	return prepareContext(ctx, e.db, engineOptOut, query)
 }
 
-// QueryRowContext is sql.DB's.
+// QueryRowContext is sql.DB's. It blocks, and warns.
 func (e *Engine) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	return e.db.QueryRowContext(ctx, query, args...)
+	return queryRowContext(ctx, e.db, engineOptOut, query, args)
 }
 
 // RunCallable calls fn with a connection, in the calling goroutine, and returns its
-// error. It blocks: RunInThread does not.
+// error. It blocks, and warns: RunInThread does not.
 func (e *Engine) RunCallable(ctx context.Context, fn func(*sql.Conn) error) error {
+	if err := reflectguard.Handle("", engineOptOut); err != nil {
+		return err
+	}
 	sc, err := e.db.Conn(ctx)
 	if err != nil {
 		return err
@@ -40,28 +51,82 @@ func (e *Engine) RunCallable(ctx context.Context, fn func(*sql.Conn) error) erro
 	return fn(sc)
 }
 
-// QueryContext is sql.Conn's.
+// QueryContext is sql.Conn's. It blocks, and warns.
 func (c *Conn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return c.s.lane.sc.QueryContext(ctx, query, args...)
+	return queryContext(ctx, c.SyncConn(), connOptOut, query, args)
 }
 
-// ExecContext is sql.Conn's.
+// ExecContext is sql.Conn's. It blocks, and warns.
 func (c *Conn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return c.s.lane.sc.ExecContext(ctx, query, args...)
+	return execContext(ctx, c.SyncConn(), connOptOut, query, args)
 }
 
-// PrepareContext is sql.Conn's.
+// PrepareContext is sql.Conn's. It blocks, and warns.
 func (c *Conn) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	return c.s.lane.sc.PrepareContext(ctx, query)
+	return prepareContext(ctx, c.SyncConn(), connOptOut, query)
 }
 
-// QueryRowContext is sql.Conn's.
+// QueryRowContext is sql.Conn's. It blocks, and warns.
 func (c *Conn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	return c.s.lane.sc.QueryRowContext(ctx, query, args...)
+	return queryRowContext(ctx, c.SyncConn(), connOptOut, query, args)
 }
 
 // RunCallable calls fn with the connection, in the calling goroutine, and returns its
-// error. It blocks: RunInThread does not.
+// error. It blocks, and warns: RunInThread does not.
 func (c *Conn) RunCallable(_ context.Context, fn func(*sql.Conn) error) error {
-	return fn(c.s.lane.sc)
+	if err := reflectguard.Handle("", connOptOut); err != nil {
+		return err
+	}
+	return fn(c.SyncConn())
 }
+
+// blocker is what sql.DB and sql.Conn have in common.
+type blocker interface {
+	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+	ExecContext(context.Context, string, ...any) (sql.Result, error)
+	PrepareContext(context.Context, string) (*sql.Stmt, error)
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}
+
+// Each of these has warned when it makes its call: the driver need not do it again.
+
+func queryContext(ctx context.Context, b blocker, optOut, query string, args []any) (*sql.Rows, error) {
+	if err := reflectguard.Handle(query, optOut); err != nil {
+		return nil, err
+	}
+	return b.QueryContext(reflectguard.MayBlock(ctx), query, args...)
+}
+
+func execContext(ctx context.Context, b blocker, optOut, query string, args []any) (sql.Result, error) {
+	if err := reflectguard.Handle(query, optOut); err != nil {
+		return nil, err
+	}
+	return b.ExecContext(reflectguard.MayBlock(ctx), query, args...)
+}
+
+func prepareContext(ctx context.Context, b blocker, optOut, query string) (*sql.Stmt, error) {
+	if err := reflectguard.Handle(query, optOut); err != nil {
+		return nil, err
+	}
+	return b.PrepareContext(reflectguard.MayBlock(ctx), query)
+}
+
+func queryRowContext(ctx context.Context, b blocker, optOut, query string, args []any) *sql.Row {
+	if err := reflectguard.Handle(query, optOut); err != nil {
+		return refusedRow(err)
+	}
+	return b.QueryRowContext(reflectguard.MayBlock(ctx), query, args...)
+}
+
+// refusedRow returns a row with an error, which only a sql.DB can make.
+func refusedRow(err error) *sql.Row {
+	db := sql.OpenDB(refuser{err})
+	defer db.Close()
+	return db.QueryRowContext(background, "")
+}
+
+// refuser is a database to which nobody can connect.
+type refuser struct{ err error }
+
+func (r refuser) Connect(context.Context) (driver.Conn, error) { return nil, r.err }
+func (r refuser) Driver() driver.Driver                        { return scanDriver{} }

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"sync"
 	"sync/atomic"
+
+	"github.com/sqlaio/sqlaio/reflectguard"
 )
 
 // A Conn is one connection with a thread of its own, from ConnectAsync to
@@ -44,7 +46,7 @@ func (e *Engine) ConnectAsync(ctx context.Context) *Future[*Conn] {
 		f.settle(ErrClosed)
 		return f
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(reflectguard.MayBlock(ctx)) // the goroutine below may
 	f.cancel = stopper(cancel)
 	stop := context.AfterFunc(e.ctx, cancel)
 	go func() { // opening a connection waits for the pool, and for the new thread

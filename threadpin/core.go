@@ -48,6 +48,8 @@ func (c *core) main(cfg config, started chan<- error) {
 	defer live.Add(-1)
 	setThreadName(cfg.name)
 	c.threadID = threadID()
+	threads.Store(c.threadID, struct{}{})
+	defer threads.Delete(c.threadID)
 	if cfg.onStart != nil {
 		var err error
 		p := c.protect(Func(func() { err = cfg.onStart() }), func() { started <- ErrGoexit })

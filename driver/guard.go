@@ -1,0 +1,24 @@
+package driver
+
+import (
+	"context"
+
+	"github.com/sqlaio/sqlaio/reflectguard"
+)
+
+// guarded reports whether package reflectguard is to look at a call: its context
+// says that nothing may block, or it would block another connection's thread.
+func (c *conn) guarded(ctx context.Context) bool {
+	return reflectguard.IsNonBlocking(ctx) || c.link.worker.OnOtherThread()
+}
+
+// guard has reflectguard look at a call that is about to be made, unless it is made
+// on the connection's own thread, where it does not wait for anybody. The
+// function returned, which may be nil, is to be called after the call; on an
+// error the call must not be made.
+func (c *conn) guard(ctx context.Context, query string) (after func(), err error) {
+	if c.link.worker.OnThread() {
+		return nil, nil
+	}
+	return reflectguard.Call(ctx, c.link.worker.OnOtherThread(), query)
+}
