@@ -65,6 +65,7 @@ type callOptions struct {
 	kind  kind
 	ended func() // called when the call is over, before its future settles; may be nil
 	quiet bool   // nobody will look at the future
+	sure  bool   // it is made although the pool is closed, or the queue full
 	place site
 }
 

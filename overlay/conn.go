@@ -167,16 +167,16 @@ func (s *session) closeAsync() *Future[struct{}] {
 	}
 	s.ending = &Future[struct{}]{core: core{origin: s.config}}
 	f := s.ending
-	last := start(background, s.pool, callOptions{kind: firm, quiet: true}, func(_ context.Context, l *lane) (struct{}, error) {
+	s.close(ErrClosed)
+	last := start(background, s.pool, callOptions{kind: firm, quiet: true, sure: true}, func(_ context.Context, l *lane) (struct{}, error) {
 		l.cleanUp()
 		return struct{}{}, nil
 	})
-	s.close(ErrClosed)
 	last.whenDone(func() {
 		// Not on the thread, which the pool may end.
 		go func() {
 			last.result()
-			<-s.drained() // calls that came before close and after last
+			<-s.drained()
 			s.end()
 			f.settle(nil)
 		}()

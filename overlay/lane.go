@@ -45,6 +45,12 @@ func newLane(p *pool, sc *sql.Conn) (*lane, error) {
 func (l *lane) start(c *call) {
 	l.first = c
 	if err := l.w.Submit(l.loopFn, l.goneFn); err != nil {
+		l.first = nil
+		if l.pool != l.home { // only this lane could have run it
+			l.pool.lost(l, nil)
+			c.refuse(err)
+			c = nil
+		}
 		l.home.lost(l, c)
 		go l.sc.Close()
 	}
@@ -69,6 +75,7 @@ func (l *lane) run(c *call) {
 	if !ok {
 		return
 	}
+	l.pool.ran.Add(1)
 	outer := l.current.Swap(c)
 	err := guard(func() error { return c.work.do(ctx, l) })
 	l.current.Store(outer) // not after a Goexit: gone looks for the call
@@ -96,6 +103,9 @@ func (l *lane) broken() bool {
 		return false
 	}
 	l.h.Drop()
+	if l.pool != l.home {
+		l.pool.lost(l, nil)
+	}
 	l.home.lost(l, l.retry)
 	l.sc.Close()
 	return true

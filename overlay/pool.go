@@ -19,6 +19,7 @@ type pool struct {
 	grow   func()                           // opens another lane; nil: there are no more
 	idled  func()                           // called under mu when a lane falls idle; may be nil
 	hot    atomic.Pointer[threadpin.Worker] // of the lane that was begun last
+	ran    atomic.Int64                     // calls begun
 	wakeups
 
 	mu      sync.Mutex
@@ -68,19 +69,18 @@ func (p *pool) own() *lane {
 func (p *pool) submit(c *call) error {
 	p.mu.Lock()
 	switch {
-	case p.closed != nil:
+	case p.closed != nil && !c.sure:
 		p.stats.Refused++
 		p.mu.Unlock()
 		return p.closed
 	case len(p.idle) > 0:
 		l := p.idle[len(p.idle)-1]
 		p.idle = p.idle[:len(p.idle)-1]
-		p.stats.Run++
 		p.hot.Store(l.w)
 		p.mu.Unlock()
 		l.start(c)
 		return nil
-	case p.length >= p.config.queue:
+	case p.length >= p.config.queue && !c.sure:
 		p.stats.Refused++
 		p.mu.Unlock()
 		return ErrQueueFull
@@ -145,7 +145,6 @@ func (p *pool) unlink(c *call) {
 // take takes out a call for a lane.
 func (p *pool) take(c *call) {
 	p.unlink(c)
-	p.stats.Run++
 	p.stats.Waiting += time.Since(c.since)
 }
 
@@ -230,7 +229,6 @@ func (p *pool) lost(l *lane, c *call) {
 	p.drop(l)
 	if c != nil {
 		p.pushFront(c)
-		p.stats.Run--
 	}
 	grow := p.length > 0 && p.wantsMore()
 	var refused []*call
@@ -349,6 +347,7 @@ func (p *pool) snapshot() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.stats
+	s.Run = p.ran.Load()
 	s.Lanes, s.Idle, s.Queued = len(p.lanes), len(p.idle), p.length
 	return s
 }

@@ -119,7 +119,7 @@ func (f *feed) left(fetch bool) {
 	f.lent = f.lent && !back
 	f.mu.Unlock()
 	if back {
-		start(background, f.pool, callOptions{kind: firm, quiet: true}, func(_ context.Context, l *lane) (struct{}, error) {
+		start(background, f.pool, callOptions{kind: firm, quiet: true, sure: true}, func(_ context.Context, l *lane) (struct{}, error) {
 			l.giveBack(f)
 			return struct{}{}, nil
 		})
@@ -344,8 +344,9 @@ func (f *feed) closeAsync() *Future[struct{}] {
 		return completed(f.config, struct{}{}, nil)
 	}
 	f.calls++
+	lent := f.lent
 	f.mu.Unlock()
-	return feedCall(background, f, callOptions{kind: firm, quiet: true}, func(context.Context, *lane) (struct{}, error) {
+	return feedCall(background, f, callOptions{kind: firm, quiet: true, sure: lent}, func(context.Context, *lane) (struct{}, error) {
 		err := f.source.close(ErrClosed)
 		f.mu.Lock()
 		defer f.mu.Unlock()
