@@ -3,7 +3,6 @@ package overlay
 import (
 	"context"
 	"iter"
-	"sync"
 	"sync/atomic"
 )
 
@@ -76,21 +75,19 @@ func All[T any](fs ...*Future[T]) *Future[[]T] {
 	}
 	var count atomic.Int64
 	count.Store(left)
-	var once sync.Once
+	var over atomic.Bool // no sync.Once: to stop one of fs can end it here and now
 	for _, f := range fs {
 		f.whenDone(func() {
 			if err := f.result(); err != nil {
-				once.Do(func() {
+				if over.CompareAndSwap(false, true) {
 					all.settle(err)
 					all.cancel.stop(context.Canceled)
-				})
+				}
 			} else if count.Add(-1) == 0 {
-				once.Do(func() {
-					for _, f := range fs {
-						all.value = append(all.value, f.value)
-					}
-					all.settle(nil)
-				})
+				for _, f := range fs {
+					all.value = append(all.value, f.value)
+				}
+				all.settle(nil)
 			}
 		})
 	}
@@ -107,21 +104,19 @@ func Any[T any](fs ...*Future[T]) *Future[T] {
 	}
 	var count atomic.Int64
 	count.Store(int64(len(fs)))
-	var once sync.Once
+	var over atomic.Bool
 	for _, f := range fs {
 		f.whenDone(func() {
 			err := f.result()
 			last := count.Add(-1) == 0
-			if err != nil && !last {
+			if err != nil && !last || !over.CompareAndSwap(false, true) {
 				return
 			}
-			once.Do(func() {
-				if err == nil {
-					first.value = f.value
-				}
-				first.settle(err)
-				first.cancel.stop(context.Canceled)
-			})
+			if err == nil {
+				first.value = f.value
+			}
+			first.settle(err)
+			first.cancel.stop(context.Canceled)
 		})
 	}
 	return first
