@@ -25,6 +25,7 @@ type core struct {
 	gate chan struct{} // guarded by mu: made by the first who waits, closed at the end
 	fns  []func()      // guarded by mu: what OnDone was given
 	own  []func()      // guarded by mu: likewise, the overlay's, which no dispatcher has to call
+	tell bool          // guarded by mu: whoever has settled the future is calling fns
 
 	err    error
 	unseen *unseen   // of a future with an error
@@ -75,8 +76,9 @@ func (f *Future[T]) Cancel() { f.stop(context.Canceled) }
 
 // OnDone has fn called with the result, by the engine's dispatcher: without
 // one in the goroutine that completes the future, which is the connection's, so
-// that fn must be quick. If the future is complete, fn is
-// called before OnDone returns. Functions are called in the order given.
+// that fn must be quick. Functions are called, or given to the dispatcher, in the
+// order in which they were given to OnDone; if the future is complete and none
+// is left to call, before OnDone returns.
 func (f *Future[T]) OnDone(fn func(T, error)) {
 	f.then(func() { fn(f.value, f.result()) })
 }
@@ -150,13 +152,38 @@ func (f *core) stop(cause error) {
 // then has fn dispatched when the future is complete.
 func (f *core) then(fn func()) {
 	f.mu.Lock()
-	if !f.settled.Load() {
+	if !f.settled.Load() || f.tell {
 		f.fns = append(f.fns, fn)
 		f.mu.Unlock()
 		return
 	}
 	f.mu.Unlock()
-	fn()
+	f.origin.dispatch(fn)
+}
+
+// tellAll dispatches fns, also those that come meanwhile, and the rest of them
+// if one panics.
+func (f *core) tellAll() {
+	returned := true
+	defer func() {
+		if !returned {
+			f.tellAll()
+		}
+	}()
+	for {
+		f.mu.Lock()
+		if len(f.fns) == 0 {
+			f.fns, f.tell = nil, false
+			f.mu.Unlock()
+			return
+		}
+		fn := f.fns[0]
+		f.fns = f.fns[1:]
+		f.mu.Unlock()
+		returned = false
+		f.origin.dispatch(fn)
+		returned = true
+	}
 }
 
 // whenDone has fn called when the future is complete, by whoever completes it.
@@ -181,8 +208,9 @@ func (f *core) settle(err error) {
 	f.err = err
 	f.unseen = f.watchError()
 	f.settled.Store(true)
-	gate, own, fns := f.gate, f.own, f.fns
-	f.own, f.fns = nil, nil
+	gate, own := f.gate, f.own
+	f.own, f.tell = nil, len(f.fns) > 0
+	telling := f.tell
 	f.mu.Unlock()
 	if gate != nil {
 		f.wakeups().wake(gate)
@@ -190,8 +218,8 @@ func (f *core) settle(err error) {
 	for _, fn := range own {
 		fn()
 	}
-	for _, fn := range fns {
-		f.origin.dispatch(fn)
+	if telling {
+		f.tellAll()
 	}
 }
 
