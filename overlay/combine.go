@@ -4,6 +4,8 @@ import (
 	"context"
 	"iter"
 	"sync/atomic"
+
+	"github.com/sqlaio/sqlaio/threadpin"
 )
 
 // group cancels futures together. It is the canceller of what combines them.
@@ -57,7 +59,10 @@ func Then[T, U any](f *Future[T], fn func(T) (U, error)) *Future[U] {
 	f.then(func() {
 		err := f.result()
 		if err == nil {
+			err = threadpin.ErrGoexit // if fn does not return
+			defer func() { next.settle(err) }()
 			err = guard(func() (err error) { next.value, err = fn(f.value); return err })
+			return
 		}
 		next.settle(err)
 	})
