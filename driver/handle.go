@@ -65,6 +65,13 @@ func (h *Handle) Interrupted(err error) bool {
 	return false
 }
 
+// MayAbandon reports whether Interrupt may stop that query only because nobody wants
+// its rows any more. A write's interrupt can cost the whole transaction.
+func (h *Handle) MayAbandon(query string) bool {
+	r, picky := h.c.link.intr.(Reader)
+	return h.CanInterrupt() && (!picky || r.ReadsOnly(query))
+}
+
 // Inner returns the inner connection.
 func (h *Handle) Inner() driver.Conn { return h.c.inner }
 

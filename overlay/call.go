@@ -64,6 +64,7 @@ const (
 type callOptions struct {
 	kind  kind
 	ended func() // called when the call is over, before its future settles; may be nil
+	queue bool   // it is queued also on the lane's own thread
 	quiet bool   // nobody will look at the future
 	sure  bool   // it is made although the pool is closed, or the queue full
 	place site
@@ -112,7 +113,7 @@ func start[T any](ctx context.Context, p *pool, o callOptions, fn func(ctx conte
 		t.refuse(err)
 		return f
 	}
-	if l := p.own(); l != nil {
+	if l := p.own(); l != nil && !o.queue {
 		l.run(&t.call)
 		return f
 	}

@@ -31,6 +31,9 @@ type feed struct {
 	source *source // the thread's
 	pool   *pool   // where fetching is done
 	place  site
+	// readsOnly: the query may be interrupted when its rows are not wanted any more.
+	// The interrupt of a write could cost the whole transaction.
+	readsOnly bool
 
 	mu      sync.Mutex
 	rows    [][]driver.Value // guarded by mu: arrived and not taken
@@ -38,6 +41,7 @@ type feed struct {
 	pending int              // guarded by mu: fetches under way, which come first
 	calls   int              // guarded by mu: all calls under way
 	ahead   bool             // guarded by mu: the next batch is being read
+	reading *core            // guarded by mu: the call that does it
 	lent    bool             // guarded by mu: pool is the lane's until the rows have ended
 }
 
@@ -65,6 +69,11 @@ func queryAsync(ctx context.Context, to Target, query string, args []any) *Futur
 		if f.err == nil {
 			if l.pool.grow != nil { // an Engine's lane is the result's until then
 				l.lend(f)
+			}
+			f.readsOnly = l.h.MayAbandon(query)
+			if len(rows) < batchRows && !s.full { // a short result needs no closing, however slow
+				f.ahead, f.calls = true, 1
+				f.readAhead()
 			}
 			r.watchLeak()
 		} else if len(cols) == 0 {
@@ -96,13 +105,13 @@ func (l *lane) giveBack(f *feed) {
 }
 
 // feedCall makes a call for the feed, which has counted it, on its thread.
-func feedCall[T any](ctx context.Context, f *feed, o callOptions, fn func(context.Context, *lane) (T, error)) *Future[T] {
+func feedCall[T any](ctx context.Context, f *feed, o callOptions, fetch bool, fn func(context.Context, *lane) (T, error)) *Future[T] {
 	leave := o.ended
 	o.ended = func() {
 		if leave != nil {
 			leave()
 		}
-		f.left(o.kind == statement)
+		f.left(fetch)
 	}
 	return start(ctx, f.pool, o, fn)
 }
@@ -270,7 +279,7 @@ func fetch[T any](ctx context.Context, r *Result, n int, as func([]Row, error) (
 	if r.conn != nil {
 		o.ended, _ = r.conn.s.enter()
 	}
-	return feedCall(ctx, f, o, func(ctx context.Context, l *lane) (T, error) {
+	return feedCall(ctx, f, o, true, func(ctx context.Context, l *lane) (T, error) {
 		rows, err := f.fill(ctx, l, n)
 		return as(r.wrap(rows), err)
 	})
@@ -325,15 +334,33 @@ func (f *feed) fill(ctx context.Context, l *lane, n int) ([][]driver.Value, erro
 	}
 }
 
-// readAhead reads the next batch while the caller is busy with the last one.
+// readAhead reads on while the caller is busy with what has arrived, until a batch is
+// waiting. The caller of readAhead has counted the call.
 func (f *feed) readAhead() {
-	feedCall(background, f, callOptions{kind: firm, quiet: true}, func(context.Context, *lane) (struct{}, error) {
-		f.arrived(f.source.read(0))
+	f.mu.Lock()
+	o := callOptions{kind: statement, quiet: true, sure: f.lent, queue: true}
+	f.mu.Unlock()
+	fut := feedCall(background, f, o, false, func(context.Context, *lane) (struct{}, error) {
+		rows, err := f.source.read(0)
+		f.arrived(rows, err)
 		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.ahead = false
+		f.ahead = f.err == nil && len(f.rows) < batchRows && !f.source.full
+		f.reading = nil
+		more := f.ahead
+		if more {
+			f.calls++
+		}
+		f.mu.Unlock()
+		if more {
+			f.readAhead()
+		}
 		return struct{}{}, nil
 	})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ahead && f.reading == nil && !fut.settled.Load() {
+		f.reading = &fut.core
+	}
 }
 
 func (f *feed) closeAsync() *Future[struct{}] {
@@ -344,9 +371,12 @@ func (f *feed) closeAsync() *Future[struct{}] {
 		return completed(f.config, struct{}{}, nil)
 	}
 	f.calls++
-	lent := f.lent
+	lent, reading := f.lent, f.reading
 	f.mu.Unlock()
-	return feedCall(background, f, callOptions{kind: firm, quiet: true, sure: lent}, func(context.Context, *lane) (struct{}, error) {
+	if reading != nil && lent && f.readsOnly { // nobody else's rows are hit
+		reading.stop(ErrClosed)
+	}
+	return feedCall(background, f, callOptions{kind: firm, quiet: true, sure: lent}, false, func(context.Context, *lane) (struct{}, error) {
 		err := f.source.close(ErrClosed)
 		f.mu.Lock()
 		defer f.mu.Unlock()

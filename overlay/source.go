@@ -16,6 +16,7 @@ type source struct {
 	width  int
 	fresh  bool                          // []byte values need no copy
 	spool  func([][]driver.Value, error) // gives rows that were not asked for to the Result
+	full   bool                          // the last batch was cut for its size
 	abort  context.CancelFunc            // of the context that the rows were opened with; may be nil
 	closed error                         // what reading returns from now on; nil: it is open
 }
@@ -100,7 +101,8 @@ func (s *source) read(n int) (rows [][]driver.Value, err error) {
 			rows = slices.Grow(rows, s.chunk(len(rows), most))
 		}
 		rows = append(rows, row)
-		if n == 0 && (bytes >= batchBytes || len(rows)%8 == 1 && time.Since(start) > batchTime) {
+		s.full = bytes >= batchBytes
+		if n == 0 && (s.full || (len(rows) < 8 || len(rows)%8 == 0) && time.Since(start) > batchTime) {
 			break
 		}
 	}
