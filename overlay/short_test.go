@@ -3,6 +3,7 @@ package overlay_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"path/filepath"
 	"testing"
 	"time"
@@ -15,16 +16,17 @@ import (
 
 // slowDB opens a file whose connections have a function nap(ms) that returns ms.
 func slowDB(t *testing.T) *sql.DB {
-	aio.Register(t.Name(), &sqlite3.SQLiteDriver{ConnectHook: func(c *sqlite3.SQLiteConn) error {
+	d := aio.Wrap(&sqlite3.SQLiteDriver{ConnectHook: func(c *sqlite3.SQLiteConn) error {
 		return c.RegisterFunc("nap", func(ms int64) int64 {
 			time.Sleep(time.Duration(ms) * time.Millisecond)
 			return ms
 		}, false)
 	}})
-	db, err := sql.Open(t.Name(), filepath.Join(t.TempDir(), "a.db"))
+	c, err := d.(driver.DriverContext).OpenConnector(filepath.Join(t.TempDir(), "a.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	db := sql.OpenDB(c)
 	t.Cleanup(func() { db.Close() })
 	return db
 }
