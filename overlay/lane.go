@@ -61,7 +61,9 @@ func (l *lane) loop() {
 	c := l.first
 	l.first = nil
 	for c != nil {
-		l.run(c)
+		if !l.run(c) {
+			l.pool.notBegun()
+		}
 		if l.broken() {
 			return
 		}
@@ -69,11 +71,12 @@ func (l *lane) loop() {
 	}
 }
 
-// run does one call.
-func (l *lane) run(c *call) {
+// run does one call, and reports whether there was anything to do: it may have
+// been withdrawn.
+func (l *lane) run(c *call) bool {
 	ctx, ok := c.begin(l)
 	if !ok {
-		return
+		return false
 	}
 	l.pool.ran.Add(1)
 	outer := l.current.Swap(c)
@@ -84,10 +87,11 @@ func (l *lane) run(c *call) {
 		l.dead = true
 		if l.mayRetry(c) && c.again() {
 			l.retry = c
-			return
+			return true
 		}
 	}
 	c.end(err)
+	return true
 }
 
 // mayRetry says whether a call that met a dead connection is made once more

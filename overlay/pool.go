@@ -148,6 +148,13 @@ func (p *pool) take(c *call) {
 	p.stats.Waiting += time.Since(c.since)
 }
 
+// notBegun takes back that a call was begun that was withdrawn meanwhile.
+func (p *pool) notBegun() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stats.Run--
+}
+
 // remove takes out a call that was withdrawn.
 func (p *pool) remove(c *call) {
 	p.mu.Lock()
