@@ -230,12 +230,18 @@ func (p *pool) failed(err error) {
 }
 
 // lost takes out a lane whose connection is gone, and gives back the call that it
-// has not begun, if there is one.
+// has not begun, if there is one: to a lane that is idle, or else to the next one.
 func (p *pool) lost(l *lane, c *call) {
 	p.mu.Lock()
 	p.drop(l)
 	if c != nil {
 		p.pushFront(c)
+	}
+	l = nil
+	if p.first != nil && len(p.idle) > 0 {
+		l, c = p.idle[len(p.idle)-1], p.first
+		p.idle = p.idle[:len(p.idle)-1]
+		p.take(c)
 	}
 	grow := p.length > 0 && p.wantsMore()
 	var refused []*call
@@ -253,6 +259,9 @@ func (p *pool) lost(l *lane, c *call) {
 	p.mu.Unlock()
 	for _, c := range refused {
 		c.refuse(err)
+	}
+	if l != nil {
+		l.start(c)
 	}
 	if grow {
 		p.grow()
