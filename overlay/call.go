@@ -144,6 +144,12 @@ func (c *call) refuse(err error) bool {
 		c.mu.Unlock()
 		return false
 	}
+	c.refuseLocked(err)
+	return true
+}
+
+// refuseLocked ends a call that waits. It needs mu, and unlocks it.
+func (c *call) refuseLocked(err error) {
 	c.phase = over
 	unwatch := c.unwatch
 	c.mu.Unlock()
@@ -151,16 +157,16 @@ func (c *call) refuse(err error) bool {
 		unwatch()
 	}
 	c.finish(err)
-	return true
 }
 
 // stop withdraws a call that waits and has one that runs interrupted.
 func (c *call) stop(cause error) {
-	if c.refuse(cause) {
+	c.mu.Lock()
+	if c.phase == waiting {
+		c.refuseLocked(cause)
 		c.pool.remove(c)
 		return
 	}
-	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase != running || c.cause != nil || c.kind == firm {
 		return
