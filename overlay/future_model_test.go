@@ -41,7 +41,7 @@ func TestFutureModel(t *testing.T) {
 
 type futureMachine struct {
 	t      *rapid.T
-	d      scripted
+	d      *scripted
 	db     *sql.DB
 	e      *overlay.Engine
 	nodes  []*futureNode

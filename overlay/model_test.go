@@ -27,7 +27,7 @@ import (
 var background = context.Background()
 
 // patience is when a test gives up waiting for what must come.
-const patience = 20 * time.Second
+const patience = 10 * time.Second
 
 // tb is what testing.T and rapid.T have in common here.
 type tb interface {
@@ -57,6 +57,7 @@ func modelCheck(t *testing.T, checks int, property func(*rapid.T, *atomic.Int64)
 		checks /= 20
 	}
 	set("rapid.nofailfile", "true")
+	set("rapid.shrinktime", "5s")
 	set("rapid.checks", fmt.Sprint((checks+sideBySide-1)/sideBySide))
 	var steps atomic.Int64
 	start := time.Now()
@@ -117,19 +118,22 @@ func goroutine() string {
 
 // scripted is a scripted driver whose calls can be interrupted, under a type of
 // its own.
-type scripted struct{ *drivertest.Driver }
+type scripted struct {
+	*drivertest.Driver
+	onInterrupt func(conn int) // may be nil
+}
 
-func init() { aio.RegisterAdapter(scripted{}, scriptedAdapter{}) }
+func init() { aio.RegisterAdapter(&scripted{}, scriptedAdapter{}) }
 
-func newScripted() scripted { return scripted{drivertest.New(drivertest.Modern)} }
+func newScripted() *scripted { return &scripted{Driver: drivertest.New(drivertest.Modern)} }
 
-func (s scripted) Open(dsn string) (driver.Conn, error) { return s.Driver.Driver().Open(dsn) }
+func (s *scripted) Open(dsn string) (driver.Conn, error) { return s.Driver.Driver().Open(dsn) }
 
-func (s scripted) openDB() *sql.DB { return aio.OpenDB(scriptedConnector{s.Connector("test"), s}) }
+func (s *scripted) openDB() *sql.DB { return aio.OpenDB(scriptedConnector{s.Connector("test"), s}) }
 
 // check reports what the driver saw that may not happen. All connections are
 // closed.
-func (s scripted) check(t tb) {
+func (s *scripted) check(t tb) {
 	t.Helper()
 	if v := s.Violations(); len(v) > 0 {
 		t.Fatalf("rules broken:\n%s", strings.Join(v, "\n"))
@@ -137,25 +141,32 @@ func (s scripted) check(t tb) {
 	if v := s.ThreadViolations(); len(v) > 0 {
 		t.Fatalf("threads:\n%s", strings.Join(v, "\n"))
 	}
-	if left := s.OpenObjects(); len(left) > 0 {
-		t.Fatalf("left open: %s", strings.Join(left, ", "))
-	}
+	until(t, "the end of all connections", func() bool { return len(s.OpenObjects()) == 0 })
 }
 
 type scriptedConnector struct {
 	driver.Connector
-	s scripted
+	s *scripted
 }
 
 func (c scriptedConnector) Driver() driver.Driver { return c.s }
 
 type scriptedAdapter struct{}
 
-func (scriptedAdapter) Interrupter(inner driver.Conn, _ driver.Connector) aio.Interrupter {
-	return scriptedInterrupter{inner.(drivertest.Interrupter)}
+func (scriptedAdapter) Interrupter(inner driver.Conn, c driver.Connector) aio.Interrupter {
+	return scriptedInterrupter{inner.(drivertest.Interrupter), c.(scriptedConnector).s}
 }
 
-type scriptedInterrupter struct{ conn drivertest.Interrupter }
+type scriptedInterrupter struct {
+	conn drivertest.Interrupter
+	s    *scripted
+}
 
-func (i scriptedInterrupter) Interrupt(context.Context)  { i.conn.Interrupt() }
+func (i scriptedInterrupter) Interrupt(context.Context) {
+	if i.s.onInterrupt != nil {
+		i.s.onInterrupt(i.conn.Number())
+	}
+	i.conn.Interrupt()
+}
+
 func (i scriptedInterrupter) Interrupted(err error) bool { return err == drivertest.ErrInterrupted }
