@@ -250,6 +250,9 @@ func (c *call) end(err error) {
 		c.endContext()
 	}
 	c.mu.Unlock()
+	if cause != nil && h.CanInterrupt() {
+		c.lane.dropSources()
+	}
 	if unwatch != nil {
 		unwatch()
 	}

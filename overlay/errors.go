@@ -33,6 +33,7 @@ var (
 	// than one lane: each of their connections would have a database of its own.
 	ErrMemoryDB = errors.New("overlay: each connection to :memory: has a database of its own: use one lane (WithLanes(1)), or the DSN file::memory:?cache=shared")
 
+	errDropped    = errors.New("overlay: the rest of the rows is gone: another call on the connection was interrupted")
 	errNoFutures  = errors.New("overlay: Any needs a future")
 	errNoInsert   = errors.New("overlay: the statement returns rows, and no key")
 	errRolledBack = errors.New("overlay: nothing to commit: the database has rolled the transaction back by itself after an error in it")

@@ -63,6 +63,15 @@ func (s *source) spoolRest() {
 	s.spool(s.read(-1))
 }
 
+// dropSources closes what an interrupt meant for another call has reached too: SQLite
+// stops all that its connection has begun, and keeps stopping what begins until
+// nothing is left of that.
+func (l *lane) dropSources() {
+	for len(l.sources) > 0 {
+		l.sources[len(l.sources)-1].close(errDropped)
+	}
+}
+
 func (l *lane) closeSources() {
 	for len(l.sources) > 0 {
 		l.sources[len(l.sources)-1].close(ErrClosed)
