@@ -184,7 +184,10 @@ func (r *Result) FetchOneAsync(ctx context.Context) *Future[Row] {
 
 // FetchManyAsync returns the next n rows, fewer at the end, and then none.
 func (r *Result) FetchManyAsync(ctx context.Context, n int) *Future[[]Row] {
-	return fetch(ctx, r, max(n, 0), keep)
+	if n <= 0 && r.feed != nil {
+		return completed(r.config, []Row(nil), nil)
+	}
+	return fetch(ctx, r, n, keep)
 }
 
 // FetchAllAsync returns the rows that are left.
