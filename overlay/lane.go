@@ -61,9 +61,7 @@ func (l *lane) loop() {
 	c := l.first
 	l.first = nil
 	for c != nil {
-		if !l.run(c) {
-			l.pool.notBegun()
-		}
+		l.run(c)
 		if l.broken() {
 			return
 		}
@@ -71,12 +69,11 @@ func (l *lane) loop() {
 	}
 }
 
-// run does one call, and reports whether there was anything to do: it may have
-// been withdrawn.
-func (l *lane) run(c *call) bool {
+// run does one call, unless it was withdrawn.
+func (l *lane) run(c *call) {
 	ctx, ok := c.begin(l)
 	if !ok {
-		return false
+		return
 	}
 	l.pool.ran.Add(1)
 	outer := l.current.Swap(c)
@@ -86,12 +83,12 @@ func (l *lane) run(c *call) bool {
 	if isBad(err) {
 		l.dead = true
 		if l.mayRetry(c) && c.again() {
+			l.pool.ran.Add(-1)
 			l.retry = c
-			return true
+			return
 		}
 	}
 	c.end(err)
-	return true
 }
 
 // mayRetry says whether a call that met a dead connection is made once more

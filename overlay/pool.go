@@ -117,6 +117,7 @@ func (p *pool) push(c *call) {
 
 // pushFront gives a call back that was not begun after all.
 func (p *pool) pushFront(c *call) {
+	c.since = time.Now()
 	c.queued, c.prev, c.next = true, nil, p.first
 	if p.first == nil {
 		p.last = c
@@ -146,13 +147,6 @@ func (p *pool) unlink(c *call) {
 func (p *pool) take(c *call) {
 	p.unlink(c)
 	p.stats.Waiting += time.Since(c.since)
-}
-
-// notBegun takes back that a call was begun that was withdrawn meanwhile.
-func (p *pool) notBegun() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.stats.Run--
 }
 
 // remove takes out a call that was withdrawn.
