@@ -43,6 +43,7 @@ deps: ## install what the tests need: a C compiler and MariaDB (root on Debian o
 test: deps ## run all tests with the race detector, against SQLite and a private MariaDB
 	$(WITH_MARIADB) go test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 	go test -timeout $(TIMEOUT) $(TESTFLAGS) -run Conformance ./driver
+	$(WITH_MARIADB) go -C internal/reflectors test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 
 .PHONY: portable
 portable: deps ## run the tests of the code for systems other than Linux
