@@ -66,7 +66,8 @@ type callOptions struct {
 	ended func() // called when the call is over, before its future settles; may be nil
 	queue bool   // it is queued also on the lane's own thread
 	quiet bool   // nobody will look at the future
-	sure  bool   // it is made although the pool is closed, or the queue full
+	tidy  bool   // it puts something in order: there is always room for it, and only a lane's end keeps it from being made
+	closes bool  // the pool refuses calls that come after it
 	place site
 }
 
@@ -162,7 +163,7 @@ func (c *call) refuseLocked(err error) {
 // stop withdraws a call that waits and has one that runs interrupted.
 func (c *call) stop(cause error) {
 	c.mu.Lock()
-	if c.phase == waiting {
+	if c.phase == waiting && !c.tidy {
 		c.refuseLocked(cause)
 		c.pool.remove(c)
 		return

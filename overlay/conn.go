@@ -167,11 +167,11 @@ func (s *session) closeAsync() *Future[struct{}] {
 	}
 	s.ending = &Future[struct{}]{core: core{origin: s.config}}
 	f := s.ending
-	s.close(ErrClosed)
-	last := start(background, s.pool, callOptions{kind: firm, quiet: true, sure: true}, func(_ context.Context, l *lane) (struct{}, error) {
+	last := start(background, s.pool, callOptions{kind: firm, quiet: true, tidy: true, closes: true}, func(_ context.Context, l *lane) (struct{}, error) {
 		l.cleanUp()
 		return struct{}{}, nil
 	})
+	s.close(ErrClosed) // if it was made on the spot
 	last.whenDone(func() {
 		// Not on the thread, which the pool may end.
 		go func() {

@@ -80,7 +80,7 @@ func newTx(c *Conn, v *level) *Tx {
 	runtime.AddCleanup(t, func(v *level) {
 		if !v.over.Load() && !s.isClosed() {
 			warnResource("a transaction was left open", "call CommitAsync, RollbackAsync or CloseAsync, or use WithTx", v.place)
-			start(background, s.pool, callOptions{kind: firm, quiet: true}, func(_ context.Context, l *lane) (struct{}, error) {
+			start(background, s.pool, callOptions{kind: firm, quiet: true, tidy: true}, func(_ context.Context, l *lane) (struct{}, error) {
 				if v.over.Load() {
 					return struct{}{}, nil
 				}

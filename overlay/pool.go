@@ -68,11 +68,15 @@ func (p *pool) own() *lane {
 // submit has the call run, or queues it.
 func (p *pool) submit(c *call) error {
 	p.mu.Lock()
+	closed := p.closed
+	if c.closes && closed == nil {
+		p.closed = ErrClosed
+	}
 	switch {
-	case p.closed != nil && !c.sure:
+	case closed != nil:
 		p.stats.Refused++
 		p.mu.Unlock()
-		return p.closed
+		return closed
 	case len(p.idle) > 0:
 		l := p.idle[len(p.idle)-1]
 		p.idle = p.idle[:len(p.idle)-1]
@@ -80,7 +84,7 @@ func (p *pool) submit(c *call) error {
 		p.mu.Unlock()
 		l.start(c)
 		return nil
-	case p.length >= p.config.queue && !c.sure:
+	case p.length >= p.config.queue && !c.tidy:
 		p.stats.Refused++
 		p.mu.Unlock()
 		return ErrQueueFull
@@ -337,16 +341,14 @@ func (p *pool) checkEmpty() {
 func (p *pool) stopAll(err error) {
 	p.mu.Lock()
 	var calls []*call
-	for p.first != nil {
-		calls = append(calls, p.first)
-		p.unlink(p.first)
+	for c := p.first; c != nil; c = c.next {
+		calls = append(calls, c)
 	}
 	for _, l := range p.lanes {
 		if c := l.current.Load(); c != nil {
 			calls = append(calls, c)
 		}
 	}
-	p.checkEmpty()
 	p.mu.Unlock()
 	for _, c := range calls {
 		c.stop(err)

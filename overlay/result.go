@@ -128,7 +128,7 @@ func (f *feed) left(fetch bool) {
 	f.lent = f.lent && !back
 	f.mu.Unlock()
 	if back {
-		start(background, f.pool, callOptions{kind: firm, quiet: true, sure: true}, func(_ context.Context, l *lane) (struct{}, error) {
+		start(background, f.pool, callOptions{kind: firm, quiet: true, tidy: true}, func(_ context.Context, l *lane) (struct{}, error) {
 			l.giveBack(f)
 			return struct{}{}, nil
 		})
@@ -340,9 +340,7 @@ func (f *feed) fill(ctx context.Context, l *lane, n int) ([][]driver.Value, erro
 // readAhead reads on while the caller is busy with what has arrived, until a batch is
 // waiting. The caller of readAhead has counted the call.
 func (f *feed) readAhead() {
-	f.mu.Lock()
-	o := callOptions{kind: statement, quiet: true, sure: f.lent, queue: true}
-	f.mu.Unlock()
+	o := callOptions{kind: statement, quiet: true, queue: true}
 	fut := feedCall(background, f, o, false, func(context.Context, *lane) (struct{}, error) {
 		rows, err := f.source.read(0)
 		f.arrived(rows, err)
@@ -379,7 +377,7 @@ func (f *feed) closeAsync() *Future[struct{}] {
 	if reading != nil && lent && f.readsOnly { // nobody else's rows are hit
 		reading.stop(ErrClosed)
 	}
-	return feedCall(background, f, callOptions{kind: firm, quiet: true, sure: lent}, false, func(context.Context, *lane) (struct{}, error) {
+	return feedCall(background, f, callOptions{kind: firm, quiet: true, tidy: true}, false, func(context.Context, *lane) (struct{}, error) {
 		err := f.source.close(ErrClosed)
 		f.mu.Lock()
 		defer f.mu.Unlock()
