@@ -26,6 +26,7 @@ type call struct {
 	callOptions
 	ctx     context.Context // the application's
 	work    work
+	outer   *call       // the thread's: in which it was made there and then
 	unwatch func() bool // ends the watch over ctx; nil: there is none
 
 	mu      sync.Mutex // an interrupt holds it, so that the call cannot end meanwhile
@@ -62,13 +63,13 @@ const (
 
 // callOptions are what some calls need.
 type callOptions struct {
-	kind  kind
-	ended func() // called when the call is over, before its future settles; may be nil
-	queue bool   // it is queued also on the lane's own thread
-	quiet bool   // nobody will look at the future
-	tidy  bool   // it puts something in order: there is always room for it, and only a lane's end keeps it from being made
-	closes bool  // the pool refuses calls that come after it
-	place site
+	kind   kind
+	ended  func() // called when the call is over, before its future settles; may be nil
+	queue  bool   // it is queued also on the lane's own thread
+	quiet  bool   // nobody will look at the future
+	tidy   bool   // it puts something in order: there is always room for it, and only a lane's end keeps it from being made
+	closes bool   // the pool refuses calls that come after it
+	place  site
 }
 
 // task is a future together with its call: one allocation.

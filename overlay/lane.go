@@ -76,9 +76,10 @@ func (l *lane) run(c *call) {
 		return
 	}
 	l.pool.ran.Add(1)
-	outer := l.current.Swap(c)
+	c.outer = l.current.Swap(c)
 	err := guard(func() error { return c.work.do(ctx, l) })
-	l.current.Store(outer) // not after a Goexit: gone looks for the call
+	l.current.Store(c.outer) // not after a Goexit: gone looks for the call
+	c.outer = nil
 	l.observe(err)
 	if isBad(err) {
 		l.dead = true
@@ -117,14 +118,30 @@ func (l *lane) gone(err error) {
 	if err == nil {
 		return
 	}
-	if c := l.current.Swap(nil); c != nil {
+	if l.first != nil { // the thread had gone before it could begin
+		l.first.refuse(err)
+	}
+	for c := l.current.Swap(nil); c != nil; c = c.outer {
 		c.end(err)
 	}
 	if l.pool != l.home {
 		l.pool.lost(l, nil)
 	}
 	l.home.lost(l, nil)
-	go l.sc.Close()
+	go l.abandon()
+}
+
+// abandon gives the connection back after its loop has ended in a panic of a
+// callback, or with the thread. An open sql.Tx would keep sc from closing.
+func (l *lane) abandon() {
+	l.w.Run(background, func() { guard(func() error { l.cleanUp(); return nil }) })
+	for _, v := range l.tx.levels {
+		v.over.Store(true)
+		if v.tx != nil {
+			v.tx.Rollback()
+		}
+	}
+	l.sc.Close()
 }
 
 // background is the context of what has to be done in any case.

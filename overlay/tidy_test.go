@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/sqlaio/sqlaio/overlay"
+	"github.com/sqlaio/sqlaio/threadpin"
 )
 
 // occupy has a connection busy until release is called.
@@ -88,4 +90,40 @@ func TestShutdownMeetsClose(t *testing.T) {
 	if _, err := db.Exec("insert into t values (4)"); err != nil {
 		t.Fatalf("the connection went back with its transaction: %v", err)
 	}
+}
+
+// TestGoexitInTransaction proves that a connection whose thread has ended in
+// a transaction can be closed.
+func TestGoexitInTransaction(t *testing.T) {
+	e, _ := onFile(t)
+	c := must(t, e.ConnectAsync(background))
+	must(t, c.BeginAsync(background, nil))
+	f := overlay.RunInThread(background, c, func(context.Context, *sql.Conn) (int, error) {
+		runtime.Goexit()
+		return 0, nil
+	})
+	if _, err := f.Await(background); err != threadpin.ErrGoexit {
+		t.Fatal(err)
+	}
+	must(t, c.CloseAsync(background))
+	must(t, e.ExecAsync(background, "insert into t values (1)"))
+}
+
+// TestGoexitInside proves that all calls end whose thread ends in the innermost one.
+func TestGoexitInside(t *testing.T) {
+	e, _ := onFile(t)
+	c := must(t, e.ConnectAsync(background))
+	inner := make(chan *overlay.Future[int], 1)
+	outer := overlay.RunInThread(background, c, func(ctx context.Context, _ *sql.Conn) (int, error) {
+		inner <- overlay.RunInThread(ctx, c, func(context.Context, *sql.Conn) (int, error) {
+			runtime.Goexit()
+			return 0, nil
+		})
+		return 0, nil
+	})
+	within(t, "the end of the outer call", outer.Done())
+	if _, err := outer.Await(background); err != threadpin.ErrGoexit {
+		t.Fatal(err)
+	}
+	must(t, c.CloseAsync(background))
 }
