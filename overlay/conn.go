@@ -53,7 +53,8 @@ func (e *Engine) ConnectAsync(ctx context.Context) *Future[*Conn] {
 		s, err := e.openSession(ctx, f.place)
 		stop()
 		if err == nil && ctx.Err() != nil { // nobody would close it
-			s.end()
+			s.closeAsync() // by Shutdown perhaps too
+			<-s.over
 			err = ctx.Err()
 		}
 		cancel()
