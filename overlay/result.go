@@ -182,7 +182,8 @@ func (r *Result) FetchOneAsync(ctx context.Context) *Future[Row] {
 	})
 }
 
-// FetchManyAsync returns the next n rows, fewer at the end, and then none.
+// FetchManyAsync returns the next n rows, fewer at the end, and then none. Await
+// returns those that came before an error together with it.
 func (r *Result) FetchManyAsync(ctx context.Context, n int) *Future[[]Row] {
 	if n <= 0 && r.feed != nil {
 		return completed(r.config, []Row(nil), nil)
@@ -190,7 +191,7 @@ func (r *Result) FetchManyAsync(ctx context.Context, n int) *Future[[]Row] {
 	return fetch(ctx, r, n, keep)
 }
 
-// FetchAllAsync returns the rows that are left.
+// FetchAllAsync returns the rows that are left, and an error as FetchManyAsync does.
 func (r *Result) FetchAllAsync(ctx context.Context) *Future[[]Row] { return fetch(ctx, r, -1, keep) }
 
 // FirstAsync returns the next row and closes the result; sql.ErrNoRows if there is
@@ -296,10 +297,13 @@ func (r *Result) wrap(values [][]driver.Value) []Row {
 	return rows
 }
 
-// take returns what has arrived of n rows. It needs mu.
+// take returns what has arrived of n rows. Fewer than were asked for come with
+// the error that has kept the others from coming. It needs mu.
 func (f *feed) take(n int) ([][]driver.Value, error) {
-	if f.err != nil && f.err != io.EOF && (len(f.rows) == 0 || f.err == ErrClosed) {
-		return nil, f.err
+	if f.err != nil && f.err != io.EOF && (len(f.rows) == 0 || n < 0 || n > len(f.rows) || f.err == ErrClosed) {
+		rows := f.rows
+		f.rows = nil
+		return rows, f.err
 	}
 	if n <= 0 {
 		n = len(f.rows)
