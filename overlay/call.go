@@ -304,5 +304,7 @@ func (c *call) stuck() (release func(), stuck bool) {
 	return c.pool.block()
 }
 
+var errBad = driver.ErrBadConn
+
 // isBad reports whether the connection is of no more use.
 func isBad(err error) bool { return errors.Is(err, driver.ErrBadConn) }

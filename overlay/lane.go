@@ -75,14 +75,20 @@ func (l *lane) run(c *call) {
 	if !ok {
 		return
 	}
+	if l.dead && c.kind != firm { // a Conn's
+		c.end(errBad)
+		return
+	}
 	l.pool.ran.Add(1)
 	c.outer = l.current.Swap(c)
 	err := guard(func() error { return c.work.do(ctx, l) })
 	l.current.Store(c.outer) // not after a Goexit: gone looks for the call
 	c.outer = nil
-	l.observe(err)
 	if isBad(err) {
 		l.dead = true
+	}
+	l.observe(err)
+	if isBad(err) {
 		if l.mayRetry(c) && c.again() {
 			l.pool.ran.Add(-1)
 			l.retry = c

@@ -16,6 +16,9 @@ func RunInThread[T any](ctx context.Context, to Target, fn func(ctx context.Cont
 	return send(ctx, to, function, func(ctx context.Context, l *lane) (v T, err error) {
 		l.ready()
 		l.h.Occupy(func() { v, err = fn(ctx, l.sc) })
+		if l.sc.Raw(func(any) error { return nil }) != nil {
+			l.dead = true // fn has met driver.ErrBadConn, or closed it
+		}
 		return v, err
 	})
 }

@@ -202,6 +202,10 @@ func (l *lane) observe(err error) {
 // if it was not asked, as begin and end have left it.
 func (l *lane) inTransaction() bool {
 	known := len(l.tx.levels) > 0
+	if l.dead { // nobody is left to ask
+		l.tx.lost = known
+		return false
+	}
 	auto, ok := l.home.config.dialect.autocommit(l.h, known && l.tx.doubtful)
 	l.tx.doubtful = false
 	if !ok {
