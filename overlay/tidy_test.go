@@ -3,6 +3,7 @@ package overlay_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"path/filepath"
 	"runtime"
 	"testing"
@@ -126,4 +127,85 @@ func TestGoexitInside(t *testing.T) {
 		t.Fatal(err)
 	}
 	must(t, c.CloseAsync(background))
+}
+
+// TestDroppedInside proves that a connection that a function has dropped is not used
+// any more.
+func TestDroppedInside(t *testing.T) {
+	e, _ := onFile(t)
+	drop := func(_ context.Context, c *sql.Conn) (int, error) {
+		c.Raw(func(any) error { return driver.ErrBadConn })
+		return 1, nil
+	}
+	c := must(t, e.ConnectAsync(background))
+	must(t, overlay.RunInThread(background, c, drop))
+	if _, err := c.ExecAsync(background, "insert into t values (1)").Await(background); err != driver.ErrBadConn && err != threadpin.ErrAlreadyQuit {
+		t.Fatalf("a call on the connection gave %v", err)
+	}
+	must(t, c.CloseAsync(background))
+	for range 3 {
+		f := overlay.RunInThread(background, e, drop)
+		g := e.ExecAsync(background, "insert or replace into t values (1)")
+		must(t, f)
+		must(t, g)
+	}
+}
+
+// TestInterruptedFetchAll proves that rows that stop with an error are not taken for
+// all.
+func TestInterruptedFetchAll(t *testing.T) {
+	e, _ := onFile(t)
+	const query = "with recursive g(i) as (select 1 union all select i + 1 from g where i < 600) select i, json(case when i < 500 then '1' else '{' end) from g"
+	r := must(t, e.QueryAsync(background, query))
+	rows, err := r.FetchAllAsync(background).Await(background)
+	if err == nil || len(rows) != 499 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	r = must(t, e.QueryAsync(background, query))
+	rows, err = r.FetchManyAsync(background, 550).Await(background)
+	if err == nil || len(rows) != 499 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+}
+
+// TestInsideTransaction proves that a function on the thread may use the
+// transaction that it is called in.
+func TestInsideTransaction(t *testing.T) {
+	e, _ := onFile(t)
+	err := e.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
+		_, err := overlay.RunInThread(ctx, c, func(ctx context.Context, _ *sql.Conn) (int, error) {
+			_, err := c.ExecAsync(ctx, "insert into t values (1)").Await(ctx)
+			return 0, err
+		}).Await(ctx)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestShutdownMeetsConnect proves that Shutdown and connecting may meet.
+func TestShutdownMeetsConnect(t *testing.T) {
+	for range 200 {
+		d := newScripted()
+		db := d.openDB()
+		e := overlay.New(db)
+		ctx, cancel := context.WithCancel(background)
+		cancel()
+		var fs []*overlay.Future[*overlay.Conn]
+		for range 4 {
+			fs = append(fs, e.ConnectAsync(background))
+		}
+		e.Shutdown(ctx)
+		for _, f := range fs {
+			within(t, "the end of connecting", f.Done())
+			if c, err, _ := f.TryResult(); err == nil {
+				must(t, c.CloseAsync(background))
+			} else if err != overlay.ErrClosed && err != context.Canceled {
+				t.Fatal(err)
+			}
+		}
+		db.Close()
+		d.check(t)
+	}
 }

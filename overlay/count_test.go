@@ -1,0 +1,74 @@
+package overlay_test
+
+import (
+	"context"
+	"database/sql"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/sqlaio/sqlaio/overlay"
+)
+
+// TestTenThousandFutures proves that nothing is left of many calls of which half
+// are cancelled, and that the counts add up.
+func TestTenThousandFutures(t *testing.T) {
+	const n = 10_000
+	goroutines := runtime.NumGoroutine()
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	func() {
+		d := newScripted()
+		db := d.openDB()
+		e := overlay.New(db, overlay.WithLanes(4), overlay.WithQueue(n))
+		var began atomic.Int64
+		fs := make([]*overlay.Future[int], n)
+		var cancelling sync.WaitGroup
+		for i := range fs {
+			fs[i] = overlay.RunInThread(background, e, func(ctx context.Context, _ *sql.Conn) (int, error) {
+				began.Add(1)
+				if i%8 == 1 { // to be cancelled: waits for it
+					<-ctx.Done()
+				}
+				return i, ctx.Err()
+			})
+			if i%2 == 1 {
+				cancelling.Add(1)
+				go func() { defer cancelling.Done(); fs[i].Cancel() }()
+			}
+		}
+		cancelling.Wait()
+		var ran, interrupted, withdrawn int64
+		for i, f := range fs {
+			within(t, "the end of a call", f.Done())
+			switch v, err, _ := f.TryResult(); {
+			case err == nil && v == i:
+				ran++
+			case err == context.Canceled && i%2 == 1:
+				interrupted++
+			default:
+				t.Fatalf("call %d gave %v, %v", i, v, err)
+			}
+		}
+		if err := e.Shutdown(background); err != nil {
+			t.Fatal(err)
+		}
+		st := e.Stats()
+		withdrawn, interrupted = st.Withdrawn, interrupted-st.Withdrawn
+		t.Logf("%d ran, %d were withdrawn, %d interrupted", ran, withdrawn, interrupted)
+		if interrupted < 0 || ran < n/2 || ran+interrupted != st.Run || began.Load() != st.Run || st.Run+st.Withdrawn != n || st.Lanes != 0 {
+			t.Fatalf("%d began, %d ran, %d were interrupted: %+v", began.Load(), ran, interrupted, st)
+		}
+		db.Close()
+		d.check(t)
+	}()
+	until(t, "goroutines back at baseline", func() bool { return runtime.NumGoroutine() <= goroutines })
+	until(t, "memory back at baseline", func() bool { return heap() < before+1<<20 })
+}
