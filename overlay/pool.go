@@ -32,6 +32,7 @@ type pool struct {
 	lent    map[*feed]struct{} // the results that keep a lane each
 	blocked int                // lanes whose functions wait for a call of this pool
 	closed  error              // what new calls are refused with; nil: none is
+	forced  bool               // stopAll was called: no result may keep a lane any more
 	empty   chan struct{}      // closed, and made nil, when nothing waits or runs; nil: nobody asked
 	stats   Stats
 }
@@ -340,6 +341,7 @@ func (p *pool) checkEmpty() {
 // run are interrupted.
 func (p *pool) stopAll(err error) {
 	p.mu.Lock()
+	p.forced = true
 	var calls []*call
 	for c := p.first; c != nil; c = c.next {
 		calls = append(calls, c)
@@ -353,6 +355,12 @@ func (p *pool) stopAll(err error) {
 	for _, c := range calls {
 		c.stop(err)
 	}
+}
+
+func (p *pool) isForced() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.forced
 }
 
 func (p *pool) snapshot() Stats {

@@ -68,7 +68,9 @@ func queryAsync(ctx context.Context, to Target, query string, args []any) *Futur
 		r := &Result{config: l.home.config, conn: conn, keys: cols, feed: f}
 		if f.err == nil {
 			if l.pool.grow != nil { // an Engine's lane is the result's until then
-				l.lend(f)
+				if l.lend(f); l.home.isForced() {
+					f.closeAsync()
+				}
 			}
 			f.readsOnly = l.h.MayAbandon(query)
 			if len(rows) < batchRows && !s.full { // a short result needs no closing, however slow
