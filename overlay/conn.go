@@ -16,7 +16,7 @@ import (
 // closed, with a ResourceWarning.
 type Conn struct {
 	s      *session
-	branch bool
+	branch *Conn // the one that it is a branch of, which it keeps from being collected; nil: none
 	closed atomic.Bool
 }
 
@@ -134,7 +134,7 @@ func (c *Conn) SyncConn() *sql.Conn { return c.s.lane.sc }
 // Branch returns a Conn that shares the connection. Closing it leaves the
 // connection open; when that is closed, its branches are too.
 func (c *Conn) Branch() *Conn {
-	b := &Conn{s: c.s, branch: true}
+	b := &Conn{s: c.s, branch: c}
 	b.closed.Store(c.closed.Load())
 	return b
 }
@@ -152,7 +152,7 @@ func (c *Conn) InTransaction() bool { return c.s.inTx.Load() }
 // with ErrClosed. Closing again returns the same future's result; closing a branch
 // closes nothing else.
 func (c *Conn) CloseAsync(ctx context.Context) *Future[struct{}] {
-	if c.branch {
+	if c.branch != nil {
 		c.closed.Store(true)
 		return completed(c.s.config, struct{}{}, nil)
 	}
