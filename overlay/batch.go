@@ -130,10 +130,15 @@ func (b *batch) run(ctx context.Context, l *lane, n int, exec func(context.Conte
 			return nil, err
 		}
 	}
-	results, failed := b.each(ctx, n, exec)
 	if around == nil {
-		return results, failed
+		return b.each(ctx, n, exec)
 	}
+	defer func() { // after a panic
+		if !around.over.Load() {
+			l.end(around, false)
+		}
+	}()
+	results, failed := b.each(ctx, n, exec)
 	if failed != nil && (!b.keepGoing || ctx.Err() != nil) {
 		l.end(around, false)
 		return results, failed

@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"path/filepath"
 	"runtime"
 	"testing"
 
+	"github.com/sqlaio/sqlaio/internal/drivertest"
 	"github.com/sqlaio/sqlaio/overlay"
 	"github.com/sqlaio/sqlaio/threadpin"
 )
@@ -208,4 +210,54 @@ func TestShutdownMeetsConnect(t *testing.T) {
 		db.Close()
 		d.check(t)
 	}
+}
+
+// panics is an argument that panics when its value is asked for.
+type panics struct{ _ int }
+
+func (panics) Value() (driver.Value, error) { panic("no value") }
+
+// TestPanicInBatch proves that a batch that panics leaves no transaction behind.
+func TestPanicInBatch(t *testing.T) {
+	e, db := onFile(t, overlay.WithLanes(1))
+	_, err := e.BatchAsync(background, []overlay.Statement{
+		{Query: "insert into t values (1)"},
+		{Query: "insert into t values (?)", Args: []any{panics{}}},
+	}, overlay.InTx(nil)).Await(background)
+	var p *threadpin.PanicError
+	if !errors.As(err, &p) {
+		t.Fatalf("the batch gave %v", err)
+	}
+	if _, err := db.Exec("insert into t values (1)"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestForcedResult proves that Shutdown does not wait for a result that nobody
+// reads.
+func TestForcedResult(t *testing.T) {
+	d := newScripted()
+	db := d.openDB()
+	defer db.Close()
+	e := overlay.New(db)
+	entered, gate := make(chan struct{}), make(chan struct{})
+	d.On("Conn.QueryContext", func(drivertest.Call) error { close(entered); <-gate; return nil })
+	f := e.QueryAsync(background, "rows 1000")
+	within(t, "the query", entered)
+	ctx, cancel := context.WithCancel(background)
+	cancel()
+	shut := make(chan struct{})
+	stopped := make(chan struct{})
+	d.onInterrupt = func(int) {
+		select {
+		case <-stopped:
+		default:
+			close(stopped)
+		}
+	}
+	go func() { e.Shutdown(ctx); close(shut) }()
+	within(t, "the interrupt", stopped)
+	close(gate)
+	within(t, "the end of Shutdown", shut)
+	f.Await(background)
 }
