@@ -115,12 +115,12 @@ func start[T any](ctx context.Context, p *pool, o callOptions, fn func(ctx conte
 		t.refuse(err)
 		return f
 	}
+	if ctx.Done() != nil {
+		t.watchContext()
+	}
 	if l := p.own(); l != nil && !o.queue {
 		l.run(&t.call)
 		return f
-	}
-	if ctx.Done() != nil {
-		t.watchContext()
 	}
 	if err := p.submit(&t.call); err != nil {
 		t.refuse(err)

@@ -150,3 +150,11 @@ func (n *futureNode) rightAny(v int, err error) bool {
 	}
 	return err != nil && failed == len(n.children)
 }
+
+// open lets a leaf end.
+func (m *futureMachine) open(l *futureNode) {
+	if !l.opened {
+		l.opened = true
+		close(l.gate)
+	}
+}

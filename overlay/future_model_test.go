@@ -207,13 +207,6 @@ func (n *futureNode) outcome(v int) (int, error) {
 	return v, nil
 }
 
-func (m *futureMachine) open(l *futureNode) {
-	if !l.opened {
-		l.opened = true
-		close(l.gate)
-	}
-}
-
 func (m *futureMachine) then(c *futureNode) {
 	n := &futureNode{kind: thenNode, id: len(m.nodes), children: []*futureNode{c}}
 	n.plan = rapid.SampledFrom(futurePlans).Draw(m.t, "plan")

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"runtime"
 	"testing"
@@ -260,4 +261,25 @@ func TestForcedResult(t *testing.T) {
 	close(gate)
 	within(t, "the end of Shutdown", shut)
 	f.Await(background)
+}
+
+// TestCancelInside proves that a call made on the thread ends with its own context.
+func TestCancelInside(t *testing.T) {
+	e, err := overlay.Open(txDriver, filepath.Join(t.TempDir(), "a.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Shutdown(background)
+	c := must(t, e.ConnectAsync(background))
+	must(t, overlay.RunInThread(background, c, func(context.Context, *sql.Conn) (int, error) {
+		ctx, cancel := context.WithCancel(background)
+		defer cancel()
+		query := fmt.Sprintf(endless+"select sum(mark(%d, i)) from g", txMarks.add(cancel))
+		if _, err := c.ScalarAsync(ctx, query).Await(background); err != context.Canceled {
+			t.Errorf("the call gave %v", err)
+		}
+		_, err := c.ScalarAsync(background, "select 1").Await(background)
+		return 0, err
+	}))
+	must(t, c.CloseAsync(background))
 }
