@@ -21,8 +21,8 @@ import (
 
 // What the tests against models share.
 //
-// -rapid.checks=N sets the number of runs; each test says how many steps a run
-// has.
+// -rapid.checks=N sets the number of runs; a constant beside each test says how many
+// steps a run has.
 
 var background = context.Background()
 

@@ -19,9 +19,10 @@ import (
 // remembers what it was when the level began. A second connection sees what was
 // committed.
 
-// 100,000 steps are -rapid.checks=1700.
+// 100,000 steps are -rapid.checks=1700, which takes a minute or two with the race
+// detector.
 const (
-	txChecks = 850
+	txChecks = 600
 	txSteps  = 60
 )
 
