@@ -8,8 +8,7 @@ import (
 
 // callContext is the context of a function that runs: it ends with the call's own, and
 // when the call is stopped. What that takes is made when somebody asks for
-// Done. If the call's own context cannot end, Done returns nil: database/sql
-// then starts no goroutine for each query, and Err still tells of a Cancel.
+// Done.
 type callContext struct {
 	outer context.Context
 
@@ -22,13 +21,6 @@ type callContext struct {
 func (c *callContext) Deadline() (time.Time, bool) { return c.outer.Deadline() }
 
 func (c *callContext) Done() <-chan struct{} {
-	if c.outer.Done() == nil {
-		return nil
-	}
-	return c.derived().Done()
-}
-
-func (c *callContext) derived() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.inner == nil {
@@ -37,7 +29,7 @@ func (c *callContext) derived() context.Context {
 			c.cancel()
 		}
 	}
-	return c.inner
+	return c.inner.Done()
 }
 
 func (c *callContext) Err() error {
