@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 )
 
 // anyToValues: driver.Value is another name's any, and slices of the two
@@ -101,7 +102,7 @@ func assign(dest, value any) bool {
 // scanSlowly has database/sql convert the row: its rules are nowhere else to be
 // had.
 func (r Row) scanSlowly(dest []any) error {
-	rows, err := scanDB.QueryContext(context.Background(), "", scanRow(r))
+	rows, err := scanDB().QueryContext(context.Background(), "", scanRow(r))
 	if err != nil {
 		return err
 	}
@@ -110,8 +111,9 @@ func (r Row) scanSlowly(dest []any) error {
 	return rows.Scan(dest...)
 }
 
-// scanDB is a database whose queries return the Row that is their argument.
-var scanDB = sql.OpenDB(scanDriver{})
+// scanDB is a database whose queries return the Row that is their argument. It is
+// opened when it is first needed, for then it has a goroutine for good.
+var scanDB = sync.OnceValue(func() *sql.DB { return sql.OpenDB(scanDriver{}) })
 
 type scanRow Row
 
