@@ -1,0 +1,63 @@
+// Command httpserver keeps notes in an SQLite file and serves them as JSON.
+//
+//	go run ./examples/httpserver                               # shows itself, and ends
+//	go run ./examples/httpserver -listen :8080 -db notes.db    # serves until SIGINT or SIGTERM
+//
+//	GET  /notes         the latest notes
+//	POST /notes         adds one: {"text": "…"}
+//	GET  /notes/{id}    one note
+//
+// A client that hangs up stops its query. A signal lets the requests that are
+// under way finish, for as long as -grace says; then it stops them too.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	log.SetFlags(0)
+	listen := flag.String("listen", "", "serve on this `address` until a signal comes")
+	file := flag.String("db", "notes.db", "the SQLite `file` to serve")
+	grace := flag.Duration("grace", 10*time.Second, "how long requests may take after the signal")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal kills
+
+	var err error
+	if *listen == "" {
+		err = demo(ctx)
+	} else {
+		err = listenAndServe(ctx, *listen, *file, *grace)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// listenAndServe serves a file until ctx ends.
+func listenAndServe(ctx context.Context, address, file string, grace time.Duration) error {
+	n, err := openNotes(ctx, file)
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		n.close(ctx)
+		return err
+	}
+	fmt.Println("serving on", l.Addr())
+	err = newServer(n).serve(ctx, l, grace)
+	fmt.Println("served", l.Addr())
+	return err
+}
