@@ -35,64 +35,83 @@ type server struct {
 	ended  chan struct{} // closed when the process has ended
 }
 
-// startServer returns when the server has been started; it may not answer yet.
-func startServer(ctx context.Context, namespace string) (s *server, err error) {
-	s = &server{ended: make(chan struct{})}
-	defer func() {
-		if err != nil {
-			s.stop()
-		}
-	}()
+// startServer returns when the server answers.
+func startServer(ctx context.Context, namespace string) (*server, error) {
+	s := new(server)
+	err := s.start(ctx, namespace)
+	if err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	return s, nil
+}
+
+func (s *server) start(ctx context.Context, namespace string) error {
 	as, err := account("mysql")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if s.dir, err = os.MkdirTemp("", "namespaces"); err != nil {
-		return nil, err
+	if err := s.install(ctx, as); err != nil {
+		return err
 	}
-	if err := os.Chown(s.dir, int(as.Uid), int(as.Gid)); err != nil {
-		return nil, err
-	}
-	data, setUpFile := filepath.Join(s.dir, "data"), filepath.Join(s.dir, "setup.sql")
-	if err := os.WriteFile(setUpFile, []byte(setUp), 0o644); err != nil {
-		return nil, err
-	}
-	install := exec.CommandContext(ctx, "mariadb-install-db", "--no-defaults", "--datadir="+data,
-		"--skip-name-resolve", "--auth-root-authentication-method=normal", "--skip-test-db",
-		"--innodb-flush-log-at-trx-commit=0", "--innodb-log-file-size=16M")
-	install.Dir, install.SysProcAttr = s.dir, &syscall.SysProcAttr{Credential: as}
-	if out, err := install.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("mariadb-install-db: %w\n%s", err, out)
-	}
-
 	s.thread, err = threadpin.Start(threadpin.WithOnStart(func() error { return enter(namespace) }))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	cmd := exec.Command("mariadbd", "--no-defaults", "--datadir="+data, "--init-file="+setUpFile,
-		"--socket="+filepath.Join(s.dir, "sock"), "--pid-file="+filepath.Join(s.dir, "pid"),
-		"--log-error="+filepath.Join(s.dir, "log"), "--bind-address=127.0.0.1", "--port=3306",
+	if err := s.launch(as); err != nil {
+		return err
+	}
+	return s.answers(ctx, namespace)
+}
+
+// install makes the server's directory and its system tables.
+func (s *server) install(ctx context.Context, as *syscall.Credential) (err error) {
+	if s.dir, err = os.MkdirTemp("", "namespaces"); err != nil {
+		return err
+	}
+	if err := os.Chown(s.dir, int(as.Uid), int(as.Gid)); err != nil {
+		return err
+	}
+	if err := os.WriteFile(s.file("setup.sql"), []byte(setUp), 0o644); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "mariadb-install-db", "--no-defaults", "--datadir="+s.file("data"),
+		"--skip-name-resolve", "--auth-root-authentication-method=normal", "--skip-test-db",
+		"--innodb-flush-log-at-trx-commit=0", "--innodb-log-file-size=16M")
+	// A process group of its own, for it is a script: all of it ends with ctx.
+	cmd.Dir, cmd.SysProcAttr = s.dir, &syscall.SysProcAttr{Credential: as, Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("mariadb-install-db: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// launch starts the server from the thread, for a child process is in the
+// namespace of the thread that starts it. Pdeathsig kills it when that thread
+// ends, however this program does; a session of its own keeps Ctrl-C from it.
+func (s *server) launch(as *syscall.Credential) error {
+	cmd := exec.Command("mariadbd", "--no-defaults", "--datadir="+s.file("data"), "--init-file="+s.file("setup.sql"),
+		"--socket="+s.file("sock"), "--pid-file="+s.file("pid"), "--log-error="+s.file("log"),
+		"--bind-address=127.0.0.1", "--port=3306",
 		"--skip-name-resolve", "--innodb-buffer-pool-size=16M", "--innodb-log-file-size=16M")
-	// A child process starts in the namespace of the thread that starts it. This
-	// one is killed when that thread ends, however this program does. A session of
-	// its own keeps Ctrl-C from it.
 	cmd.Dir = s.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as, Pdeathsig: syscall.SIGKILL, Setsid: true}
-	if err := startOn(ctx, s.thread, cmd); err != nil {
-		return nil, err
+	var err error
+	if gone := s.thread.Run(context.Background(), func() { err = cmd.Start() }); gone != nil {
+		return gone
 	}
-	s.cmd = cmd
+	if err != nil {
+		return err
+	}
+	s.cmd, s.ended = cmd, make(chan struct{})
 	go func() {
 		cmd.Wait()
 		close(s.ended)
 	}()
-	return s, s.answers(ctx, namespace)
+	return nil
 }
 
-func startOn(ctx context.Context, thread *threadpin.Worker, cmd *exec.Cmd) error {
-	_, err := threadpin.Do(ctx, thread, func() (struct{}, error) { return struct{}{}, cmd.Start() })
-	return err
-}
+func (s *server) file(name string) string { return filepath.Join(s.dir, name) }
 
 // answers waits until the server's port is open.
 func (s *server) answers(ctx context.Context, namespace string) error {
@@ -106,7 +125,7 @@ func (s *server) answers(ctx context.Context, namespace string) error {
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-s.ended:
-			log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+			log, _ := os.ReadFile(s.file("log"))
 			return fmt.Errorf("the server did not start:\n%s", log)
 		case <-ctx.Done():
 			return fmt.Errorf("the server does not answer: %w", err)
@@ -116,9 +135,8 @@ func (s *server) answers(ctx context.Context, namespace string) error {
 
 // stop ends the server and removes all that it had.
 func (s *server) stop() error {
-	var err error
 	if s.cmd != nil {
-		err = s.cmd.Process.Signal(syscall.SIGTERM)
+		_ = s.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 		select {
 		case <-s.ended:
 		case <-time.After(20 * time.Second): // the end of its thread kills it
@@ -130,10 +148,10 @@ func (s *server) stop() error {
 	if s.cmd != nil {
 		<-s.ended
 	}
-	if s.dir != "" {
-		err = errors.Join(err, os.RemoveAll(s.dir))
+	if s.dir == "" {
+		return nil
 	}
-	return err
+	return os.RemoveAll(s.dir)
 }
 
 func account(name string) (*syscall.Credential, error) {
