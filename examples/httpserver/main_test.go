@@ -154,7 +154,9 @@ func TestLoad(t *testing.T) {
 		return 0, false
 	}
 	for i := range clients {
-		everyone.Go(func() {
+		everyone.Add(1)
+		go func() {
+			defer everyone.Done()
 			for j := range requests {
 				text := fmt.Sprintf("note %d of client %d", j, i)
 				var added, got note
@@ -181,7 +183,7 @@ func TestLoad(t *testing.T) {
 					}
 				}
 			}
-		})
+		}()
 	}
 	everyone.Wait()
 	s.stop(t)
