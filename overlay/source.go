@@ -74,7 +74,11 @@ func (l *lane) dropSources() {
 
 func (l *lane) closeSources() {
 	for len(l.sources) > 0 {
-		l.sources[len(l.sources)-1].close(ErrClosed)
+		s := l.sources[len(l.sources)-1]
+		s.close(ErrClosed)
+		if s.spool != nil {
+			s.spool(nil, ErrClosed)
+		}
 	}
 }
 
@@ -165,5 +169,15 @@ func (s *source) close(why error) error {
 	if s.abort != nil {
 		defer s.abort()
 	}
-	return s.rows.Close()
+	if !s.lane.h.CanInterrupt() || !s.lane.home.config.dialect.oneResult() {
+		return s.rows.Close()
+	}
+	// Where a connection has but one result open, closing reads all its rows.
+	done := s.lane.hurry()
+	err := s.rows.Close()
+	done()
+	if s.lane.h.Interrupted(err) {
+		return nil
+	}
+	return err
 }
