@@ -107,7 +107,7 @@ func (c *Conn) target() (*pool, *session, error) {
 // enter counts a call in a transaction, and returns how its end is told; nil
 // outside of one, where nothing is counted.
 func (s *session) enter() (leave func(), err error) {
-	if !s.inTx.Load() || s.lane.w.OnThread() { // there all is in order
+	if !s.inTx.Load() || s.lane.w.OnThread() { // there the call is part of one that was counted
 		return nil, nil
 	}
 	id := goroutineID()

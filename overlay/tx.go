@@ -81,7 +81,9 @@ func (t *Tx) CloseAsync(ctx context.Context) *Future[struct{}] {
 		return completed(t.conn.s.config, struct{}{}, nil)
 	}
 	v := t.level
-	return send(ctx, t.conn, firm, func(ctx context.Context, l *lane) (struct{}, error) {
+	s := t.conn.s
+	// Another goroutine's call does not keep the transaction from being closed.
+	return start(ctx, s.pool, callOptions{kind: firm, place: caller(s.config)}, func(ctx context.Context, l *lane) (struct{}, error) {
 		if v.over.Load() {
 			return struct{}{}, nil
 		}
@@ -182,6 +184,7 @@ func (l *lane) endOutermost(tx *sql.Tx, commit, gone bool) error {
 
 // statement executes a statement of the overlay's own.
 func (l *lane) statement(ctx context.Context, text string) error {
+	l.ready()
 	_, err := l.h.Exec(ctx, text, nil)
 	return err
 }
@@ -205,6 +208,9 @@ func (l *lane) inTransaction() bool {
 	if l.dead { // nobody is left to ask
 		l.tx.lost = known
 		return false
+	}
+	if known && l.tx.doubtful {
+		l.ready() // the question may be a query
 	}
 	auto, ok := l.home.config.dialect.autocommit(l.h, known && l.tx.doubtful)
 	l.tx.doubtful = false
