@@ -10,8 +10,6 @@ import (
 	"sync"
 )
 
-// anyToValues: driver.Value is another name's any, and slices of the two
-// have the same shape.
 // A Row is a row of a result. It is the caller's, and stays valid.
 type Row struct {
 	keys   []string
