@@ -1,0 +1,187 @@
+package overlay_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/sqlaio/sqlaio/overlay"
+)
+
+func wantCode(t *testing.T, err error, code uint16) {
+	t.Helper()
+	var e *mysql.MySQLError
+	if !errors.As(err, &e) || e.Number != code {
+		t.Errorf("error %v, want MySQL's %d", err, code)
+	}
+}
+
+// inCall returns when the database runs the call, which must last long.
+func inCall[T any](t *testing.T, to overlay.Target, f *overlay.Future[T]) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for !overlay.Running(f) {
+		if _, err, ok := f.TryResult(); ok {
+			t.Fatal("the call is over already: ", err)
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the call does not begin")
+		}
+		runtime.Gosched()
+	}
+}
+
+// soon fails the test if the interrupted call was waited for to its end.
+func soon(t *testing.T, since time.Time) {
+	t.Helper()
+	if d := time.Since(since); d > 10*time.Second {
+		t.Errorf("took %v", d)
+	}
+}
+
+func TestCancelOfARunningCall(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t)
+		c := db.connect(t)
+		for name, call := range map[string]func() (begun, cancel func(), result func() error){
+			"Scalar": func() (func(), func(), func() error) { return parts(t, c, c.ScalarAsync(db.ctx, db.sleepyQuery)) },
+			"Query":  func() (func(), func(), func() error) { return parts(t, c, c.QueryAsync(db.ctx, db.sleepyQuery)) },
+			"Exec":   func() (func(), func(), func() error) { return parts(t, c, c.ExecAsync(db.ctx, db.sleepyQuery)) },
+			"Batch": func() (func(), func(), func() error) {
+				return parts(t, c, c.BatchAsync(db.ctx, []overlay.Statement{{Query: db.sleepyQuery}, {Query: db.sleepyQuery}}, overlay.KeepGoing()))
+			},
+			"ExecMany": func() (func(), func(), func() error) {
+				return parts(t, c, c.ExecManyAsync(db.ctx, db.sleepyInsert, [][]any{nil, nil}))
+			},
+			"RunInThread": func() (func(), func(), func() error) {
+				return parts(t, c, overlay.RunInThread(db.ctx, c, func(ctx context.Context, sc *sql.Conn) (n any, err error) {
+					err = sc.QueryRowContext(ctx, db.sleepyQuery).Scan(&n)
+					return n, err
+				}))
+			},
+		} {
+			begun, cancel, result := call()
+			begun()
+			start := time.Now()
+			cancel()
+			if err := result(); !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: %v, want context.Canceled", name, err)
+			}
+			soon(t, start)
+			if n := await(t, overlay.Scalar[int](db.ctx, c, "SELECT 1")); n != 1 {
+				t.Errorf("%s: the connection is of no use afterwards", name)
+			}
+		}
+		db.close(t, c)
+	})
+}
+
+func parts[T any](t *testing.T, to overlay.Target, f *overlay.Future[T]) (begun, cancel func(), result func() error) {
+	return func() { inCall(t, to, f) }, f.Cancel, func() error { return failure(t, f) }
+}
+
+func TestContextEndsARunningCall(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		ctx, cancel := context.WithCancel(db.ctx)
+		f := db.e.ScalarAsync(ctx, db.sleepyQuery)
+		inCall(t, db.e, f)
+		start := time.Now()
+		cancel()
+		wantError(t, failure(t, f), context.Canceled)
+		soon(t, start)
+		ctx, cancel = context.WithTimeout(db.ctx, 20*time.Millisecond)
+		defer cancel()
+		wantError(t, failure(t, db.e.ScalarAsync(ctx, db.sleepyQuery)), context.DeadlineExceeded)
+		if n := await(t, overlay.Scalar[int](db.ctx, db.e, "SELECT 1")); n != 1 {
+			t.Error("the engine is of no use afterwards")
+		}
+	})
+}
+
+// An interrupt that comes late must not hit the next statement.
+func TestCancelNeverHitsTheNextCall(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		c := db.connect(t)
+		for range 200 {
+			f := c.ScalarAsync(db.ctx, "SELECT 1")
+			next := overlay.Scalar[int](db.ctx, c, "SELECT 2")
+			f.Cancel()
+			if n := await(t, next); n != 2 {
+				t.Fatal(n)
+			}
+			if _, err := f.Await(db.ctx); err != nil && !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+		}
+		db.close(t, c)
+	})
+}
+
+func TestCancelOfAQueuedCall(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t)
+		c := db.connect(t)
+		running := c.ScalarAsync(db.ctx, db.sleepyQuery)
+		inCall(t, c, running)
+		ctx, cancel := context.WithCancel(db.ctx)
+		queued, second := c.ExecAsync(db.ctx, insertPerson, "Ann"), c.ExecAsync(ctx, insertPerson, "Bob")
+		queued.Cancel()
+		cancel()
+		wantError(t, failure(t, queued), context.Canceled) // while the other one runs
+		wantError(t, failure(t, second), context.Canceled)
+		if _, _, ok := running.TryResult(); ok {
+			t.Error("the running call ended")
+		}
+		running.Cancel()
+		failure(t, running)
+		db.close(t, c)
+		db.wantPeople(t, 0)
+	})
+}
+
+func TestCallWithAnEndedContext(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t)
+		ctx, cancel := context.WithCancel(db.ctx)
+		cancel()
+		wantError(t, failure(t, db.e.ExecAsync(ctx, insertPerson, "Ann")), context.Canceled)
+		wantError(t, failure(t, db.e.ConnectAsync(ctx)), context.Canceled)
+		wantError(t, db.e.WithTx(ctx, nil, func(context.Context, *overlay.Conn) error { return nil }), context.Canceled)
+		db.wantPeople(t, 0)
+	})
+}
+
+// Fetching is cancelled like a call, and the rows are gone then.
+func TestCancelOfUnreadRows(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		endless := "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000000000) SELECT n FROM c"
+		if db.maria {
+			endless = "SELECT a.seq FROM seq_1_to_1000000 a, seq_1_to_1000000 b"
+		}
+		for _, to := range []string{"engine", "conn"} {
+			query, end := db.e.QueryAsync, func() {}
+			if to == "conn" {
+				c := db.connect(t)
+				query, end = c.QueryAsync, func() { db.close(t, c) }
+			}
+			r := await(t, query(db.ctx, endless))
+			await(t, r.FetchOneAsync(db.ctx))
+			ctx, cancel := context.WithCancel(db.ctx)
+			f := r.FetchManyAsync(ctx, 1_000_000_000)
+			start := time.Now()
+			cancel()
+			wantError(t, failure(t, f), context.Canceled)
+			soon(t, start)
+			await(t, r.CloseAsync(db.ctx))
+			end()
+			if n := await(t, overlay.Scalar[int](db.ctx, db.e, "SELECT 1")); n != 1 {
+				t.Error("the engine is of no use afterwards")
+			}
+		}
+	})
+}

@@ -1,0 +1,179 @@
+package overlay_test
+
+import (
+	"context"
+	"database/sql"
+	"testing"
+	"time"
+
+	"github.com/sqlaio/sqlaio/overlay"
+)
+
+func TestConnectAsValue(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		c := db.connect(t)
+		if n := await(t, overlay.Scalar[int](db.ctx, c, "SELECT 1")); n != 1 || c.Closed() {
+			t.Errorf("got %d, closed: %v", n, c.Closed())
+		}
+		db.close(t, c)
+		if !c.Closed() {
+			t.Error("Closed is false after CloseAsync")
+		}
+		db.close(t, c) // once more does nothing
+	})
+}
+
+func TestConnectAsScope(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		var kept *overlay.Conn
+		err := db.e.WithConn(db.ctx, func(ctx context.Context, c *overlay.Conn) error {
+			kept = c
+			await(t, c.ScalarAsync(ctx, "SELECT 1"))
+			return errOwn
+		})
+		if err != errOwn || !kept.Closed() {
+			t.Errorf("WithConn returned %v, closed: %v", err, kept.Closed())
+		}
+		func() {
+			defer func() { recover() }()
+			db.e.WithConn(db.ctx, func(ctx context.Context, c *overlay.Conn) error {
+				kept = c
+				panic(errOwn)
+			})
+		}()
+		if !kept.Closed() {
+			t.Error("a panic leaves the connection open")
+		}
+	})
+}
+
+// The calls of a connection that was closed fail, and so do those of its branches.
+func TestEveryCallOfAClosedConnFails(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		c := db.connect(t)
+		open := c.Branch()
+		closed := c.Branch()
+		await(t, closed.CloseAsync(db.ctx))
+		if c.Closed() || open.Closed() || !closed.Closed() {
+			t.Error("closing a branch closes that branch alone")
+		}
+		everyCallFails(t, db, closed)
+		await(t, open.ScalarAsync(db.ctx, "SELECT 1"))
+		db.close(t, c)
+		for _, c := range []*overlay.Conn{c, open} {
+			if !c.Closed() {
+				t.Error("Closed is false")
+			}
+			everyCallFails(t, db, c)
+		}
+	})
+}
+
+func everyCallFails(t *testing.T, db *parityDB, c *overlay.Conn) {
+	t.Helper()
+	wantError(t, failure(t, c.ExecuteAsync(db.ctx, "SELECT 1")), overlay.ErrClosed)
+	wantError(t, failure(t, c.QueryAsync(db.ctx, "SELECT 1")), overlay.ErrClosed)
+	wantError(t, failure(t, c.ExecAsync(db.ctx, "SELECT 1")), overlay.ErrClosed)
+	wantError(t, failure(t, c.ScalarAsync(db.ctx, "SELECT 1")), overlay.ErrClosed)
+	wantError(t, failure(t, c.BatchAsync(db.ctx, []overlay.Statement{{Query: "SELECT 1"}})), overlay.ErrClosed)
+	wantError(t, failure(t, c.ExecManyAsync(db.ctx, "SELECT 1", [][]any{nil})), overlay.ErrClosed)
+	wantError(t, failure(t, c.BeginAsync(db.ctx, nil)), overlay.ErrClosed)
+	wantError(t, failure(t, c.BeginNestedAsync(db.ctx)), overlay.ErrClosed)
+	wantError(t, failure(t, db.e.HasTableAsync(db.ctx, "people", overlay.On(c))), overlay.ErrClosed)
+	wantError(t, failure(t, db.e.TableNamesAsync(db.ctx, overlay.On(c))), overlay.ErrClosed)
+	wantError(t, failure(t, overlay.RunInThread(db.ctx, c, func(context.Context, *sql.Conn) (int, error) {
+		t.Error("called on a closed connection")
+		return 0, nil
+	})), overlay.ErrClosed)
+	nothing := func(context.Context, *overlay.Conn) error { t.Error("called on a closed connection"); return nil }
+	wantError(t, c.WithTx(db.ctx, nil, nothing), overlay.ErrClosed)
+	wantError(t, c.WithNested(db.ctx, nothing), overlay.ErrClosed)
+}
+
+func TestBranchSharesTheTransaction(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t)
+		c := db.connect(t)
+		defer db.close(t, c)
+		b := c.Branch()
+		tx := await(t, c.BeginAsync(db.ctx, nil))
+		await(t, b.ExecAsync(db.ctx, insertPerson, "Ann"))
+		if !b.InTransaction() || b.SyncConn() != c.SyncConn() {
+			t.Error("the branch has a connection of its own")
+		}
+		await(t, b.CloseAsync(db.ctx))
+		await(t, tx.RollbackAsync(db.ctx))
+		if n := count(t, db, c); n != 0 {
+			t.Errorf("%d people, want none", n)
+		}
+	})
+}
+
+// Calls queue in the order in which they were asked for.
+func TestCallsOfAConnKeepTheirOrder(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t)
+		c := db.connect(t)
+		defer db.close(t, c)
+		var last *overlay.Future[sql.Result]
+		for _, name := range many() {
+			last = c.ExecAsync(db.ctx, insertPerson, name)
+		}
+		id, err := await(t, last).LastInsertId()
+		if n := count(t, db, c); n != 1000 || id != 1000 || err != nil {
+			t.Errorf("%d people, the last one is %d (%v)", n, id, err)
+		}
+		if name := await(t, overlay.Scalar[string](db.ctx, c, "SELECT name FROM people WHERE id = 500")); name != "n500" {
+			t.Errorf("number 500 is %s", name)
+		}
+	})
+}
+
+// On the connection's own thread its calls are made on the spot, in a transaction too.
+func TestAsyncCallsInRunInThread(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t)
+		err := db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+			n := await(t, overlay.RunInThread(ctx, c, func(ctx context.Context, _ *sql.Conn) (int, error) {
+				if _, err := c.ExecAsync(ctx, insertPerson, "Ann").Await(ctx); err != nil {
+					return 0, err
+				}
+				return overlay.Scalar[int](ctx, c, "SELECT count(*) FROM people").Await(ctx)
+			}))
+			if n != 1 {
+				t.Errorf("%d people, want 1", n)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A transaction ends with WithTx also if a goroutine of fn's still uses it.
+func TestWithTxEndsWhileAnotherGoroutineCalls(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		c := db.connect(t)
+		defer db.close(t, c)
+		var late *overlay.Future[any]
+		err := c.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+			made := make(chan struct{})
+			go func() {
+				defer close(made)
+				late = c.ScalarAsync(ctx, db.sleepyQuery)
+			}()
+			<-made
+			inCall(t, c, late)
+			_, err := c.ScalarAsync(ctx, "SELECT 1").Await(ctx)
+			wantError(t, err, overlay.ErrConcurrentTx)
+			time.AfterFunc(50*time.Millisecond, late.Cancel)
+			return err
+		})
+		wantError(t, err, overlay.ErrConcurrentTx)
+		failure(t, late)
+		if c.InTransaction() {
+			t.Error("the transaction is still open")
+		}
+	})
+}

@@ -1,0 +1,186 @@
+package overlay_test
+
+import (
+	"database/sql"
+	"slices"
+	"testing"
+
+	"github.com/sqlaio/sqlaio/overlay"
+)
+
+func TestScalar(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t, "Ann", "Bob")
+		if v := await(t, db.e.ScalarAsync(db.ctx, "SELECT id FROM people WHERE name = ?", "Bob")); v != int64(2) {
+			t.Errorf("ScalarAsync returned %T %v, want int64 2", v, v)
+		}
+		const name = "SELECT name, id FROM people WHERE id = ?"
+		if v := await(t, overlay.Scalar[string](db.ctx, db.e, name, 1)); v != "Ann" {
+			t.Errorf("Scalar[string] returned %q", v)
+		}
+		if v := await(t, overlay.Scalar[sql.NullString](db.ctx, db.e, "SELECT NULL")); v.Valid {
+			t.Errorf("Scalar[sql.NullString] returned %v", v)
+		}
+		failure(t, overlay.Scalar[int](db.ctx, db.e, name, 1)) // not a number
+		wantError(t, failure(t, db.e.ScalarAsync(db.ctx, name, 3)), sql.ErrNoRows)
+	})
+}
+
+func TestResultThatReturnsRows(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t, "Ann", "Bob", "Cid", "Dan")
+		r := await(t, db.e.ExecuteAsync(db.ctx, "SELECT id, name FROM people ORDER BY id"))
+		if !r.ReturnsRows() || !slices.Equal(r.Keys(), []string{"id", "name"}) || r.RowCount() != -1 {
+			t.Errorf("ReturnsRows %v, Keys %q, RowCount %d", r.ReturnsRows(), r.Keys(), r.RowCount())
+		}
+		if _, err := r.LastInsertID(); err == nil {
+			t.Error("a query has inserted something")
+		}
+		row := await(t, r.FetchOneAsync(db.ctx))
+		var id int
+		var name string
+		if err := row.Scan(&id, &name); err != nil || id != 1 || name != "Ann" {
+			t.Errorf("first row: %d %q (%v)", id, name, err)
+		}
+		if v, ok := row.Value("id"); !ok || v != int64(1) {
+			t.Errorf("Value(id) is %v", v)
+		}
+		if n := len(await(t, r.FetchManyAsync(db.ctx, 2))); n != 2 {
+			t.Errorf("FetchManyAsync(2) returned %d rows", n)
+		}
+		if n := len(await(t, r.FetchAllAsync(db.ctx))); n != 1 {
+			t.Errorf("FetchAllAsync returned %d rows, want the one left", n)
+		}
+		wantError(t, failure(t, r.FetchOneAsync(db.ctx)), sql.ErrNoRows)
+		if n := len(await(t, r.FetchManyAsync(db.ctx, 2))) + len(await(t, r.FetchAllAsync(db.ctx))); n != 0 {
+			t.Errorf("%d rows past the end", n)
+		}
+	})
+}
+
+func TestResultThatReturnsNoRows(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t, "Ann", "Bob")
+		r := await(t, db.e.ExecuteAsync(db.ctx, insertPerson, "Cid"))
+		id, err := r.LastInsertID()
+		if r.ReturnsRows() || r.Keys() != nil || id != 3 || err != nil || r.RowCount() != 1 {
+			t.Errorf("ReturnsRows %v, Keys %q, LastInsertID %d (%v), RowCount %d", r.ReturnsRows(), r.Keys(), id, err, r.RowCount())
+		}
+		wantError(t, failure(t, r.FetchOneAsync(db.ctx)), overlay.ErrReturnsNoRows)
+		wantError(t, failure(t, r.FetchAllAsync(db.ctx)), overlay.ErrReturnsNoRows)
+		wantError(t, failure(t, r.FirstAsync(db.ctx)), overlay.ErrReturnsNoRows)
+		await(t, r.CloseAsync(db.ctx))
+		r = await(t, db.e.ExecuteAsync(db.ctx, "DELETE FROM people WHERE id < 3"))
+		if r.RowCount() != 2 {
+			t.Errorf("RowCount %d, want 2", r.RowCount())
+		}
+	})
+}
+
+// First and scalar close the result: the engine's only lane is free again.
+func TestFirstAndScalarCloseTheResult(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t, many()...)
+		const query = "SELECT id FROM people ORDER BY id"
+		r := await(t, db.e.ExecuteAsync(db.ctx, query))
+		if v := await(t, r.FirstAsync(db.ctx)).Values(); len(v) != 1 || v[0] != int64(1) {
+			t.Errorf("first row: %v", v)
+		}
+		await(t, r.CloseAsync(db.ctx)) // after the first one's end
+		wantError(t, failure(t, r.FetchOneAsync(db.ctx)), overlay.ErrClosed)
+		r = await(t, db.e.ExecuteAsync(db.ctx, query))
+		if v := await(t, r.ScalarAsync(db.ctx)); v != int64(1) {
+			t.Errorf("scalar: %v", v)
+		}
+		await(t, r.CloseAsync(db.ctx))
+		wantError(t, failure(t, r.FetchAllAsync(db.ctx)), overlay.ErrClosed)
+		r = await(t, db.e.ExecuteAsync(db.ctx, query+" LIMIT 0"))
+		wantError(t, failure(t, r.FirstAsync(db.ctx)), sql.ErrNoRows)
+		db.wantPeople(t, 1000)
+	}, overlay.WithLanes(1))
+}
+
+func TestRowsIterates(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t, many()...)
+		for _, leave := range []int{1000, 1, 300, 700} {
+			r := await(t, db.e.ExecuteAsync(db.ctx, "SELECT id FROM people ORDER BY id"))
+			n := 0
+			for row, err := range r.Rows(db.ctx) {
+				if n++; err != nil || row.Values()[0] != int64(n) {
+					t.Fatalf("row %d: %v (%v)", n, row.Values(), err)
+				}
+				if n == leave {
+					break
+				}
+			}
+			if n != leave {
+				t.Errorf("%d rows, want %d", n, leave)
+			}
+			await(t, r.CloseAsync(db.ctx)) // after the loop's
+			wantError(t, failure(t, r.FetchAllAsync(db.ctx)), overlay.ErrClosed)
+			db.wantPeople(t, 1000)
+		}
+	}, overlay.WithLanes(1))
+}
+
+// An error behind some rows does not look like their end.
+func TestErrorBehindRows(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t, many()...)
+		query := "SELECT CASE WHEN id < 900 THEN id ELSE abs(-9223372036854775807 - 1) END FROM people ORDER BY id"
+		if db.maria {
+			query = "SELECT CASE WHEN id < 900 THEN id ELSE 9223372036854775807 + id END FROM people ORDER BY id"
+		}
+		r := await(t, db.e.ExecuteAsync(db.ctx, query))
+		if rows, err := r.FetchAllAsync(db.ctx).Await(db.ctx); err == nil || len(rows) != 899 {
+			t.Errorf("FetchAllAsync returned %d rows, error %v", len(rows), err)
+		}
+		r = await(t, db.e.ExecuteAsync(db.ctx, query))
+		if rows, err := r.FetchManyAsync(db.ctx, 950).Await(db.ctx); err == nil || len(rows) != 899 {
+			t.Errorf("FetchManyAsync returned %d rows, error %v", len(rows), err)
+		}
+		failure(t, r.FetchOneAsync(db.ctx))
+	})
+}
+
+// A connection closes its results: there is nothing left to read, or to close.
+func TestClosedConnHasNoResults(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t, many()...)
+		c := db.connect(t)
+		r := await(t, c.ExecuteAsync(db.ctx, "SELECT id FROM people"))
+		db.close(t, c)
+		wantError(t, failure(t, r.FetchOneAsync(db.ctx)), overlay.ErrClosed)
+		await(t, r.CloseAsync(db.ctx))
+	})
+}
+
+func TestStatementKinds(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t, "Ann")
+		for query, rows := range map[string]bool{
+			"-- a comment\n/* another */ SELECT id FROM people":                             true,
+			"WITH p AS (SELECT id FROM people) SELECT id FROM p":                            true,
+			"INSERT INTO people (name) VALUES ('Bob') RETURNING id":                         true,
+			"/* SELECT */ INSERT INTO people (name) VALUES ('returning')":                   false,
+			"INSERT INTO people (name) WITH p AS (SELECT name FROM people) SELECT * FROM p": false,
+			"UPDATE people SET name = 'Cid'":                                                false,
+		} {
+			if r := await(t, db.e.ExecuteAsync(db.ctx, query)); r.ReturnsRows() != rows {
+				t.Errorf("%s: ReturnsRows is %v", query, r.ReturnsRows())
+			}
+		}
+		own := []string{"PRAGMA table_info(people)"}
+		if db.maria {
+			await(t, db.e.ExecuteAsync(db.ctx, "CREATE PROCEDURE three() SELECT 3"))
+			own = []string{"SHOW TABLES", "CALL three()", "DESCRIBE people"}
+		}
+		for _, query := range own {
+			r := await(t, db.e.ExecuteAsync(db.ctx, query))
+			if n := len(await(t, r.FetchAllAsync(db.ctx))); n == 0 {
+				t.Errorf("%s: no rows", query)
+			}
+		}
+	})
+}

@@ -1,0 +1,197 @@
+package overlay_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	_ "github.com/sqlaio/sqlaio/driver/mysql"
+	_ "github.com/sqlaio/sqlaio/driver/sqlite3"
+	"github.com/sqlaio/sqlaio/overlay"
+)
+
+// The parity tests show that every behaviour which the seed's API reference
+// documents is there, on each of these databases.
+
+// A parityDB is an empty database of a test's own.
+type parityDB struct {
+	ctx          context.Context // ends if the test hangs
+	driver, dsn  string
+	memory       bool // there is but one connection
+	maria        bool
+	e            *overlay.Engine
+	auto         string // makes a primary key a counter
+	sleepyQuery  string // runs for long, and returns one row
+	sleepyInsert string // into people, likewise
+}
+
+func onEach(t *testing.T, fn func(t *testing.T, db *parityDB), opts ...overlay.Option) {
+	t.Run("memory", func(t *testing.T) {
+		fn(t, newParityDB(t, &parityDB{driver: "sqlite3", dsn: ":memory:", memory: true}, opts))
+	})
+	onShared(t, fn, opts...)
+}
+
+// onShared is onEach for what needs two connections.
+func onShared(t *testing.T, fn func(t *testing.T, db *parityDB), opts ...overlay.Option) {
+	t.Run("file", func(t *testing.T) {
+		dsn := filepath.Join(t.TempDir(), "parity.db") + "?_journal=WAL&_busy_timeout=10000"
+		fn(t, newParityDB(t, &parityDB{driver: "sqlite3", dsn: dsn}, opts))
+	})
+	onMariaDB(t, fn, opts...)
+}
+
+func onMariaDB(t *testing.T, fn func(t *testing.T, db *parityDB), opts ...overlay.Option) {
+	t.Run("MariaDB", func(t *testing.T) {
+		fn(t, newParityDB(t, &parityDB{driver: "mysql", dsn: mariaDatabase(t), maria: true}, opts))
+	})
+}
+
+func newParityDB(t *testing.T, db *parityDB, opts []overlay.Option) *parityDB {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	db.ctx = ctx
+	db.sleepyQuery = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000000000) SELECT max(n) FROM c"
+	db.sleepyInsert = "INSERT INTO people (name) " + db.sleepyQuery
+	if db.maria {
+		db.auto = "AUTO_INCREMENT"
+		db.sleepyQuery = "SELECT SLEEP(30)"
+		db.sleepyInsert = "INSERT INTO people (name) SELECT SLEEP(30)"
+	}
+	db.e = db.open(t, opts...)
+	return db
+}
+
+// open makes another engine on the database.
+func (db *parityDB) open(t *testing.T, opts ...overlay.Option) *overlay.Engine {
+	t.Helper()
+	e, err := overlay.Open(db.driver, db.dsn, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := e.Shutdown(ctx); err != nil {
+			t.Error("Shutdown: ", err)
+		}
+	})
+	return e
+}
+
+var databases atomic.Int64
+
+// mariaDatabase makes a database that the test's end drops.
+func mariaDatabase(t *testing.T) (dsn string) {
+	t.Helper()
+	dsn = os.Getenv("SQLAIO_MARIADB")
+	if dsn == "" {
+		t.Skip("SQLAIO_MARIADB is not set: run the tests with `make test`, which starts a MariaDB server")
+	}
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal("SQLAIO_MARIADB: ", err)
+	}
+	admin, err := sql.Open("mysql", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.DBName = fmt.Sprintf("parity_%d_%d", os.Getpid(), databases.Add(1))
+	if _, err := admin.Exec("CREATE DATABASE " + cfg.DBName); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		defer admin.Close()
+		if _, err := admin.Exec("DROP DATABASE " + cfg.DBName); err != nil {
+			t.Error(err)
+		}
+	})
+	return cfg.FormatDSN()
+}
+
+// await returns the value of a future that must succeed.
+func await[T any](t *testing.T, f *overlay.Future[T]) T {
+	t.Helper()
+	v, err := f.Await(atMost(t, time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// failure returns the error of a future that must fail.
+func failure[T any](t *testing.T, f *overlay.Future[T]) error {
+	t.Helper()
+	v, err := f.Await(atMost(t, time.Minute))
+	if err == nil {
+		t.Fatalf("no error, but %v", v)
+	}
+	return err
+}
+
+func wantError(t *testing.T, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("error %v, want %v", err, want)
+	}
+}
+
+func atMost(t *testing.T, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// people makes a table with rows of these names, whose ids count from 1.
+func (db *parityDB) people(t *testing.T, names ...string) {
+	t.Helper()
+	await(t, db.e.ExecAsync(db.ctx, "CREATE TABLE people (id INTEGER PRIMARY KEY "+db.auto+", name VARCHAR(40) NOT NULL)"))
+	sets := make([][]any, len(names))
+	for i, name := range names {
+		sets[i] = []any{name}
+	}
+	await(t, db.e.ExecManyAsync(db.ctx, insertPerson, sets, overlay.InTx(nil)))
+}
+
+const insertPerson = "INSERT INTO people (name) VALUES (?)"
+
+// many is more names than one batch of rows has.
+func many() []string {
+	names := make([]string, 1000)
+	for i := range names {
+		names[i] = fmt.Sprint("n", i+1)
+	}
+	return names
+}
+
+// count returns how many people there are.
+func count(t *testing.T, db *parityDB, to overlay.Target) int {
+	t.Helper()
+	return await(t, overlay.Scalar[int](db.ctx, to, "SELECT count(*) FROM people"))
+}
+
+func (db *parityDB) wantPeople(t *testing.T, want int) {
+	t.Helper()
+	if n := count(t, db, db.e); n != want {
+		t.Errorf("%d people, want %d", n, want)
+	}
+}
+
+func (db *parityDB) connect(t *testing.T) *overlay.Conn {
+	t.Helper()
+	return await(t, db.e.ConnectAsync(db.ctx))
+}
+
+func (db *parityDB) close(t *testing.T, c *overlay.Conn) {
+	t.Helper()
+	await(t, c.CloseAsync(db.ctx))
+}

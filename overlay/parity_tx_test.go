@@ -1,0 +1,239 @@
+package overlay_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"testing"
+
+	"github.com/sqlaio/sqlaio/overlay"
+)
+
+var errOwn = errors.New("the application's own error")
+
+func TestWithTxCommits(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t)
+		err := db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+			if !c.InTransaction() {
+				t.Error("InTransaction is false in WithTx")
+			}
+			_, err := c.ExecuteAsync(ctx, insertPerson, "Ann").Await(ctx)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		db.wantPeople(t, 1)
+	})
+}
+
+func TestWithTxRollsBackOnError(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t)
+		err := db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+			await(t, c.ExecuteAsync(ctx, insertPerson, "Ann"))
+			return errOwn
+		})
+		if err != errOwn {
+			t.Errorf("WithTx returned %v, want fn's own error", err)
+		}
+		db.wantPeople(t, 0)
+	})
+}
+
+func TestWithTxRollsBackOnPanic(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t)
+		func() {
+			defer func() {
+				if v := recover(); v != errOwn {
+					t.Errorf("recovered %v, want what fn panicked with", v)
+				}
+			}()
+			db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+				await(t, c.ExecuteAsync(ctx, insertPerson, "Ann"))
+				panic(errOwn)
+			})
+		}()
+		db.wantPeople(t, 0)
+	})
+}
+
+// breakCommit makes the commit of the transaction on c fail: in SQLite a foreign
+// key is missing, in MariaDB the connection is.
+func breakCommit(t *testing.T, db *parityDB, c *overlay.Conn) {
+	t.Helper()
+	if db.maria {
+		id := await(t, overlay.Scalar[int](db.ctx, c, "SELECT CONNECTION_ID()"))
+		await(t, db.e.ExecAsync(db.ctx, "KILL ?", id))
+		return
+	}
+	await(t, c.ExecAsync(db.ctx, "INSERT INTO orders (person) VALUES (99)"))
+}
+
+func ordersFirst(t *testing.T, db *parityDB) {
+	t.Helper()
+	db.people(t)
+	if !db.maria {
+		await(t, db.e.ExecAsync(db.ctx, "CREATE TABLE orders (person INTEGER REFERENCES people (id) DEFERRABLE INITIALLY DEFERRED)"))
+	}
+}
+
+func TestWithTxRollsBackWhenCommitFails(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		ordersFirst(t, db)
+		c := db.connect(t)
+		if !db.maria {
+			await(t, c.ExecAsync(db.ctx, "PRAGMA foreign_keys = ON"))
+		}
+		err := c.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+			await(t, c.ExecAsync(ctx, insertPerson, "Ann"))
+			breakCommit(t, db, c)
+			return nil
+		})
+		if err == nil {
+			t.Error("the commit's error got lost")
+		} else if !db.maria && err.Error() != "FOREIGN KEY constraint failed" {
+			t.Errorf("WithTx returned %q, want the commit's own error", err)
+		}
+		if c.InTransaction() {
+			t.Error("InTransaction is true after the failed commit")
+		}
+		db.close(t, c)
+		db.wantPeople(t, 0)
+	})
+}
+
+func TestCommitRollbackAndClose(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t)
+		c := db.connect(t)
+		defer db.close(t, c)
+		for _, tc := range []struct {
+			name   string
+			end    func(*overlay.Tx) *overlay.Future[struct{}]
+			people int
+		}{
+			{"commit", func(tx *overlay.Tx) *overlay.Future[struct{}] { return tx.CommitAsync(db.ctx) }, 1},
+			{"rollback", func(tx *overlay.Tx) *overlay.Future[struct{}] { return tx.RollbackAsync(db.ctx) }, 1},
+			{"close", func(tx *overlay.Tx) *overlay.Future[struct{}] { return tx.CloseAsync(db.ctx) }, 1},
+			{"commit again", func(tx *overlay.Tx) *overlay.Future[struct{}] { return tx.CommitAsync(db.ctx) }, 2},
+		} {
+			if c.InTransaction() {
+				t.Fatalf("%s: InTransaction is true before", tc.name)
+			}
+			tx := await(t, c.BeginAsync(db.ctx, nil))
+			if !c.InTransaction() || tx.Conn() != c {
+				t.Fatalf("%s: not in a transaction of the connection's", tc.name)
+			}
+			await(t, c.ExecAsync(db.ctx, insertPerson, tc.name))
+			await(t, tc.end(tx))
+			if n := count(t, db, c); n != tc.people {
+				t.Errorf("%s: %d people, want %d", tc.name, n, tc.people)
+			}
+			wantError(t, failure(t, tx.CommitAsync(db.ctx)), sql.ErrTxDone)
+			wantError(t, failure(t, tx.RollbackAsync(db.ctx)), sql.ErrTxDone)
+			await(t, tx.CloseAsync(db.ctx)) // does nothing
+		}
+	})
+}
+
+func TestBeginTwice(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		c := db.connect(t)
+		defer db.close(t, c)
+		tx := await(t, c.BeginAsync(db.ctx, nil))
+		wantError(t, failure(t, c.BeginAsync(db.ctx, nil)), overlay.ErrInTransaction)
+		await(t, tx.RollbackAsync(db.ctx))
+		await(t, await(t, c.BeginAsync(db.ctx, nil)).RollbackAsync(db.ctx))
+	})
+}
+
+func TestTxOptionsReachTheDatabase(t *testing.T) {
+	onMariaDB(t, func(t *testing.T, db *parityDB) {
+		db.people(t)
+		err := db.e.WithTx(db.ctx, &sql.TxOptions{ReadOnly: true}, func(ctx context.Context, c *overlay.Conn) error {
+			_, err := c.ExecAsync(ctx, insertPerson, "Ann").Await(ctx)
+			return err
+		})
+		wantCode(t, err, 1792) // cannot execute statement in a READ ONLY transaction
+		for _, tc := range []struct {
+			level sql.IsolationLevel
+			sees  int // what others commit
+		}{{sql.LevelRepeatableRead, 0}, {sql.LevelReadCommitted, 1}} {
+			await(t, db.e.ExecAsync(db.ctx, "DELETE FROM people"))
+			err := db.e.WithTx(db.ctx, &sql.TxOptions{Isolation: tc.level}, func(ctx context.Context, c *overlay.Conn) error {
+				count(t, db, c) // takes the snapshot
+				await(t, db.e.ExecAsync(ctx, insertPerson, "Ann"))
+				if n := count(t, db, c); n != tc.sees {
+					t.Errorf("%v sees %d, want %d", tc.level, n, tc.sees)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// What the database rolls back by itself is over: InTransaction says so, and a
+// rollback has nothing to complain about, but a commit has.
+func TestDatabaseRollsBackByItself(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		if db.maria {
+			t.Skip("MariaDB stays in the transaction, whatever it has rolled back")
+		}
+		db.people(t)
+		c := db.connect(t)
+		for _, commit := range []bool{false, true} {
+			tx := await(t, c.BeginAsync(db.ctx, nil))
+			await(t, c.ExecAsync(db.ctx, insertPerson, "Ann"))
+			losesTransaction(t, db, c)
+			if c.InTransaction() {
+				t.Error("InTransaction is true after the database has rolled back")
+			}
+			if commit {
+				failure(t, tx.CommitAsync(db.ctx))
+			} else {
+				await(t, tx.RollbackAsync(db.ctx))
+			}
+			await(t, tx.CloseAsync(db.ctx))
+		}
+		db.close(t, c)
+		db.wantPeople(t, 0)
+	})
+}
+
+// losesTransaction has a write interrupted.
+func losesTransaction(t *testing.T, db *parityDB, c *overlay.Conn) {
+	t.Helper()
+	f := c.ExecAsync(db.ctx, db.sleepyInsert)
+	inCall(t, c, f)
+	f.Cancel()
+	wantError(t, failure(t, f), context.Canceled)
+}
+
+func TestTransactionOfTheApplications(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		if db.maria {
+			t.Skip("the MySQL protocol's drivers do not tell")
+		}
+		db.people(t)
+		c := db.connect(t)
+		await(t, c.ExecuteAsync(db.ctx, "BEGIN"))
+		await(t, c.ExecAsync(db.ctx, insertPerson, "Ann"))
+		if !c.InTransaction() {
+			t.Error("InTransaction is false after BEGIN")
+		}
+		await(t, c.ExecuteAsync(db.ctx, "ROLLBACK"))
+		if c.InTransaction() {
+			t.Error("InTransaction is true after ROLLBACK")
+		}
+		await(t, c.ExecuteAsync(db.ctx, "BEGIN"))
+		await(t, c.ExecAsync(db.ctx, insertPerson, "Bob"))
+		db.close(t, c) // rolls back
+		db.wantPeople(t, 0)
+	})
+}
