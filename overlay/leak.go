@@ -6,8 +6,23 @@ import (
 	"runtime"
 	"sync/atomic"
 
+	"github.com/sqlaio/sqlaio/overlay/internal/leaks"
 	"github.com/sqlaio/sqlaio/warnings"
 )
+
+func init() {
+	leaks.Option = func(heard func(warnings.Warning)) any {
+		return Option(func(c *config) { c.heard = heard })
+	}
+}
+
+// warn warns about something of the engine's.
+func (c *config) warn(w warnings.Warning) {
+	if c.heard != nil {
+		c.heard(w)
+	}
+	warnings.Warn(w)
+}
 
 // site is a line of the application.
 type site = warnings.Site
@@ -26,6 +41,7 @@ type unseen struct {
 	looked atomic.Bool
 	err    error
 	place  site
+	config *config
 }
 
 // watchError has a future warn that is collected before anybody has looked at its
@@ -34,7 +50,7 @@ func (f *core) watchError() *unseen {
 	if f.err == nil || f.quiet || errors.Is(f.err, context.Canceled) || errors.Is(f.err, context.DeadlineExceeded) {
 		return nil
 	}
-	u := &unseen{err: f.err, place: f.place}
+	u := &unseen{err: f.err, place: f.place, config: f.origin}
 	runtime.AddCleanup(f, warnUnawaited, u)
 	return u
 }
@@ -43,7 +59,7 @@ func warnUnawaited(u *unseen) {
 	if u.looked.Load() {
 		return
 	}
-	warnings.Warn(&warnings.UnawaitedWarning{
+	u.config.warn(&warnings.UnawaitedWarning{
 		Info: warnings.Info{
 			Message: "a future has failed and nobody looked at its error",
 			Advice:  "call Await, TryResult or OnDone on every future",
@@ -53,8 +69,8 @@ func warnUnawaited(u *unseen) {
 	})
 }
 
-func warnResource(message, advice string, place site) {
-	warnings.Warn(&warnings.ResourceWarning{Info: warnings.Info{Message: message, Advice: advice, Site: place}})
+func (c *config) warnResource(message, advice string, place site) {
+	c.warn(&warnings.ResourceWarning{Info: warnings.Info{Message: message, Advice: advice, Site: place}})
 }
 
 // newConn makes the Conn of a session, and sees to it that the session ends
@@ -66,7 +82,7 @@ func newConn(s *session) *Conn {
 		left := s.ending == nil
 		s.mu.Unlock()
 		if left {
-			warnResource("a connection was left open", "call CloseAsync, or use WithConn", s.place)
+			s.config.warnResource("a connection was left open", "call CloseAsync, or use WithConn", s.place)
 			s.closeAsync()
 		}
 	}, s)
@@ -79,7 +95,7 @@ func newTx(c *Conn, v *level) *Tx {
 	s := c.s
 	runtime.AddCleanup(t, func(v *level) {
 		if !v.over.Load() && !s.isClosed() {
-			warnResource("a transaction was left open", "call CommitAsync, RollbackAsync or CloseAsync, or use WithTx", v.place)
+			s.config.warnResource("a transaction was left open", "call CommitAsync, RollbackAsync or CloseAsync, or use WithTx", v.place)
 			start(background, s.pool, callOptions{kind: firm, quiet: true, tidy: true}, func(_ context.Context, l *lane) (struct{}, error) {
 				if v.over.Load() {
 					return struct{}{}, nil
@@ -98,7 +114,7 @@ func (r *Result) watchLeak() {
 		left := f.err == nil
 		f.mu.Unlock()
 		if left {
-			warnResource("a result was left open", "read it to its end, or call CloseAsync", f.place)
+			f.config.warnResource("a result was left open", "read it to its end, or call CloseAsync", f.place)
 			f.closeAsync()
 		}
 	}, r.feed)

@@ -1,6 +1,10 @@
 package overlay
 
-import "time"
+import (
+	"time"
+
+	"github.com/sqlaio/sqlaio/warnings"
+)
 
 // An Option configures an Engine.
 type Option func(*config)
@@ -12,6 +16,7 @@ type config struct {
 	dispatcher func(func())
 	dialect    Dialect
 	noSites    bool
+	heard      func(warnings.Warning) // of leaks; may be nil
 }
 
 const (
