@@ -123,7 +123,8 @@ func (e *Engine) connect(ctx context.Context, p *pool) (*lane, error) {
 	}
 	l, err := newLane(p, sc)
 	if err == nil && !e.owns && e.db.Stats().MaxOpenConnections != 1 {
-		err = e.config.dialect.checkShared(ctx, sc)
+		// By the driver, not WithDialect: a mock would take the question for the application's.
+		err = dialectOf(e.db.Driver()).checkShared(ctx, sc)
 	}
 	if err != nil {
 		sc.Close()
