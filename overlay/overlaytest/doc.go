@@ -1,0 +1,38 @@
+// Package overlaytest gives tests an engine on a mock of a database, and fails
+// them for what they leave behind.
+//
+//	func TestRename(t *testing.T) {
+//		engine, mock := overlaytest.New(t)
+//		mock.ExpectExec("UPDATE users").WithArgs("dora", 7).WillReturnResult(sqlmock.NewResult(0, 1))
+//
+//		if err := Rename(ctx, engine, 7, "dora"); err != nil {
+//			t.Error(err)
+//		}
+//	}
+//
+// The mock is one of github.com/DATA-DOG/go-sqlmock, behind the driver aio. When
+// the test ends the engine is shut down and the database closed, whether
+// ExpectClose was called or not. The test fails if
+//
+//   - an expectation was not met,
+//   - a call still runs, or a connection is still open, after some seconds ([WithPatience]),
+//   - a connection, transaction or result was forgotten, or the error of a future,
+//   - something made from SyncDB was not closed.
+//
+// Each test hears of its own engine's leaks alone: tests may run in parallel.
+//
+// # The order of calls
+//
+// The engine has one lane unless [WithEngine] says otherwise, so that its calls
+// reach the mock in the order in which they were made. Those of a Conn
+// have an order of their own: see MatchExpectationsInOrder.
+//
+// # What the overlay adds
+//
+// A savepoint is a statement to expect: SAVEPOINT sqlaio_1, then RELEASE
+// SAVEPOINT sqlaio_1, or before that ROLLBACK TO SAVEPOINT sqlaio_1. After
+// a commit that has failed there is a ROLLBACK. HasTableAsync and TableNamesAsync
+// need overlay.WithDialect, and with overlay.MySQL an engine asks for
+// @@in_transaction when a statement has failed in a transaction. A refusal of
+// either by the mock changes nothing.
+package overlaytest
