@@ -131,14 +131,14 @@ func (b *batch) run(ctx context.Context, l *lane, n int, exec func(context.Conte
 		}
 	}
 	if around == nil {
-		return b.each(ctx, n, exec)
+		return b.each(ctx, l, n, exec)
 	}
 	defer func() { // after a panic
 		if !around.over.Load() {
 			l.end(around, false)
 		}
 	}()
-	results, failed := b.each(ctx, n, exec)
+	results, failed := b.each(ctx, l, n, exec)
 	if failed != nil && (!b.keepGoing || ctx.Err() != nil) {
 		l.end(around, false)
 		return results, failed
@@ -149,10 +149,13 @@ func (b *batch) run(ctx context.Context, l *lane, n int, exec func(context.Conte
 	return results, failed
 }
 
-func (b *batch) each(ctx context.Context, n int, exec func(context.Context, int) (*outcome, error)) ([]BatchResult, error) {
+func (b *batch) each(ctx context.Context, l *lane, n int, exec func(context.Context, int) (*outcome, error)) ([]BatchResult, error) {
 	results := make([]BatchResult, n)
 	outcomes := make([]outcome, n)
-	inner := context.WithoutCancel(ctx) // the shim need not watch it as well
+	inner := ctx
+	if l.h.CanInterrupt() { // otherwise the driver has to watch it
+		inner = context.WithoutCancel(ctx)
+	}
 	var failed error
 	for i := range results {
 		err := ctx.Err()
