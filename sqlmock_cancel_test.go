@@ -10,8 +10,10 @@ import (
 	"github.com/DATA-DOG/go-sqlmock"
 )
 
-// never is longer than any test.
-const never = time.Hour
+const (
+	never = time.Hour            // longer than any test
+	delay = 5 * time.Millisecond // long enough to be seen
+)
 
 // arrival is a matcher of queries that tells when the first one has arrived.
 type arrival struct {
@@ -97,7 +99,6 @@ func TestDeadlineDuringADelay(t *testing.T) {
 }
 
 func TestDelayThatPasses(t *testing.T) {
-	const delay = 5 * time.Millisecond
 	everyWay(t, script{
 		expect: func(m sqlmock.Sqlmock) {
 			m.ExpectQuery("SLOW").WillDelayFor(delay).WillReturnRows(one("n").AddRow(4))

@@ -3,6 +3,7 @@ package sqlaio_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"slices"
 	"testing"
@@ -77,6 +78,42 @@ func TestOverlayFutures(t *testing.T) {
 	same(t, failure(e.ScalarAsync(background, "SELECT none")), sql.ErrNoRows)
 	word := overlay.Then(e.ScalarAsync(background, "SELECT word"), func(v any) (string, error) { return v.(string) + "!", nil })
 	same(t, await(t, word), "a!")
+}
+
+func TestOverlayAllFailsWithTheFirstAndCancelsTheOthers(t *testing.T) {
+	e, m := overlaytest.New(t)
+	m.ExpectExec("UPDATE").WillDelayFor(delay).WillReturnError(errScripted)
+	fs := []*overlay.Future[sql.Result]{e.ExecAsync(background, "UPDATE")}
+	for range 20 {
+		fs = append(fs, e.ExecAsync(background, "LATE"))
+	}
+	same(t, failure(overlay.All(fs...)), errScripted)
+	for _, f := range fs[1:] {
+		same(t, failure(f), context.Canceled)
+	}
+}
+
+func TestOverlayAnyTakesTheFirstAndCancelsTheOthers(t *testing.T) {
+	e, m := overlaytest.New(t)
+	m.ExpectQuery("SELECT").WillDelayFor(delay).WillReturnRows(one("n").AddRow(4))
+	fs := []*overlay.Future[any]{e.ScalarAsync(background, "SELECT")}
+	for range 20 {
+		fs = append(fs, e.ScalarAsync(background, "LATE"))
+	}
+	same(t, await(t, overlay.Any(fs...)), any(int64(4)))
+	for _, f := range fs[1:] {
+		same(t, failure(f), context.Canceled)
+	}
+}
+
+func TestOverlaySkipIsAnsweredWithAStatement(t *testing.T) {
+	e, m := overlaytest.New(t)
+	m.ExpectExec("UPDATE").WithArgs(1).WillReturnError(driver.ErrSkip)
+	m.ExpectPrepare("UPDATE").WillBeClosed().ExpectExec().WithArgs(1).WillReturnResult(done)
+	m.ExpectQuery("SELECT").WithArgs(2).WillReturnError(driver.ErrSkip)
+	m.ExpectPrepare("SELECT").WillBeClosed().ExpectQuery().WithArgs(2).WillReturnRows(one("n").AddRow(5))
+	await(t, e.ExecAsync(background, "UPDATE", 1))
+	same(t, await(t, e.ScalarAsync(background, "SELECT", 2)), any(int64(5)))
 }
 
 func TestOverlayOutOfOrder(t *testing.T) {

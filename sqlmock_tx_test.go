@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/DATA-DOG/go-sqlmock"
+	aio "github.com/sqlaio/sqlaio/driver"
 )
 
 // transfer is code under test as sqlmock's README has it.
@@ -187,4 +188,21 @@ func TestStatementInATransactionClosesBeforeTheCommitEnds(t *testing.T) {
 			ok(t, outer.Close())
 		},
 	})
+}
+
+// database/sql closes them itself; others may rely on the connection.
+func TestConnectionClosesItsStatements(t *testing.T) {
+	s := script{}
+	mock, dsn := s.mock(t)
+	watch := &spy{driver: mockDriver(t), dsn: dsn}
+	mock.ExpectPrepare("INSERT").WillBeClosed()
+	mock.ExpectClose()
+	c, err := aio.NewConnector(watch).Connect(background)
+	ok(t, err)
+	_, err = c.Prepare("INSERT")
+	ok(t, err)
+	ok(t, c.Close())
+	ok(t, mock.ExpectationsWereMet())
+	same(t, watch.log(), "Prepare \"INSERT\"\nStmt.Close\nConn.Close")
+	same(t, len(watch.strayed()), 0)
 }
