@@ -29,10 +29,9 @@
 //
 // # What the overlay adds
 //
-// A savepoint is a statement to expect: SAVEPOINT sqlaio_1, then RELEASE
-// SAVEPOINT sqlaio_1, or before that ROLLBACK TO SAVEPOINT sqlaio_1. After
-// a commit that has failed there is a ROLLBACK. HasTableAsync and TableNamesAsync
-// need overlay.WithDialect, and with overlay.MySQL an engine asks for
-// @@in_transaction when a statement has failed in a transaction. A refusal of
-// either by the mock changes nothing.
+// A savepoint is a statement to expect: SAVEPOINT sqlaio_1, and at its end RELEASE
+// SAVEPOINT sqlaio_1, after an error with ROLLBACK TO SAVEPOINT sqlaio_1 before
+// it. HasTableAsync and TableNamesAsync need overlay.WithDialect. With
+// overlay.MySQL a Conn asks for @@in_transaction when a statement has failed in
+// a transaction; if the mock refuses to answer nothing changes.
 package overlaytest

@@ -40,3 +40,14 @@ func ExampleNew_unmet() {
 	fmt.Println(t.errors[0])
 	// Output: overlaytest: there is a remaining expectation which was not matched: ExpectedCommit => expecting transaction Commit
 }
+
+func ExampleOption() {
+	t := newFake()
+	defer t.end()
+
+	engine, mock := overlaytest.New(t, overlaytest.WithEngine(overlay.WithDialect(overlay.PostgreSQL)))
+	mock.ExpectQuery("pg_catalog").WithArgs("", "users").WillReturnRows(sqlmock.NewRows([]string{"found"}).AddRow(true))
+
+	fmt.Println(engine.HasTableAsync(context.Background(), "users").Await(context.Background()))
+	// Output: true <nil>
+}

@@ -227,3 +227,33 @@ func TestDialectsAskNothingOfAMock(t *testing.T) {
 		}, overlaytest.WithEngine(overlay.WithDialect(d))).wantErrors(t)
 	}
 }
+
+func TestMySQLIsAskedForTheTransactionAfterAnError(t *testing.T) {
+	asked := ""
+	matcher := sqlmock.QueryMatcherFunc(func(expected, actual string) error {
+		if expected == "SELECT" {
+			asked = actual
+		}
+		return sqlmock.QueryMatcherRegexp.Match(expected, actual)
+	})
+	for _, answers := range []bool{true, false} {
+		trial(func(e *overlay.Engine, m sqlmock.Sqlmock) {
+			m.ExpectBegin()
+			m.ExpectExec("UPDATE").WillReturnError(errScripted)
+			if answers {
+				m.ExpectQuery("SELECT").WillReturnRows(sqlmock.NewRows([]string{"in"}).AddRow(1))
+			}
+			m.ExpectRollback()
+			err := e.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
+				_, err := c.ExecAsync(ctx, "UPDATE").Await(ctx)
+				return err
+			})
+			if err != errScripted {
+				t.Error(err)
+			}
+		}, overlaytest.WithQueryMatcher(matcher), overlaytest.WithEngine(overlay.WithDialect(overlay.MySQL))).wantErrors(t)
+	}
+	if asked != "SELECT @@in_transaction" {
+		t.Errorf("asked %q", asked)
+	}
+}
