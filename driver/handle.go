@@ -107,6 +107,25 @@ func (h *Handle) Query(ctx context.Context, query string, args []driver.NamedVal
 	return rs, err
 }
 
+// Begin begins a transaction as BeginTx of database/sql would. What it returns must
+// be used on the thread too. The sql.Conn knows nothing of it.
+func (h *Handle) Begin(ctx context.Context, opts driver.TxOptions) (tx driver.Tx, err error) {
+	err = h.c.inline(func() error {
+		inner, err := begin(ctx, h.c.inner, opts)
+		tx = &handleTx{h.c, inner}
+		return err
+	})
+	return tx, err
+}
+
+type handleTx struct {
+	c     *conn
+	inner driver.Tx
+}
+
+func (t *handleTx) Commit() error   { return t.c.inline(t.inner.Commit) }
+func (t *handleTx) Rollback() error { return t.c.inline(t.inner.Rollback) }
+
 // Prepare prepares a statement for Exec.
 func (h *Handle) Prepare(ctx context.Context, query string) (s *HandleStmt, err error) {
 	err = h.c.inline(func() error {

@@ -107,6 +107,9 @@ func execManyAsync(ctx context.Context, to Target, query string, argSets [][]any
 			if err != nil {
 				return nil, err
 			}
+			if err := l.usable(); err != nil {
+				return nil, err
+			}
 			r, err := s.Exec(ctx, args)
 			if err != nil {
 				return nil, err

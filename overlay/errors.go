@@ -36,5 +36,6 @@ var (
 	errDropped    = errors.New("overlay: the rest of the rows is gone: another call on the connection was interrupted")
 	errNoFutures  = errors.New("overlay: Any needs a future")
 	errNoInsert   = errors.New("overlay: the statement returns rows, and no key")
+	errLost       = errors.New("overlay: the database has rolled the transaction back by itself after an error in it; end it before the next statement")
 	errRolledBack = errors.New("overlay: nothing to commit: the database has rolled the transaction back by itself after an error in it")
 )

@@ -137,7 +137,9 @@ func (l *lane) exec(ctx context.Context, query string, args []any) (*outcome, er
 	if err != nil {
 		return nil, err
 	}
-	l.ready()
+	if err := l.usable(); err != nil {
+		return nil, err
+	}
 	r, err := l.h.Exec(ctx, query, vs)
 	if err != nil {
 		return nil, err

@@ -138,14 +138,11 @@ func (l *lane) gone(err error) {
 }
 
 // abandon gives the connection back after its loop has ended in a panic of a
-// callback, or with the thread. An open sql.Tx would keep sc from closing.
+// callback, or with the thread.
 func (l *lane) abandon() {
 	l.w.Run(background, func() { guard(func() error { l.cleanUp(); return nil }) })
 	for _, v := range l.tx.levels {
 		v.over.Store(true)
-		if v.tx != nil {
-			v.tx.Rollback()
-		}
 	}
 	l.sc.Close()
 }

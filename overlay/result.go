@@ -42,6 +42,7 @@ type feed struct {
 	calls   int              // guarded by mu: all calls under way
 	ahead   bool             // guarded by mu: the next batch is being read
 	reading *core            // guarded by mu: the call that does it
+	closing bool             // guarded by mu: CloseAsync was called
 	lent    bool             // guarded by mu: pool is the lane's until the rows have ended
 }
 
@@ -264,6 +265,11 @@ func fetch[T any](ctx context.Context, r *Result, n int, as func([]Row, error) (
 		return completed(r.config, v, err)
 	}
 	f.mu.Lock()
+	if f.closing {
+		f.mu.Unlock()
+		v, err := as(nil, ErrClosed)
+		return completed(r.config, v, err)
+	}
 	if f.pending == 0 && (f.err != nil || n == 0 && len(f.rows) > 0 || n > 0 && len(f.rows) >= n) {
 		rows, err := f.take(n)
 		more := n == 0 && f.err == nil && !f.ahead
@@ -372,6 +378,7 @@ func (f *feed) readAhead() {
 
 func (f *feed) closeAsync() *Future[struct{}] {
 	f.mu.Lock()
+	f.closing = true
 	if f.err != nil && f.calls == 0 {
 		f.rows, f.err = nil, ErrClosed
 		f.mu.Unlock()

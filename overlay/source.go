@@ -31,7 +31,9 @@ const (
 
 // open runs a query on the thread.
 func (l *lane) open(ctx context.Context, query string, args []driver.NamedValue) (*source, []string, error) {
-	l.ready()
+	if err := l.usable(); err != nil {
+		return nil, nil, err
+	}
 	rs, err := l.h.Query(ctx, query, args)
 	if err != nil {
 		return nil, nil, err
@@ -43,6 +45,16 @@ func (l *lane) open(ctx context.Context, query string, args []driver.NamedValue)
 	}
 	l.sources = append(l.sources, s)
 	return s, cols, nil
+}
+
+// usable refuses statements in a transaction that the database has rolled back by
+// itself: they would be carried out outside of it.
+func (l *lane) usable() error {
+	if l.tx.lost && len(l.tx.levels) > 0 {
+		return errLost
+	}
+	l.ready()
+	return nil
 }
 
 // ready makes way for another statement: most databases cannot have two results

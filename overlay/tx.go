@@ -3,6 +3,7 @@ package overlay
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"sync/atomic"
 )
@@ -17,7 +18,7 @@ type Tx struct {
 
 // level is one transaction or savepoint. Its fields are the thread's.
 type level struct {
-	tx    *sql.Tx     // of the outermost
+	tx    driver.Tx   // of the outermost; the handle's, for a sql.Tx would keep its sql.Conn from being dropped
 	name  string      // of a savepoint
 	over  atomic.Bool // committed, rolled back, or gone with the one around it
 	place site
@@ -107,8 +108,12 @@ func (l *lane) begin(ctx context.Context, opts *sql.TxOptions) (*level, error) {
 		return nil, ErrInTransaction
 	}
 	l.ready()
+	var o driver.TxOptions
+	if opts != nil {
+		o = driver.TxOptions{Isolation: driver.IsolationLevel(opts.Isolation), ReadOnly: opts.ReadOnly}
+	}
 	// The transaction outlives the call, so its context must too.
-	tx, err := l.sc.BeginTx(context.WithoutCancel(ctx), opts)
+	tx, err := l.h.Begin(context.WithoutCancel(ctx), o)
 	if err != nil {
 		return nil, err
 	}
@@ -164,20 +169,18 @@ func (l *lane) end(v *level, commit bool) error {
 	return l.statement(background, "RELEASE SAVEPOINT "+v.name)
 }
 
-func (l *lane) endOutermost(tx *sql.Tx, commit, gone bool) error {
+func (l *lane) endOutermost(tx driver.Tx, commit, gone bool) error {
 	switch {
+	case gone && commit:
+		return errRolledBack
 	case gone:
-		tx.Rollback() // fails, but ends it for database/sql
-		if commit {
-			return errRolledBack
-		}
 		return nil
 	case !commit:
 		return tx.Rollback()
 	}
 	err := tx.Commit()
 	if err != nil && l.inTransaction() {
-		l.statement(background, "ROLLBACK") // for database/sql it is over
+		l.statement(background, "ROLLBACK")
 	}
 	return err
 }
