@@ -217,6 +217,7 @@ func TestOverlayBatch(t *testing.T) {
 	if rs == nil { // what Await gives with an error
 		t.Fatal("no results")
 	}
+	ok(t, rs[0].Err)
 	id, _ := rs[0].Result.LastInsertId()
 	same(t, id, 5)
 	same(t, rs[1].Err, errScripted)
