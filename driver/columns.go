@@ -59,8 +59,11 @@ func (r *rows) describe() {
 }
 
 // column returns the description of column i. The first one asked for costs a
-// hop for all of them.
+// hop for all of them, unless open has brought them along.
 func (r *rows) column(i int) columnType {
+	if r.described == nil && r.c.link.intr == nil {
+		r.described = r.types
+	}
 	if r.described == nil {
 		if err := r.c.closing(func() error { r.describe(); r.described = r.types; return nil }); err != nil {
 			return columnType{scan: reflect.TypeFor[any]()}

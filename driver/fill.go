@@ -34,6 +34,9 @@ func (r *rows) do(inner context.Context) {
 // open shows that a result set has begun.
 func (r *rows) open() {
 	r.cols = r.inner.Columns()
+	if r.c.link.intr == nil { // what such a driver says may depend on the row that it has come to
+		r.describe()
+	}
 	r.opened.Store(true)
 	r.fill.task.Signal()
 }
