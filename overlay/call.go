@@ -208,6 +208,9 @@ func (c *call) begin(l *lane) (context.Context, bool) {
 	case c.kind == firm:
 		ctx = context.WithoutCancel(ctx)
 	case !l.h.CanInterrupt():
+		if c.kind == statement && c.unwatch != nil { // stop ends it, and rows may outlive ctx
+			ctx = context.WithoutCancel(ctx)
+		}
 		ctx, c.abort = context.WithCancel(ctx)
 	case c.kind == function:
 		c.inner.outer = c.ctx
