@@ -239,6 +239,9 @@ func (r *Result) Rows(ctx context.Context) iter.Seq2[Row, error] {
 		for {
 			rows, err := fetch(ctx, r, 0, keep).Await(ctx)
 			if err != nil {
+				if r.feed != nil && ctx.Err() != nil {
+					r.feed.stopAhead()
+				}
 				yield(Row{}, err)
 				return
 			}
@@ -353,7 +356,10 @@ func (f *feed) fill(ctx context.Context, l *lane, n int) ([][]driver.Value, erro
 // waiting. The caller of readAhead has counted the call.
 func (f *feed) readAhead() {
 	o := callOptions{kind: statement, quiet: true, queue: true}
-	fut := feedCall(background, f, o, false, func(context.Context, *lane) (struct{}, error) {
+	fut := feedCall(background, f, o, false, func(ctx context.Context, _ *lane) (struct{}, error) {
+		if f.source.abort != nil { // the driver watches the query's context, not this one
+			defer context.AfterFunc(ctx, f.source.abort)()
+		}
 		rows, err := f.source.read(0)
 		f.arrived(rows, err)
 		f.mu.Lock()
@@ -373,6 +379,16 @@ func (f *feed) readAhead() {
 	defer f.mu.Unlock()
 	if f.ahead && f.reading == nil && !fut.settled.Load() {
 		f.reading = &fut.core
+	}
+}
+
+// stopAhead stops reading ahead: the fetch that it was for is not wanted any more.
+func (f *feed) stopAhead() {
+	f.mu.Lock()
+	reading := f.reading
+	f.mu.Unlock()
+	if reading != nil {
+		reading.stop(context.Canceled)
 	}
 }
 
