@@ -34,6 +34,13 @@
 // runs, and so does [Future.Cancel]. The context given to [Future.Await]
 // ends the waiting alone. A commit that runs is never interrupted.
 //
+// # Deadlocks and lost connections
+//
+// database/sql makes a call again that met a dead connection, but no transaction.
+// [Engine.RetryTx] does, for all that passes: deadlocks, conflicts, locks, nodes of a
+// cluster that are gone. It never makes one again whose commit may have been
+// made: that is [ErrOutcomeUnknown].
+//
 // # What is left open
 //
 // A [Conn], [Tx] or [Result] that is garbage collected without being closed is closed

@@ -1,0 +1,70 @@
+package overlay
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	// retryAttempts bounds RetryTx: together with the pauses, some 12 seconds,
+	// in which a cluster notices that it has lost a node.
+	retryAttempts = 20
+	firstPause    = 5 * time.Millisecond
+	longestPause  = time.Second
+)
+
+// RetryTx is WithTx, made again in a new transaction, on another connection if need
+// be, as long as it fails for a reason that passes: a deadlock or a conflict
+// with others, a lock that is taken, a node that is lost or not ready. fn may be called
+// up to 20 times and must do nothing that a rollback does not undo. When ctx ends
+// in a pause, the error is ctx's joined with the last one.
+//
+// A connection that is lost during the commit leaves open whether it was made. That
+// error wraps ErrOutcomeUnknown, and nothing is made again.
+func (e *Engine) RetryTx(ctx context.Context, opts *sql.TxOptions, fn func(ctx context.Context, c *Conn) error) error {
+	return retry(ctx, pause, func() error {
+		committing := false
+		err := e.WithTx(ctx, opts, func(ctx context.Context, c *Conn) error {
+			err := fn(ctx, c)
+			committing = err == nil
+			return err
+		})
+		if committing && inDoubt(err) {
+			return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+		}
+		return err
+	})
+}
+
+func retry(ctx context.Context, pause func(context.Context, time.Duration) error, try func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := try()
+		if err == nil || attempt == retryAttempts || !passes(err) {
+			return err
+		}
+		if ended := pause(ctx, pauseAfter(attempt)); ended != nil {
+			return errors.Join(ended, err)
+		}
+	}
+}
+
+// pauseAfter is random, lest those who were in each other's way meet again.
+func pauseAfter(attempt int) time.Duration {
+	d := min(firstPause<<(attempt-1), longestPause)
+	return d/2 + rand.N(d/2)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
