@@ -12,6 +12,8 @@ BENCHFLAGS ?=
 STRESS     ?= ./threadpin/... ./driver/...
 COUNT      ?= 100
 LOAD       ?= $(shell nproc 2>/dev/null || echo 2)
+# cluster: how often a node is killed.
+KILLS      ?= 12
 
 WITH_MARIADB := scripts/mariadb run
 FIND_SOURCE  := find . -name '.?*' -prune -o -name testdata -prune -o
@@ -57,6 +59,11 @@ stress: deps ## repeat the concurrency tests under CPU load (STRESS=packages COU
 .PHONY: conformance
 conformance: deps ## run the test suites of the wrapped drivers, bare and through the shim, and compare
 	@$(WITH_MARIADB) go run ./internal/foreign $(CONFORMANCEFLAGS)
+
+.PHONY: cluster
+cluster: ## kill the nodes of a private Galera cluster under writes, and count what became of these (KILLS=12)
+	@scripts/install-test-deps cluster
+	scripts/galera run go test -race -timeout $(TIMEOUT) -count 1 -v $(TESTFLAGS) ./internal/cluster -kills $(KILLS)
 
 .PHONY: bench
 bench: deps ## compare bare and wrapped drivers: medians, ratios, allocations (BENCHFLAGS=...)
