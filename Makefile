@@ -61,7 +61,7 @@ conformance: deps ## run the test suites of the wrapped drivers, bare and throug
 	@$(WITH_MARIADB) go run ./internal/foreign $(CONFORMANCEFLAGS)
 
 .PHONY: cluster
-cluster: ## kill the nodes of a private Galera cluster under writes, and count what became of these (KILLS=12)
+cluster: ## kill nodes of a private Galera cluster, and cut them off, under writes: none may be lost (KILLS=12)
 	@scripts/install-test-deps cluster
 	scripts/galera run go test -race -timeout $(TIMEOUT) -count 1 -v $(TESTFLAGS) ./internal/cluster -kills $(KILLS)
 

@@ -33,10 +33,10 @@ var (
 	// than one lane: each of their connections would have a database of its own.
 	ErrMemoryDB = errors.New("overlay: each connection to :memory: has a database of its own: use one lane (WithLanes(1)), or the DSN file::memory:?cache=shared")
 
-	// ErrOutcomeUnknown is wrapped by the error of RetryTx whose commit was sent, and
-	// not answered: the transaction may have been committed. Only a look at the data
-	// can tell; the driver's error is wrapped too.
-	ErrOutcomeUnknown = errors.New("overlay: the connection was lost during the commit, which may have been made")
+	// ErrOutcomeUnknown is wrapped by the error of RetryTx whose commit was sent but
+	// not answered, or not clearly: the transaction may have been committed. Only
+	// a look at the data can tell. The driver's error is wrapped too.
+	ErrOutcomeUnknown = errors.New("overlay: it is unknown whether the transaction was committed")
 
 	errDropped    = errors.New("overlay: the rest of the rows is gone: another call on the connection was interrupted")
 	errNoFutures  = errors.New("overlay: Any needs a future")

@@ -23,8 +23,8 @@ const (
 // up to 20 times and must do nothing that a rollback does not undo. When ctx ends
 // in a pause, the error is ctx's joined with the last one.
 //
-// A connection that is lost during the commit leaves open whether it was made. That
-// error wraps ErrOutcomeUnknown, and nothing is made again.
+// A connection that is lost during the commit leaves open whether it was made: the
+// error then wraps ErrOutcomeUnknown, and nothing is made again.
 func (e *Engine) RetryTx(ctx context.Context, opts *sql.TxOptions, fn func(ctx context.Context, c *Conn) error) error {
 	return retry(ctx, pause, func() error {
 		committing := false

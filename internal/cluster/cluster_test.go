@@ -21,11 +21,24 @@ var kills = flag.Int("kills", 12, "how often a node is killed")
 // mostConns bounds the connections of the writers' sql.DB.
 const mostConns = 16
 
-// TestNodesAreKilled proves that no write that was acknowledged is lost when
-// nodes are killed, that none is there that was refused, and that writers,
-// connections and threads recover.
+// cutOffs is how often a node is cut off from the others.
+const cutOffs = 3
+
 func TestNodesAreKilled(t *testing.T) {
 	n := clusterOf(t)
+	underWrites(t, n, *kills, n.kill, n.restart)
+}
+
+// A node that is cut off lives, but refuses what it is asked, or cannot tell.
+func TestNodesAreCutOff(t *testing.T) {
+	n := clusterOf(t)
+	underWrites(t, n, cutOffs, n.cutOff, n.rejoin)
+}
+
+// underWrites proves that no write that was acknowledged is lost when nodes are
+// taken away, that none is there that was refused, and that writers,
+// connections and threads recover.
+func underWrites(t *testing.T, n *nodes, rounds int, takeAway, bringBack func(t *testing.T, node int)) {
 	threadsAtMost(t, 0)
 	goroutines := runtime.NumGoroutine()
 
@@ -38,22 +51,22 @@ func TestNodesAreKilled(t *testing.T) {
 	start := time.Now()
 	w.start()
 	var recoveries []time.Duration
-	for i := range *kills {
+	for i := range rounds {
 		eventually(t, func() bool { return w.ledger.caughtUp(2*perKind, start) }, "writers write")
 		victim := i % len(n.configs)
-		kill := time.Now()
-		n.kill(t, victim)
-		dead := time.Now()
-		eventually(t, func() bool { return w.ledger.caughtUp(2*perKind, dead) }, "writers recover")
-		recoveries = append(recoveries, time.Since(kill))
-		t.Logf("kill %2d: node %d; all writers wrote again after %v", i+1, victim+1, recoveries[i].Round(time.Millisecond))
+		taking := time.Now()
+		takeAway(t, victim)
+		taken := time.Now()
+		eventually(t, func() bool { return w.ledger.caughtUp(2*perKind, taken) }, "writers recover")
+		recoveries = append(recoveries, time.Since(taking))
+		t.Logf("round %2d: node %d; all writers wrote again after %v", i+1, victim+1, recoveries[i].Round(time.Millisecond))
 		for node := range n.configs {
 			if node != victim {
 				w.ledger.audit(t, n, node)
 			}
 		}
 		threadsAtMost(t, mostConns)
-		n.restart(t, victim)
+		bringBack(t, victim)
 		start = time.Now()
 	}
 	w.end()
@@ -75,8 +88,8 @@ func TestNodesAreKilled(t *testing.T) {
 
 	counts := w.ledger.counts
 	slices.Sort(recoveries)
-	t.Logf("kills %d; writes acknowledged %d, lost %d; refused %d, there all the same %d; outcome unknown %d",
-		*kills, counts[acknowledged], lost, counts[refused], phantom, counts[unknown])
+	t.Logf("rounds %d; writes acknowledged %d, lost %d; refused %d, there all the same %d; outcome unknown %d",
+		rounds, counts[acknowledged], lost, counts[refused], phantom, counts[unknown])
 	t.Logf("transactions begun %d, for %d that were asked for", w.begun.Load(), w.asked.Load())
 	t.Logf("recovery: median %v, worst %v", recoveries[len(recoveries)/2].Round(time.Millisecond), recoveries[len(recoveries)-1].Round(time.Millisecond))
 	for text, times := range w.ledger.errors {

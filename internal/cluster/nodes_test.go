@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"os"
@@ -76,4 +77,24 @@ func galera(t *testing.T, command string, node int) {
 	if err != nil {
 		t.Fatalf("scripts/galera %s %d: %v\n%s", command, node+1, err, out)
 	}
+}
+
+// cutOff separates a node from the others, and waits until it knows.
+func (n *nodes) cutOff(t *testing.T, node int) { n.isolate(t, node, "1", "OFF") }
+
+// rejoin ends that.
+func (n *nodes) rejoin(t *testing.T, node int) { n.isolate(t, node, "0", "ON") }
+
+func (n *nodes) isolate(t *testing.T, node int, isolate, ready string) {
+	t.Helper()
+	db, err := sql.Open("mysql", n.configs[node].FormatDSN())
+	must(t, err)
+	defer db.Close()
+	_, err = db.Exec("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=" + isolate + "'")
+	must(t, err)
+	eventually(t, func() bool {
+		var name, value string
+		must(t, db.QueryRow("SHOW STATUS LIKE 'wsrep_ready'").Scan(&name, &value))
+		return value == ready
+	}, "wsrep_ready is "+ready)
 }
