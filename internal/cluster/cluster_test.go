@@ -48,6 +48,9 @@ func underWrites(t *testing.T, n *nodes, rounds int, takeAway, bringBack func(t 
 	db.SetConnMaxLifetime(2 * time.Second) // so that a node that is back is used again
 	w := &writers{engine: overlay.New(db), ledger: newLedger()}
 	createTables(t, w.engine)
+	for node := range n.configs {
+		read(t, n, node, "SELECT id FROM counters") // waits until they are there
+	}
 	start := time.Now()
 	w.start()
 	var recoveries []time.Duration
