@@ -13,7 +13,7 @@ import (
 //
 //	waiting ──► running ──► over    a lane has done it
 //	waiting ──► over                withdrawn, or refused
-//	running ──► waiting             the connection was dead; at most twice
+//	running ──► waiting             the connection was dead; twice, or until it is a new one
 //
 // Whoever moves it to over settles the future.
 type call struct {
@@ -35,7 +35,7 @@ type call struct {
 	abort   context.CancelFunc // of the context of what cannot be interrupted; may be nil
 	inner   callContext        // that context, of a function
 	cause   error              // why it is to stop; nil: it is not
-	retries int8
+	retries int
 	kept    bool // abort is somebody else's now
 }
 
@@ -232,11 +232,12 @@ func (c *call) endContext() {
 	}
 }
 
-// again makes a call wait once more, and reports whether it does.
-func (c *call) again() bool {
+// again makes a call wait once more, and reports whether it does. reused says that
+// the connection was not new: the next one may have died in the pool as well.
+func (c *call) again(reused bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cause != nil || c.retries == 2 {
+	if c.cause != nil || c.retries >= 2 && !reused {
 		return false
 	}
 	c.retries++

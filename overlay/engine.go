@@ -117,11 +117,15 @@ func (e *Engine) openLane() {
 
 // connect takes a connection out of the sql.DB.
 func (e *Engine) connect(ctx context.Context, p *pool) (*lane, error) {
+	reused := e.db.Stats().Idle > 0
 	sc, err := e.db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	l, err := newLane(p, sc)
+	if err == nil {
+		l.reused = reused
+	}
 	if err == nil && !e.owns && e.db.Stats().MaxOpenConnections != 1 {
 		// By the driver, not WithDialect: a mock would take the question for the application's.
 		err = dialectOf(e.db.Driver()).checkShared(ctx, sc)

@@ -16,6 +16,7 @@ type lane struct {
 	h  *driver.Handle    // set once
 	w  *threadpin.Worker // set once
 
+	reused  bool                 // set once: the connection came from those that the pool keeps
 	home    *pool                // set once: where it belongs
 	idle    int                  // home's, under its mu: for how many looks it has been idle
 	current atomic.Pointer[call] // what it runs; anybody may look
@@ -89,7 +90,7 @@ func (l *lane) run(c *call) {
 	}
 	l.observe(err)
 	if isBad(err) {
-		if l.mayRetry(c) && c.again() {
+		if l.mayRetry(c) && c.again(l.reused) {
 			l.pool.ran.Add(-1)
 			l.retry = c
 			return
