@@ -116,7 +116,7 @@ func hopCases() []hopCase {
 		}},
 		ending("Commit", (*sql.Tx).Commit),
 		ending("Rollback", (*sql.Tx).Rollback),
-		hopCase{"ColumnTypes", 1, func(t testing.TB, ctx context.Context, conn *sql.Conn) (func(), func()) {
+		hopCase{"ColumnTypes", 0, func(t testing.TB, ctx context.Context, conn *sql.Conn) (func(), func()) {
 			rows, err := conn.QueryContext(ctx, "rows 1")
 			must(t, err)
 			return func() {
@@ -234,6 +234,13 @@ func TestOneHopPerCall(t *testing.T) {
 		header = append(header, f)
 	}
 	header = append(header, "with adapter")
+	// Without an adapter the query's hop brings the column types along.
+	adapted := func(c hopCase) hopCase {
+		if c.name == "ColumnTypes" {
+			c.want = 1
+		}
+		return c
+	}
 	for name, ctx := range contexts(t) {
 		tab := newTable(header...)
 		for _, c := range hopCases() {
@@ -241,7 +248,7 @@ func TestOneHopPerCall(t *testing.T) {
 			for _, f := range kinds {
 				row = append(row, hopsOf(t, setups[1], f, ctx, c, 0))
 			}
-			tab.row(append(row, hopsOf(t, setups[2], dt.Full, ctx, c, 0))...)
+			tab.row(append(row, hopsOf(t, setups[2], dt.Full, ctx, adapted(c), 0))...)
 		}
 		tab.print(t)
 	}

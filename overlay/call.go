@@ -72,6 +72,10 @@ type callOptions struct {
 	place  site
 }
 
+// internal reports whether the overlay itself makes the call: it takes no place in
+// the queue from the application's.
+func (o *callOptions) internal() bool { return o.tidy || o.queue }
+
 // task is a future together with its call: one allocation.
 type task[T any] struct {
 	Future[T]

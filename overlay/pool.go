@@ -26,6 +26,7 @@ type pool struct {
 	first   *call // those that wait
 	last    *call
 	length  int
+	inner   int                // of these, the overlay's own
 	idle    []*lane            // the last one has been idle for the shortest time
 	lanes   []*lane            // all that are open
 	opening int                // lanes that grow is opening
@@ -85,7 +86,7 @@ func (p *pool) submit(c *call) error {
 		p.mu.Unlock()
 		l.start(c)
 		return nil
-	case p.length >= p.config.queue && !c.tidy:
+	case p.length-p.inner >= p.config.queue && !c.internal():
 		p.stats.Refused++
 		p.mu.Unlock()
 		return ErrQueueFull
@@ -118,6 +119,9 @@ func (p *pool) push(c *call) {
 	}
 	p.last = c
 	p.length++
+	if c.internal() {
+		p.inner++
+	}
 }
 
 // pushFront gives a call back that was not begun after all.
@@ -131,6 +135,9 @@ func (p *pool) pushFront(c *call) {
 	}
 	p.first = c
 	p.length++
+	if c.internal() {
+		p.inner++
+	}
 }
 
 func (p *pool) unlink(c *call) {
@@ -146,6 +153,9 @@ func (p *pool) unlink(c *call) {
 	}
 	c.queued, c.prev, c.next = false, nil, nil
 	p.length--
+	if c.internal() {
+		p.inner--
+	}
 }
 
 // take takes out a call for a lane.
