@@ -16,6 +16,7 @@ LOAD       ?= $(shell nproc 2>/dev/null || echo 2)
 KILLS      ?= 12
 
 WITH_MARIADB := scripts/mariadb run
+WITH_POSTGRES := scripts/postgres run
 FIND_SOURCE  := find . -name '.?*' -prune -o -name testdata -prune -o
 MODULES      := $(filter-out ./internal/tools,$(patsubst %/go.mod,%,$(shell $(FIND_SOURCE) -name go.mod -print)))
 # Serving drivers that know only the old interfaces is what the code is for, so
@@ -46,6 +47,11 @@ test: deps ## run all tests with the race detector, against SQLite and a private
 	$(WITH_MARIADB) go test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 	go test -timeout $(TIMEOUT) $(TESTFLAGS) -run Conformance ./driver
 	$(WITH_MARIADB) go -C internal/reflectors test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+
+.PHONY: drivers
+drivers: ## test pgx, lib/pq and two more SQLite drivers, bare against aio, and on a private PostgreSQL
+	@scripts/install-test-deps drivers
+	$(WITH_POSTGRES) go -C internal/drivers test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 
 .PHONY: portable
 portable: deps ## run the tests of the code for systems other than Linux
