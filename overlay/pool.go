@@ -3,7 +3,6 @@ package overlay
 import (
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/sqlaio/sqlaio/threadpin"
 )
@@ -36,17 +35,6 @@ type pool struct {
 	forced  bool               // stopAll was called: no result may keep a lane any more
 	empty   chan struct{}      // closed, and made nil, when nothing waits or runs; nil: nobody asked
 	stats   Stats
-}
-
-// Stats are an Engine's calls and lanes.
-type Stats struct {
-	Lanes     int           // open
-	Idle      int           // of these, without a call
-	Queued    int           // calls that wait
-	Run       int64         // calls that lanes have begun, ever
-	Refused   int64         // calls refused, ever: the queue was full, or the engine closed
-	Withdrawn int64         // calls cancelled before they began, ever
-	Waiting   time.Duration // how long the calls begun have waited; those for which a lane was idle not at all
 }
 
 // own returns the pool's only lane if the caller is on its thread: a call would
@@ -107,61 +95,6 @@ func (p *pool) wantsMore() bool {
 	}
 	p.opening++
 	return true
-}
-
-func (p *pool) push(c *call) {
-	c.since = time.Now()
-	c.queued, c.prev, c.next = true, p.last, nil
-	if p.last == nil {
-		p.first = c
-	} else {
-		p.last.next = c
-	}
-	p.last = c
-	p.length++
-	if c.internal() {
-		p.inner++
-	}
-}
-
-// pushFront gives a call back that was not begun after all.
-func (p *pool) pushFront(c *call) {
-	c.since = time.Now()
-	c.queued, c.prev, c.next = true, nil, p.first
-	if p.first == nil {
-		p.last = c
-	} else {
-		p.first.prev = c
-	}
-	p.first = c
-	p.length++
-	if c.internal() {
-		p.inner++
-	}
-}
-
-func (p *pool) unlink(c *call) {
-	if c.prev == nil {
-		p.first = c.next
-	} else {
-		c.prev.next = c.next
-	}
-	if c.next == nil {
-		p.last = c.prev
-	} else {
-		c.next.prev = c.prev
-	}
-	c.queued, c.prev, c.next = false, nil, nil
-	p.length--
-	if c.internal() {
-		p.inner--
-	}
-}
-
-// take takes out a call for a lane.
-func (p *pool) take(c *call) {
-	p.unlink(c)
-	p.stats.Waiting += time.Since(c.since)
 }
 
 // remove takes out a call that was withdrawn.
@@ -371,13 +304,4 @@ func (p *pool) isForced() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.forced
-}
-
-func (p *pool) snapshot() Stats {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s := p.stats
-	s.Run = p.ran.Load()
-	s.Lanes, s.Idle, s.Queued = len(p.lanes), len(p.idle), p.length
-	return s
 }
