@@ -42,7 +42,13 @@ type session struct {
 func (e *Engine) ConnectAsync(ctx context.Context) *Future[*Conn] {
 	f := new(Future[*Conn])
 	f.origin, f.place = e.config, caller(e.config)
-	if e.pool.isClosed() {
+	e.mu.Lock()
+	closing := e.done != nil
+	if !closing {
+		e.connecting.Add(1)
+	}
+	e.mu.Unlock()
+	if closing {
 		f.settle(ErrClosed)
 		return f
 	}
@@ -63,6 +69,7 @@ func (e *Engine) ConnectAsync(ctx context.Context) *Future[*Conn] {
 		} else if e.ctx.Err() != nil {
 			err = ErrClosed
 		}
+		e.connecting.Done() // before callbacks, which may wait for Shutdown
 		f.settle(err)
 	}()
 	return f

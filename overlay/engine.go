@@ -26,6 +26,8 @@ type Engine struct {
 
 	tending atomic.Bool // tend is going to run
 
+	connecting sync.WaitGroup // of ConnectAsync's goroutines; added to under mu, until done is there
+
 	mu       sync.Mutex
 	sessions map[*session]struct{} // guarded by mu: open connections
 	done     chan struct{}         // guarded by mu: closed when Shutdown is over; nil: not begun

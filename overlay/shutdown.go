@@ -32,6 +32,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 		e.force()
 	}
 	e.cancel()
+	e.awaitConnecting(ctx)
 	<-e.drained()
 	e.pool.mu.Lock()
 	idle := append([]*lane(nil), e.idle...)
@@ -48,6 +49,17 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// awaitConnecting waits for those who were connecting: they have no use for the
+// connection any more, and close it.
+func (e *Engine) awaitConnecting(ctx context.Context) {
+	over := make(chan struct{})
+	go func() { e.connecting.Wait(); close(over) }()
+	select {
+	case <-over:
+	case <-ctx.Done():
+	}
 }
 
 // drain waits for the calls and for the connections.
