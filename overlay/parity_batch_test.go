@@ -1,0 +1,249 @@
+package overlay_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sqlaio/sqlaio/overlay"
+)
+
+// A batcher executes inserts of people with these ids, by either of the methods.
+type batcher func(opts []overlay.BatchOption, ids ...any) *overlay.Future[[]overlay.BatchResult]
+
+const insertByID = "INSERT INTO people (id, name) VALUES (?, 'x')"
+
+type batching interface {
+	overlay.Target
+	BatchAsync(ctx context.Context, statements []overlay.Statement, opts ...overlay.BatchOption) *overlay.Future[[]overlay.BatchResult]
+	ExecManyAsync(ctx context.Context, query string, argSets [][]any, opts ...overlay.BatchOption) *overlay.Future[[]overlay.BatchResult]
+}
+
+// batchers are BatchAsync and ExecManyAsync of the target.
+func batchers(db *parityDB, to batching) map[string]batcher {
+	return map[string]batcher{
+		"BatchAsync": func(opts []overlay.BatchOption, ids ...any) *overlay.Future[[]overlay.BatchResult] {
+			var statements []overlay.Statement
+			for _, id := range ids {
+				statements = append(statements, overlay.Statement{Query: insertByID, Args: []any{id}})
+			}
+			return to.BatchAsync(db.ctx, statements, opts...)
+		},
+		"ExecManyAsync": func(opts []overlay.BatchOption, ids ...any) *overlay.Future[[]overlay.BatchResult] {
+			var sets [][]any
+			for _, id := range ids {
+				sets = append(sets, []any{id})
+			}
+			return to.ExecManyAsync(db.ctx, insertByID, sets, opts...)
+		},
+	}
+}
+
+// onBatchers runs a test with each method of an Engine and of a Conn, on a table
+// of people that is empty.
+func onBatchers(t *testing.T, fn func(t *testing.T, db *parityDB, to batching, run batcher)) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t)
+		each := func(t *testing.T, to batching) {
+			for name, run := range batchers(db, to) {
+				t.Run(name, func(t *testing.T) {
+					await(t, to.BatchAsync(db.ctx, []overlay.Statement{{Query: "DELETE FROM people"}}))
+					fn(t, db, to, run)
+				})
+			}
+		}
+		t.Run("Engine", func(t *testing.T) { each(t, db.e) })
+		t.Run("Conn", func(t *testing.T) {
+			c := db.connect(t)
+			defer db.close(t, c)
+			each(t, c)
+		})
+	})
+}
+
+// wantIDs fails unless these people are there.
+func wantIDs(t *testing.T, db *parityDB, to overlay.Target, want string) {
+	t.Helper()
+	query := "SELECT coalesce(group_concat(id), '') FROM (SELECT id FROM people ORDER BY id) AS p"
+	if got := await(t, overlay.Scalar[string](db.ctx, to, query)); got != want {
+		t.Errorf("people %q, want %q", got, want)
+	}
+}
+
+// wantOutcomes fails unless the statements have ended like this: + succeeded, ! failed by
+// itself, - was not run. If any failed the future's error must be the first one, with
+// its number.
+func wantOutcomes(t *testing.T, f *overlay.Future[[]overlay.BatchResult], want string) {
+	t.Helper()
+	results, err := f.Await(atMost(t, patience))
+	var got strings.Builder
+	for i, r := range results {
+		switch {
+		case r.Err == nil:
+			got.WriteByte('+')
+			if n, err := r.Result.RowsAffected(); n != 1 || err != nil {
+				t.Errorf("statement %d: %d rows affected, %v", i+1, n, err)
+			}
+		case r.Err == overlay.ErrNotRun:
+			got.WriteByte('-')
+		default:
+			got.WriteByte('!')
+		}
+		if (r.Err == nil) != (r.Result != nil) {
+			t.Errorf("statement %d: result %v with error %v", i+1, r.Result, r.Err)
+		}
+	}
+	if got.String() != want {
+		t.Errorf("outcomes %s, want %s", &got, want)
+		return
+	}
+	first := strings.IndexByte(want, '!')
+	if first < 0 {
+		if err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	if !errors.Is(err, results[first].Err) {
+		t.Errorf("error %v, want that of statement %d, %v", err, first+1, results[first].Err)
+	} else if number := fmt.Sprintf("statement %d of %d", first+1, len(results)); !strings.Contains(err.Error(), number) {
+		t.Errorf("error %q does not say %q", err, number)
+	}
+}
+
+func TestBatchStopsAtTheFirstError(t *testing.T) {
+	onBatchers(t, func(t *testing.T, db *parityDB, to batching, run batcher) {
+		wantOutcomes(t, run(nil, 1, 2, 2, 3, 3), "++!--")
+		wantIDs(t, db, to, "1,2")
+		wantOutcomes(t, run([]overlay.BatchOption{nil}, 3, 4), "++")
+		wantIDs(t, db, to, "1,2,3,4")
+	})
+}
+
+func TestBatchKeepsGoing(t *testing.T) {
+	onBatchers(t, func(t *testing.T, db *parityDB, to batching, run batcher) {
+		wantOutcomes(t, run([]overlay.BatchOption{overlay.KeepGoing()}, 1, 1, 2, 2, 3), "+!+!+")
+		wantIDs(t, db, to, "1,2,3")
+	})
+}
+
+func TestBatchInTxIsAllOrNothing(t *testing.T) {
+	onBatchers(t, func(t *testing.T, db *parityDB, to batching, run batcher) {
+		wantOutcomes(t, run([]overlay.BatchOption{overlay.InTx(nil)}, 1, 2, 2, 3), "++!-")
+		wantIDs(t, db, to, "")
+		wantOutcomes(t, run([]overlay.BatchOption{overlay.InTx(nil)}, 1, 2, 3), "+++")
+		wantIDs(t, db, to, "1,2,3")
+	})
+}
+
+// What can be done is committed.
+func TestBatchInTxKeepsGoing(t *testing.T) {
+	onBatchers(t, func(t *testing.T, db *parityDB, to batching, run batcher) {
+		wantOutcomes(t, run([]overlay.BatchOption{overlay.InTx(nil), overlay.KeepGoing()}, 1, 1, 2), "+!+")
+		wantIDs(t, db, to, "1,2")
+	})
+}
+
+func TestBatchOfNothing(t *testing.T) {
+	onBatchers(t, func(t *testing.T, db *parityDB, to batching, run batcher) {
+		for _, opts := range [][]overlay.BatchOption{nil, {overlay.KeepGoing()}, {overlay.InTx(nil)}} {
+			wantOutcomes(t, run(opts), "")
+		}
+	})
+}
+
+// In a transaction that is open a batch is a savepoint: its end leaves the
+// transaction, and what was done in it, as they are.
+func TestBatchInTxInATransactionIsASavepoint(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t)
+		c := db.connect(t)
+		inTx := []overlay.BatchOption{overlay.InTx(nil)}
+		for name, run := range batchers(db, c) {
+			tx := await(t, c.BeginAsync(db.ctx, nil))
+			await(t, c.ExecAsync(db.ctx, insertByID, 1))
+			wantOutcomes(t, run(inTx, 2, 3, 3, 4), "++!-")
+			if !c.InTransaction() {
+				t.Errorf("%s: the transaction is over", name)
+			}
+			wantIDs(t, db, c, "1")
+			wantOutcomes(t, run(inTx, 5, 6), "++")
+			wantOutcomes(t, run(append(inTx, overlay.KeepGoing()), 6, 7), "!+")
+			wantIDs(t, db, c, "1,5,6,7")
+			await(t, tx.RollbackAsync(db.ctx)) // also what the batches have released
+			wantIDs(t, db, c, "")
+
+			tx = await(t, c.BeginAsync(db.ctx, nil))
+			wantOutcomes(t, run(inTx, 8), "+")
+			await(t, tx.CommitAsync(db.ctx))
+			wantIDs(t, db, c, "8")
+			await(t, c.ExecAsync(db.ctx, "DELETE FROM people"))
+		}
+		db.close(t, c)
+	})
+}
+
+// Without InTx a batch in a transaction is a part of it.
+func TestBatchInATransaction(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t)
+		c := db.connect(t)
+		for _, run := range batchers(db, c) {
+			tx := await(t, c.BeginAsync(db.ctx, nil))
+			wantOutcomes(t, run(nil, 1, 2, 2), "++!")
+			wantIDs(t, db, c, "1,2")
+			await(t, tx.RollbackAsync(db.ctx))
+			wantIDs(t, db, c, "")
+		}
+		db.close(t, c)
+	})
+}
+
+func TestBatchResultsAreThoseOfTheStatements(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t)
+		results := await(t, db.e.BatchAsync(db.ctx, []overlay.Statement{
+			{Query: insertPerson, Args: []any{"Ann"}},
+			{Query: "INSERT INTO people (name) VALUES ('Bob'), ('Cyd')"},
+			{Query: "UPDATE people SET name = ?", Args: []any{"Dan"}},
+			{Query: "DELETE FROM people WHERE id = ? OR id = ?", Args: []any{1, 2}},
+			{Query: "DELETE FROM people WHERE id = 1"},
+		}))
+		for i, want := range []int64{1, 2, 3, 2, 0} {
+			if n, err := results[i].Result.RowsAffected(); n != want || err != nil {
+				t.Errorf("statement %d: %d rows affected, %v; want %d", i+1, n, err, want)
+			}
+		}
+		if id, err := results[0].Result.LastInsertId(); id != 1 || err != nil {
+			t.Errorf("id %d, %v", id, err)
+		}
+		many := await(t, db.e.ExecManyAsync(db.ctx, insertPerson, [][]any{{"Eve"}, {"Fay"}}))
+		for i, r := range many {
+			if id, err := r.Result.LastInsertId(); id != int64(4+i) || err != nil {
+				t.Errorf("set %d: id %d, %v; want %d", i+1, id, err, 4+i)
+			}
+		}
+	})
+}
+
+// A statement that cannot be prepared fails with the first set.
+func TestExecManyOfABadStatement(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		sets := [][]any{{1}, {2}}
+		wantOutcomes(t, db.e.ExecManyAsync(db.ctx, "INSERT INTO nowhere VALUES (?)", sets), "!-")
+		wantOutcomes(t, db.e.ExecManyAsync(db.ctx, "INSERT INTO nowhere VALUES (?)", sets, overlay.KeepGoing()), "!!")
+		wantOutcomes(t, db.e.ExecManyAsync(db.ctx, "INSERT INTO nowhere VALUES (?)", sets, overlay.InTx(nil)), "!-")
+	})
+}
+
+// Each set must have as many arguments as the statement takes.
+func TestExecManyOfAWrongNumberOfArguments(t *testing.T) {
+	onEach(t, func(t *testing.T, db *parityDB) {
+		db.people(t)
+		f := db.e.ExecManyAsync(db.ctx, insertByID, [][]any{{1}, {}, {3}}, overlay.KeepGoing())
+		wantOutcomes(t, f, "+!+")
+		wantIDs(t, db, db.e, "1,3")
+	})
+}
