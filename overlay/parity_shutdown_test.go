@@ -21,6 +21,19 @@ func (db *parityDB) leftOpen(t *testing.T, opts ...overlay.Option) *overlay.Engi
 
 func affected(r sql.Result) (int64, error) { return r.RowsAffected() }
 
+// sleeping is a call that runs for long, which has begun.
+func sleeping(t *testing.T, db *parityDB, to overlay.Target) *overlay.Future[any] {
+	t.Helper()
+	started := make(chan struct{})
+	f := overlay.RunInThread(db.ctx, to, func(ctx context.Context, c *sql.Conn) (v any, err error) {
+		close(started)
+		err = c.QueryRowContext(ctx, db.sleepyQuery).Scan(&v)
+		return v, err
+	})
+	within(t, "the start of a call", started)
+	return f
+}
+
 func endedContext() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -62,8 +75,7 @@ func TestShutdownDrainsWhatWaits(t *testing.T) {
 func TestShutdownWithAnEndedContext(t *testing.T) {
 	onEach(t, func(t *testing.T, db *parityDB) {
 		e := db.leftOpen(t, overlay.WithLanes(1))
-		running := e.ScalarAsync(db.ctx, db.sleepyQuery)
-		inCall(t, e, running)
+		running := sleeping(t, db, e)
 		queued := e.ExecAsync(db.ctx, "CREATE TABLE late (id INTEGER)")
 		start := time.Now()
 		if err := e.Shutdown(endedContext()); err != context.Canceled {
@@ -87,8 +99,7 @@ func TestShutdownWithAnEndedContext(t *testing.T) {
 func TestShutdownWhoseContextEnds(t *testing.T) {
 	onEach(t, func(t *testing.T, db *parityDB) {
 		e := db.leftOpen(t)
-		running := e.ScalarAsync(db.ctx, db.sleepyQuery)
-		inCall(t, e, running)
+		running := sleeping(t, db, e)
 		ctx, cancel := context.WithCancel(db.ctx)
 		drains := &seenContext{Context: ctx, seen: make(chan struct{})}
 		shut := make(chan error, 1)
