@@ -47,6 +47,7 @@ func (l *lane) start(c *call) {
 	l.first = c
 	if err := l.w.Submit(l.loopFn, l.goneFn); err != nil {
 		l.first = nil
+		l.current.Store(nil)
 		if l.pool != l.home { // only this lane could have run it
 			l.pool.lost(l, nil)
 			c.refuse(err)
@@ -74,14 +75,18 @@ func (l *lane) loop() {
 func (l *lane) run(c *call) {
 	ctx, ok := c.begin(l)
 	if !ok {
+		l.current.CompareAndSwap(c, nil)
 		return
 	}
 	if l.dead && c.kind != firm { // a Conn's
+		l.current.CompareAndSwap(c, nil)
 		c.end(errBad)
 		return
 	}
 	l.pool.ran.Add(1)
-	c.outer = l.current.Swap(c)
+	if outer := l.current.Swap(c); outer != c { // the pool has put it there, unless the call is nested
+		c.outer = outer
+	}
 	err := guard(func() error { return c.work.do(ctx, l) })
 	l.current.Store(c.outer) // not after a Goexit: gone looks for the call
 	c.outer = nil
@@ -125,8 +130,9 @@ func (l *lane) gone(err error) {
 	if err == nil {
 		return
 	}
-	if l.first != nil { // the thread had gone before it could begin
-		l.first.refuse(err)
+	if c := l.first; c != nil { // the thread had gone before it could begin
+		l.current.CompareAndSwap(c, nil)
+		c.refuse(err)
 	}
 	for c := l.current.Swap(nil); c != nil; c = c.outer {
 		c.end(err)

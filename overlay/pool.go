@@ -71,6 +71,7 @@ func (p *pool) submit(c *call) error {
 		l := p.idle[len(p.idle)-1]
 		p.idle = p.idle[:len(p.idle)-1]
 		p.hot.Store(l.w)
+		l.current.Store(c) // under mu, so that stopAll misses no call
 		p.mu.Unlock()
 		l.start(c)
 		return nil
@@ -114,6 +115,7 @@ func (p *pool) next(l *lane) *call {
 	defer p.mu.Unlock()
 	if c := p.first; c != nil {
 		p.take(c)
+		l.current.Store(c)
 		return c
 	}
 	p.deliver()
@@ -141,6 +143,7 @@ func (p *pool) add(l *lane) {
 		p.checkEmpty()
 	} else {
 		p.take(c)
+		l.current.Store(c)
 		p.hot.Store(l.w)
 	}
 	p.mu.Unlock()

@@ -283,3 +283,29 @@ func TestCancelInside(t *testing.T) {
 	}))
 	must(t, c.CloseAsync(background))
 }
+
+// A forced Shutdown stops a call wherever it is: waiting, about to begin, running.
+func TestShutdownMeetsTheBeginningOfACall(t *testing.T) {
+	ended, cancel := context.WithCancel(background)
+	cancel()
+	for i := range 100 {
+		e, _ := onFile(t, overlay.WithLanes(1+i%2))
+		var fs []*overlay.Future[int]
+		for range 1 + i%3 {
+			fs = append(fs, overlay.Scalar[int](background, e, `
+				with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n`))
+		}
+		for range i * 20 {
+			runtime.Gosched()
+		}
+		shut := make(chan struct{})
+		go func() { e.Shutdown(ended); close(shut) }()
+		within(t, "Shutdown", shut)
+		for _, f := range fs {
+			within(t, "the end of a call", f.Done())
+			if _, err, _ := f.TryResult(); err != overlay.ErrClosed {
+				t.Fatal(err)
+			}
+		}
+	}
+}

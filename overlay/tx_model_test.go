@@ -19,10 +19,9 @@ import (
 // remembers what it was when the level began. A second connection sees what was
 // committed.
 
-// 100,000 steps are -rapid.checks=1700, which takes a minute or two with the race
-// detector.
+// 100,000 steps, which take a minute or two with the race detector.
 const (
-	txChecks = 600
+	txChecks = 1700
 	txSteps  = 60
 )
 
