@@ -11,9 +11,10 @@ import (
 
 // A Result is what a statement returned. Rows arrive in batches, of which
 // the first comes with the result; fetching what has arrived costs nothing more. One that
-// has rows left keeps its connection busy: an Engine's until the rows are read or
-// CloseAsync is called. A Result that is garbage collected before that is closed,
-// with a ResourceWarning. All methods are safe for concurrent use.
+// has 256 rows or more keeps its connection busy: an Engine's until the rows are read
+// or CloseAsync is called; shorter ones free it by themselves. A Result that is garbage
+// collected before that is closed, with a ResourceWarning. All methods are safe
+// for concurrent use.
 type Result struct {
 	config *config
 	conn   *Conn    // of a Conn's result: keeps it from being collected
@@ -45,12 +46,13 @@ func queryAsync(ctx context.Context, to Target, query string, args []any) *Futur
 		f.rows, f.err = rows, err
 		r := &Result{config: l.home.config, conn: conn, keys: cols, feed: f}
 		if f.err == nil {
+			f.readsOnly = l.h.MayAbandon(query)
 			if l.pool.grow != nil { // an Engine's lane is the result's until then
 				if l.lend(f); l.home.isForced() {
 					f.closeAsync()
+					return r, nil
 				}
 			}
-			f.readsOnly = l.h.MayAbandon(query)
 			if len(rows) < batchRows && !s.full { // a short result needs no closing, however slow
 				f.ahead, f.calls = true, 1
 				f.readAhead()
