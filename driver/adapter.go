@@ -43,7 +43,12 @@ type Settler interface {
 // A Reader is an Interrupter that may cost more than the call that it stops,
 // such as a transaction, and can tell for which queries it doesn't. Only for
 // those are rows interrupted that the caller has closed before their end.
-type Reader interface{ ReadsOnly(query string) bool }
+type Reader interface {
+	// ReadsOnly reports whether a query that is interrupted costs nothing but its
+	// own rows. It may be called in any goroutine, several at once, and must be
+	// quick.
+	ReadsOnly(query string) bool
+}
 
 // An Opener is an Adapter that makes the connector for a data source name in
 // place of the driver's own OpenConnector.
@@ -52,7 +57,10 @@ type Opener interface {
 }
 
 // A Traiter is an Adapter of a driver whose rows spare the shim some work.
-type Traiter interface{ Traits() Traits }
+type Traiter interface {
+	// Traits is asked once for each connector.
+	Traits() Traits
+}
 
 // Traits are promises about a driver. The zero value promises nothing.
 type Traits struct {

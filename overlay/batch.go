@@ -9,10 +9,10 @@ import (
 	"github.com/sqlaio/sqlaio/driver"
 )
 
-// A Statement is one of a batch.
+// A Statement is one of a batch: Query with its Args, as for ExecAsync.
 type Statement struct {
 	Query string
-	Args  []any
+	Args  []any // as a call's: driver values, valuers, sql.Named
 }
 
 // A BatchResult is what became of one statement of a batch: a result, or an

@@ -106,3 +106,46 @@ func ExampleTask() {
 	fmt.Println(err == nil || err == context.Canceled)
 	// Output: true
 }
+
+func ExampleFunc() {
+	w, _ := threadpin.Start()
+	defer w.Quit()
+	t := w.NewTask(threadpin.Func(func() { fmt.Println("working") }))
+	ctx := context.Background()
+	if err := t.Begin(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	t.Await(ctx, nil, nil)
+	fmt.Println(t.End())
+	// Output:
+	// working
+	// <nil>
+}
+
+// sum is a call with its argument and its result in one object.
+type sum struct {
+	of    []int
+	total int
+}
+
+func (s *sum) RunOnThread() {
+	for _, n := range s.of {
+		s.total += n
+	}
+}
+
+func ExampleJob() {
+	w, _ := threadpin.Start()
+	defer w.Quit()
+	s := &sum{of: []int{1, 2, 39}}
+	t := w.NewTask(s)
+	ctx := context.Background()
+	if err := t.Begin(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	t.Await(ctx, nil, nil)
+	fmt.Println(s.total, t.End())
+	// Output: 42 <nil>
+}

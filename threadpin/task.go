@@ -50,7 +50,10 @@ var tasks = sync.Pool{New: func() any { return &Task{wake: make(chan struct{}, 1
 
 // A Job is what a task does. As an interface it lets a caller keep a call's
 // arguments and results in one object, where a function would be another.
-type Job interface{ RunOnThread() }
+type Job interface {
+	// RunOnThread is called on the worker's thread, once for each task.
+	RunOnThread()
+}
 
 // Func is a function as a Job.
 type Func func()

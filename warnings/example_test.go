@@ -119,6 +119,18 @@ type testEnd struct{ end func() }
 func (t *testEnd) Helper()          {}
 func (t *testEnd) Cleanup(f func()) { t.end = f }
 
+// Whatever has a beginning and an end can record, as a job of a scheduler's.
+func ExampleTB() {
+	var job testEnd
+	var t warnings.TB = &job
+	r := warnings.Record(t)
+	reflect()
+	job.end()
+	reflect() // no more of the job's
+	fmt.Println(len(r.All()))
+	// Output: 1
+}
+
 func ExampleWarning() {
 	var w warnings.Warning = &warnings.ResourceWarning{Info: warnings.Info{Message: "never closed"}}
 	fmt.Println(w.Category(), "-", w.Details().Message)

@@ -7,8 +7,8 @@ import (
 
 // TB is what Record needs of a test: *testing.T, *testing.B and *testing.F have it.
 type TB interface {
-	Helper()
-	Cleanup(func())
+	Helper()        // as testing.TB has it
+	Cleanup(func()) // ends the recording
 }
 
 // A Recording holds the warnings that were shown during a test. Its methods are

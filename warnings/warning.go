@@ -14,8 +14,8 @@ import (
 // A type of another package embeds Info and adds Category and Error.
 type Warning interface {
 	error
-	Category() Category
-	Details() *Info
+	Category() Category // by which filters match it
+	Details() *Info     // the Info embedded in it, not a copy
 }
 
 // Info is what every warning carries. Message is the same text for

@@ -51,3 +51,23 @@ func ExampleOption() {
 	fmt.Println(engine.HasTableAsync(context.Background(), "users").Await(context.Background()))
 	// Output: true <nil>
 }
+
+// A harness of one's own can have an engine on a mock, too.
+func ExampleTB() {
+	harness := newFake()
+	var t overlaytest.TB = harness
+	engine, mock := overlaytest.New(t)
+	mock.ExpectExec("DELETE").WillReturnResult(sqlmock.NewResult(0, 3))
+
+	r, err := engine.ExecAsync(context.Background(), "DELETE FROM sessions").Await(context.Background())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(r.RowsAffected())
+	harness.end()
+	fmt.Println(len(harness.errors), "complaints")
+	// Output:
+	// 3 <nil>
+	// 0 complaints
+}

@@ -12,10 +12,10 @@ import (
 
 // TB is what New needs of a test: *testing.T, *testing.B and *testing.F have it.
 type TB interface {
-	Helper()
-	Cleanup(func())
-	Errorf(format string, args ...any)
-	Fatalf(format string, args ...any)
+	Helper()                           // as testing.TB has it
+	Cleanup(func())                    // the engine ends in one
+	Errorf(format string, args ...any) // says what was unmet or left behind
+	Fatalf(format string, args ...any) // where no mock can be made
 }
 
 // mocks counts the mocks, to name them.
