@@ -49,29 +49,6 @@
 //
 // # Coming from sqlalchemy_aio
 //
-//	create_engine(url, strategy=…)      Open, New
-//	strategies                          WithDispatcher
-//	AsyncEngine.connect, with           ConnectAsync, WithConn
-//	AsyncEngine.begin                   Engine.WithTx
-//	execute                             ExecuteAsync, ExecAsync, QueryAsync
-//	scalar                              ScalarAsync, Scalar
-//	has_table, table_names              HasTableAsync, TableNamesAsync with InSchema, On
-//	run_callable                        RunCallable
-//	run_in_thread                       RunInThread
-//	sync_engine, sync_connection        SyncDB, SyncConn
-//	AsyncConnection.begin               BeginAsync, Conn.WithTx
-//	begin_nested                        BeginNestedAsync, WithNested
-//	in_transaction                      InTransaction
-//	AsyncConnection.connect             Branch
-//	close, closed                       CloseAsync, Closed
-//	AsyncTransaction.commit, rollback   CommitAsync, RollbackAsync
-//	AsyncTransaction.close              Tx.CloseAsync
-//	fetchone, fetchmany, fetchall       FetchOneAsync, FetchManyAsync, FetchAllAsync
-//	first, scalar, close                FirstAsync, Result.ScalarAsync, Result.CloseAsync
-//	keys, returns_rows, rowcount        Keys, ReturnsRows, RowCount
-//	inserted_primary_key                LastInsertID
-//	async for row in result             Rows
-//	a result closed by the collector    closed on its own thread, ResourceWarning
-//	BlockingWarning                     warnings.BlockingWarning
-//	AlreadyQuit                         threadpin.ErrAlreadyQuit
+// The README maps its names to those of this package. Much is the same without
+// the await; what ends in Async returns a Future.
 package overlay
