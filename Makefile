@@ -46,6 +46,7 @@ deps: ## install what the tests need: a C compiler and MariaDB (root on Debian o
 test: deps ## run all tests with the race detector, against SQLite and a private MariaDB
 	$(WITH_MARIADB) go test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 	go test -timeout $(TIMEOUT) $(TESTFLAGS) -run Conformance ./driver
+	go test -timeout $(TIMEOUT) $(TESTFLAGS) ./internal/conformance
 	$(WITH_MARIADB) go -C internal/reflectors test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 
 .PHONY: drivers

@@ -2,14 +2,23 @@ package conformance
 
 import "testing"
 
+// slow: with the race detector on, the suite is tried on a few kinds of drivers, and
+// `make test` runs it once more, on all of them, without.
+var slow bool
+
+func some() Option {
+	return func(s *suite) { s.few = slow }
+}
+
 // expectEqual runs the whole suite.
 func expectEqual(t *testing.T, s *suite) {
 	t.Helper()
+	some()(s)
 	for _, c := range Cases() {
 		if s.except[c.Name] != "" {
 			continue
 		}
-		for _, kind := range c.kinds(testing.Short()) {
+		for _, kind := range c.kinds(s.few || testing.Short()) {
 			for _, d := range s.compare(c, kind) {
 				t.Errorf("%s on %v: %s", c.Name, kind, d)
 			}

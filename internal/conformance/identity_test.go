@@ -13,12 +13,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // database/sql in what they do with it.
 func TestIdentity(t *testing.T) {
 	same := func(d driver.Driver) driver.Driver { return d }
-	Run(t, same)
+	Run(t, same, some())
 }
 
 func TestIdentityOfConnectors(t *testing.T) {
 	if testing.Short() {
 		t.Skip("once more the whole suite")
 	}
-	RunConnector(t, func(c driver.Connector) driver.Connector { return c }, Lazy())
+	RunConnector(t, func(c driver.Connector) driver.Connector { return c }, Lazy(), some())
 }
