@@ -53,11 +53,12 @@ func (d database) dsn(t testing.TB) string {
 	t.Helper()
 	n := made.Add(1)
 	if !d.postgres {
-		file := "file:" + filepath.Join(t.TempDir(), fmt.Sprintf("%d.db", n))
-		if d.name == "modernc" {
-			return file + "?_pragma=busy_timeout(20000)&_pragma=journal_mode(wal)&_pragma=foreign_keys(1)"
-		}
-		return file + "?_pragma=busy_timeout(20000)&_pragma=journal_mode(wal)&_pragma=foreign_keys(1)"
+		dsn := "file:" + filepath.Join(t.TempDir(), fmt.Sprintf("%d.db", n)) + "?_pragma=busy_timeout(20000)&_pragma=foreign_keys(1)"
+		db := d.openDSN(t, dsn, false)
+		defer db.Close()
+		_, err := db.Exec("PRAGMA journal_mode = wal") // once for all connections: two at a time would meet a lock
+		must(t, err)
+		return dsn
 	}
 	server := os.Getenv("SQLAIO_POSTGRES")
 	schema := fmt.Sprintf("sqlaio_%d_%d", os.Getpid(), n)
