@@ -40,6 +40,10 @@ type conn struct {
 
 	owes atomic.Bool // postponed is not empty
 
+	// firm is held while a transaction is ended on the thread, and by a Handle's
+	// interrupts, so that none reaches the COMMIT or ROLLBACK.
+	firm sync.Mutex
+
 	mu        sync.Mutex
 	postponed []func() error // guarded by mu: what closing has left to the next call
 }
@@ -266,7 +270,13 @@ func (c *conn) Close() error {
 	}
 	c.closed = true
 	c.cleanup.Stop()
-	defer c.link.worker.Quit()
+	if c.occupied.Load() && !c.link.worker.OnThread() {
+		// The function may want a lock that database/sql holds for this Close: nobody
+		// waits for it here.
+		defer func() { go c.link.worker.Quit() }()
+	} else {
+		defer c.link.worker.Quit()
+	}
 	return c.closing(func() error {
 		for s := range c.stmts {
 			s.inner.Close()

@@ -11,7 +11,7 @@ import (
 // A Handle makes calls on a connection from the connection's own thread, past
 // database/sql: for code that hands whole functions to the thread and does not wait
 // for them, as package overlay does. All methods but Worker,
-// CanInterrupt, Interrupt and Interrupted must be called on the thread, and
+// CanInterrupt, Interrupt, Interrupted and Drop must be called on the thread, and
 // none after the sql.Conn was closed. Errors are the inner driver's; after
 // driver.ErrBadConn the connection is of no more use, and Drop should follow.
 type Handle struct {
@@ -39,6 +39,10 @@ func (h *Handle) CanInterrupt() bool { return h.c.link.intr != nil }
 // Interrupt asks the database to stop what runs on the connection. The caller
 // must see to it that the call it means cannot return before Interrupt does.
 func (h *Handle) Interrupt(ctx context.Context) {
+	if !h.c.firm.TryLock() {
+		return // a transaction is being ended: ask again
+	}
+	defer h.c.firm.Unlock()
 	h.c.link.intr.Interrupt(context.WithoutCancel(ctx))
 	h.c.unsettled.Store(true)
 }
@@ -71,6 +75,10 @@ func (h *Handle) MayAbandon(query string) bool {
 	r, picky := h.c.link.intr.(Reader)
 	return h.CanInterrupt() && (!picky || r.ReadsOnly(query))
 }
+
+// Firmly runs fn, which ends a transaction or savepoint: Interrupt does nothing
+// meanwhile.
+func (h *Handle) Firmly(fn func()) { h.c.firmly(fn) }
 
 // Inner returns the inner connection.
 func (h *Handle) Inner() driver.Conn { return h.c.inner }
@@ -154,12 +162,32 @@ func (s *HandleStmt) Close() error { return s.inner.Close() }
 // their thread.
 func (h *Handle) Occupy(fn func()) { h.c.occupy(fn) }
 
+// Usable reports whether the pool lets the connection be used further. It rolls back a
+// transaction of database/sql's whose context has ended: the rollback on its way from
+// another goroutine would come after the next call, and the pool drops the connection then.
+// It must be called in an Occupy.
+func (h *Handle) Usable() bool {
+	usable := true
+	err := withConn(h.sc, func(c *conn) error {
+		if c.ended() != nil {
+			usable = false
+			c.tx.Rollback()
+		}
+		return nil
+	})
+	return usable && err == nil
+}
+
 // Drop makes the pool close the connection. The sql.Conn has to be closed all
-// the same.
+// the same. It waits for locks of database/sql's, which may wait for the thread,
+// so it must not be called there.
 func (h *Handle) Drop() { h.sc.Raw(func(any) error { return driver.ErrBadConn }) }
 
 // inline does on the thread, for a call of a Handle, what every hop does.
 func (c *conn) inline(work func() error) error {
+	if c.link.inner == nil { // database/sql has closed it meanwhile
+		return driver.ErrBadConn
+	}
 	c.closeLate()
 	if err := c.settle(); err != nil {
 		return err

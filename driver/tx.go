@@ -25,6 +25,8 @@ func (t *tx) end(how func() error) error {
 		return nil // BeginTx was there first
 	}
 	t.close()
+	end := how
+	how = func() (err error) { t.c.firmly(func() { err = end() }); return err }
 	if t.c.occupied.Load() && !t.c.link.worker.OnThread() {
 		t.c.postpone(how)
 		return nil
@@ -58,4 +60,11 @@ func (c *conn) ended() error {
 		return nil
 	}
 	return c.tx.ctx.Err()
+}
+
+// firmly runs fn on the thread with no interrupt of a Handle meanwhile.
+func (c *conn) firmly(fn func()) {
+	c.firm.Lock()
+	defer c.firm.Unlock()
+	fn()
 }

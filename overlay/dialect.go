@@ -44,6 +44,13 @@ var (
 // WithDialect sets the dialect, for drivers that are not recognised by their type.
 func WithDialect(d Dialect) Option { return func(c *config) { c.dialect = d } }
 
+// isSelect reports whether a query begins with SELECT: others may write, and cost more
+// than their rows when they are stopped.
+func isSelect(query string, d Dialect) bool {
+	s := sqltext.New(query, d.text())
+	return s.NextSignificant().Is("select")
+}
+
 // dialectOf recognises drivers by the package of their type.
 func dialectOf(d driver.Driver) Dialect {
 	t := reflect.TypeOf(d)

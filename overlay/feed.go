@@ -40,6 +40,9 @@ func (l *lane) lend(f *feed) {
 		l.home.lent = make(map[*feed]struct{})
 	}
 	l.home.lent[f] = struct{}{}
+	if l.home.wantsMore() { // the lane that was to come for calls that wait may have failed to
+		l.home.grow()
+	}
 }
 
 // giveBack returns a lane that was lent.

@@ -116,12 +116,14 @@ func (l *lane) broken() bool {
 	if !l.dead || l.home.grow == nil {
 		return false
 	}
-	l.h.Drop()
 	if l.pool != l.home {
 		l.pool.lost(l, nil)
 	}
 	l.home.lost(l, l.retry)
-	l.sc.Close()
+	go func() { // database/sql may hold the locks for this while it waits for the thread
+		l.h.Drop()
+		l.sc.Close()
+	}()
 	return true
 }
 

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 
@@ -158,12 +159,13 @@ func (p *pool) failed(err error) {
 	p.mu.Lock()
 	p.opening--
 	c := p.first
-	if c != nil && len(p.lanes) == 0 {
+	free := len(p.lanes) > len(p.lent)+p.blocked // and will come for the calls that wait
+	if c != nil && !free {
 		p.unlink(c)
 	} else {
 		c = nil
 	}
-	grow := len(p.lanes) == 0 && p.wantsMore()
+	grow := !free && p.wantsMore()
 	p.checkEmpty()
 	p.mu.Unlock()
 	if c != nil {
@@ -179,6 +181,7 @@ func (p *pool) failed(err error) {
 func (p *pool) lost(l *lane, c *call) {
 	p.mu.Lock()
 	p.drop(l)
+	maps.DeleteFunc(p.lent, func(f *feed, _ struct{}) bool { return f.pool == l.pool })
 	if c != nil {
 		p.pushFront(c)
 	}
@@ -246,6 +249,9 @@ func (p *pool) block() (release func(), stuck bool) {
 		return nil, true
 	}
 	p.blocked++
+	if p.wantsMore() { // the lane that was to come for the call may have failed to
+		p.grow()
+	}
 	return func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()

@@ -46,7 +46,7 @@ func queryAsync(ctx context.Context, to Target, query string, args []any) *Futur
 		f.rows, f.err = rows, err
 		r := &Result{config: l.home.config, conn: conn, keys: cols, feed: f}
 		if f.err == nil {
-			f.readsOnly = l.h.MayAbandon(query)
+			f.readsOnly = s.plain && l.h.MayAbandon(query)
 			if l.pool.grow != nil { // an Engine's lane is the result's until then
 				if l.lend(f); l.home.isForced() {
 					f.closeAsync()

@@ -16,6 +16,7 @@ type source struct {
 	width  int
 	fresh  bool                          // []byte values need no copy
 	spool  func([][]driver.Value, error) // gives rows that were not asked for to the Result
+	plain  bool                          // a SELECT: to stop it costs nothing but its rows
 	full   bool                          // the last batch was cut for its size
 	abort  context.CancelFunc            // of the context that the rows were opened with; may be nil
 	closed error                         // what reading returns from now on; nil: it is open
@@ -39,7 +40,7 @@ func (l *lane) open(ctx context.Context, query string, args []driver.NamedValue)
 		return nil, nil, err
 	}
 	cols := rs.Columns()
-	s := &source{lane: l, rows: rs, width: len(cols), fresh: l.h.FreshBytes()}
+	s := &source{lane: l, rows: rs, width: len(cols), fresh: l.h.FreshBytes(), plain: isSelect(query, l.home.config.dialect)}
 	if !l.h.CanInterrupt() { // the driver watches the context for as long as the rows are open
 		s.abort = l.current.Load().keepContext()
 	}
@@ -181,7 +182,7 @@ func (s *source) close(why error) error {
 	if s.abort != nil {
 		defer s.abort()
 	}
-	if !s.lane.h.CanInterrupt() || !s.lane.home.config.dialect.oneResult() {
+	if !s.plain || !s.lane.h.CanInterrupt() || !s.lane.home.config.dialect.oneResult() {
 		return s.rows.Close()
 	}
 	// Where a connection has but one result open, closing reads all its rows.

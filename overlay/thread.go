@@ -15,10 +15,14 @@ import (
 func RunInThread[T any](ctx context.Context, to Target, fn func(ctx context.Context, c *sql.Conn) (T, error)) *Future[T] {
 	return send(ctx, to, function, func(ctx context.Context, l *lane) (v T, err error) {
 		l.ready()
-		l.h.Occupy(func() { v, err = fn(ctx, l.sc) })
-		if l.sc.Raw(func(any) error { return nil }) != nil {
-			l.dead = true // fn has met driver.ErrBadConn, or closed it
-		}
+		l.h.Occupy(func() {
+			v, err = fn(ctx, l.sc)
+			// Still occupied: a rollback of database/sql's, for a context, holds the lock
+			// that Raw wants, and would wait for the thread otherwise.
+			if !l.h.Usable() {
+				l.dead = true // fn has met driver.ErrBadConn, or closed it
+			}
+		})
 		return v, err
 	})
 }

@@ -133,10 +133,18 @@ func (l *lane) savepoint(ctx context.Context) (*level, error) {
 }
 
 // end commits or rolls back a level, and ends those in it.
-func (l *lane) end(v *level, commit bool) error {
+func (l *lane) end(v *level, commit bool) (err error) {
 	if v.over.Load() {
 		return sql.ErrTxDone
 	}
+	if c := l.current.Load(); c != nil && c.stopped() != nil && l.h.CanInterrupt() {
+		l.dropSources() // SQLite keeps stopping what begins while they are open
+	}
+	l.h.Firmly(func() { err = l.endFirmly(v, commit) })
+	return err
+}
+
+func (l *lane) endFirmly(v *level, commit bool) error {
 	at := 0
 	for l.tx.levels[at] != v {
 		at++
@@ -256,9 +264,10 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 	tx, err := begun.Await(ctx)
 	if err != nil {
 		begun.Cancel()
-		begun.OnDone(func(tx *Tx, err error) {
-			if err == nil { // it came after all
-				tx.RollbackAsync(background).result()
+		begun.whenDone(func() { // by no dispatcher: the rollback comes before the next call
+			if begun.result() == nil { // it came after all
+				f := begun.value.CloseAsync(background)
+				f.whenDone(func() { f.result() }) // nobody is left to be told
 			}
 		})
 		return err
