@@ -59,14 +59,19 @@ func (r *rows) describe() {
 }
 
 // column returns the description of column i. The first one asked for costs a
-// hop for all of them, unless open has brought them along.
+// hop for all of them, unless open has brought them along. While a function of the
+// application's has the thread they are not known.
 func (r *rows) column(i int) columnType {
 	if r.described == nil && r.c.link.intr == nil {
 		r.described = r.types
 	}
 	if r.described == nil {
-		if err := r.c.closing(func() error { r.describe(); r.described = r.types; return nil }); err != nil {
-			return columnType{scan: reflect.TypeFor[any]()}
+		unknown := columnType{scan: reflect.TypeFor[any]()}
+		if r.c.occupied.Load() && !r.c.link.worker.OnThread() {
+			return unknown // the function may want a lock that database/sql holds for this question
+		}
+		if err := r.c.closing(func() error { r.describe(); r.described = r.types; return nil }); err != nil || r.described == nil {
+			return unknown
 		}
 	}
 	return r.described[i]

@@ -98,6 +98,7 @@ func send[T any](ctx context.Context, to Target, k kind, fn func(ctx context.Con
 func sendFrom[T any](ctx context.Context, to Target, k kind, place site, fn func(ctx context.Context, l *lane) (T, error)) *Future[T] {
 	p, s, err := to.target()
 	o := callOptions{kind: k, place: place}
+	ctx.Err() // a nil context panics here, before anything has counted the call
 	if err == nil && s != nil {
 		o.ended, err = s.enter()
 	}

@@ -42,6 +42,7 @@ type session struct {
 func (e *Engine) ConnectAsync(ctx context.Context) *Future[*Conn] {
 	f := new(Future[*Conn])
 	f.origin, f.place = e.config, caller(e.config)
+	ctx, cancel := context.WithCancel(reflectguard.MayBlock(ctx)) // the goroutine below may
 	e.mu.Lock()
 	closing := e.done != nil
 	if !closing {
@@ -49,10 +50,10 @@ func (e *Engine) ConnectAsync(ctx context.Context) *Future[*Conn] {
 	}
 	e.mu.Unlock()
 	if closing {
+		cancel()
 		f.settle(ErrClosed)
 		return f
 	}
-	ctx, cancel := context.WithCancel(reflectguard.MayBlock(ctx)) // the goroutine below may
 	f.cancel = stopper(cancel)
 	stop := context.AfterFunc(e.ctx, cancel)
 	go func() { // opening a connection waits for the pool, and for the new thread
@@ -135,7 +136,8 @@ func (s *session) leave() {
 }
 
 // SyncConn returns the sql.Conn: the way to make blocking calls on purpose. They
-// queue with the others.
+// queue with the others; while a function of RunInThread's runs there, only it may
+// make them, for database/sql locks the connection. It must not be closed.
 func (c *Conn) SyncConn() *sql.Conn { return c.s.lane.sc }
 
 // Branch returns a Conn that shares the connection. Closing it leaves the

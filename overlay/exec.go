@@ -69,7 +69,7 @@ func Scalar[T any](ctx context.Context, to Target, query string, args ...any) *F
 }
 
 // firstRow returns the first row of a query, or sql.ErrNoRows.
-func (l *lane) firstRow(ctx context.Context, query string, args []any) (Row, error) {
+func (l *lane) firstRow(ctx context.Context, query string, args []any) (row Row, err error) {
 	vs, err := named(args)
 	if err != nil {
 		return Row{}, err
@@ -78,7 +78,11 @@ func (l *lane) firstRow(ctx context.Context, query string, args []any) (Row, err
 	if err != nil {
 		return Row{}, err
 	}
-	defer s.close(ErrClosed)
+	defer func() {
+		if closing := s.close(ErrClosed); err == nil {
+			err = closing
+		}
+	}()
 	if len(cols) == 0 {
 		return Row{}, ErrReturnsNoRows
 	}

@@ -11,3 +11,10 @@ func Running[T any](f *Future[T]) bool {
 	defer c.mu.Unlock()
 	return c.phase == running
 }
+
+// Lent is how many results keep a lane of an engine's.
+func Lent(e *Engine) int {
+	e.pool.mu.Lock()
+	defer e.pool.mu.Unlock()
+	return len(e.pool.lent)
+}

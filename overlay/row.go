@@ -51,10 +51,14 @@ func (r Row) Scan(dest ...any) error {
 	return nil
 }
 
-// assign does the common cases in which there is nothing to convert.
+// assign does the common cases in which there is nothing to convert. What is wrong, as a
+// nil pointer, is left to scanSlowly to refuse.
 func assign(dest, value any) bool {
 	switch d := dest.(type) {
 	case *any:
+		if d == nil {
+			return false
+		}
 		if b, ok := value.([]byte); ok {
 			value = slices.Clone(b)
 		}
@@ -62,29 +66,32 @@ func assign(dest, value any) bool {
 		return true
 	case *int64:
 		v, ok := value.(int64)
-		if ok {
+		if ok = ok && d != nil; ok {
 			*d = v
 		}
 		return ok
 	case *int:
 		v, ok := value.(int64)
-		if ok = ok && int64(int(v)) == v; ok {
+		if ok = ok && d != nil && int64(int(v)) == v; ok {
 			*d = int(v)
 		}
 		return ok
 	case *float64:
 		v, ok := value.(float64)
-		if ok {
+		if ok = ok && d != nil; ok {
 			*d = v
 		}
 		return ok
 	case *bool:
 		v, ok := value.(bool)
-		if ok {
+		if ok = ok && d != nil; ok {
 			*d = v
 		}
 		return ok
 	case *string:
+		if d == nil {
+			return false
+		}
 		switch v := value.(type) {
 		case string:
 			*d = v

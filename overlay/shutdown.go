@@ -8,8 +8,13 @@ import (
 // are done and all connections made by ConnectAsync are closed. When ctx
 // ends, waiting calls are refused, running ones interrupted, and what is open is
 // closed; Shutdown then returns ctx.Err(). If Open opened the database it
-// is closed. A later Shutdown waits for the first one.
+// is closed. A later Shutdown waits for the first one. On the thread of one of the
+// engine's connections, in a callback say, it would wait for itself: there it does
+// nothing and returns ErrWouldDeadlock.
 func (e *Engine) Shutdown(ctx context.Context) error {
+	if e.onOwnThread() {
+		return ErrWouldDeadlock
+	}
 	e.mu.Lock()
 	if e.done != nil {
 		done := e.done
@@ -49,6 +54,24 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// onOwnThread reports whether the caller is on the thread of a lane or a Conn.
+func (e *Engine) onOwnThread() bool {
+	e.pool.mu.Lock()
+	lanes := e.pool.lanes
+	e.pool.mu.Unlock()
+	for _, l := range lanes { // replaced, never changed in place
+		if l.w.OnThread() {
+			return true
+		}
+	}
+	for _, s := range e.open() {
+		if s.lane.w.OnThread() {
+			return true
+		}
+	}
+	return false
 }
 
 // awaitConnecting waits for those who were connecting: they have no use for the

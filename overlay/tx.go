@@ -76,7 +76,8 @@ func (t *Tx) CommitAsync(ctx context.Context) *Future[struct{}] { return t.endAs
 // so by itself it returns nil; after CommitAsync or RollbackAsync, sql.ErrTxDone.
 func (t *Tx) RollbackAsync(ctx context.Context) *Future[struct{}] { return t.endAsync(ctx, false) }
 
-// CloseAsync rolls back what is still open, and does nothing otherwise.
+// CloseAsync rolls back what is still open, and does nothing otherwise. That ctx has
+// ended does not keep it from that.
 func (t *Tx) CloseAsync(ctx context.Context) *Future[struct{}] {
 	if t.over.Load() {
 		return completed(t.conn.s.config, struct{}{}, nil)
@@ -84,7 +85,7 @@ func (t *Tx) CloseAsync(ctx context.Context) *Future[struct{}] {
 	v := t.level
 	s := t.conn.s
 	// Another goroutine's call does not keep the transaction from being closed.
-	return start(ctx, s.pool, callOptions{kind: firm, place: caller(s.config)}, func(ctx context.Context, l *lane) (struct{}, error) {
+	return start(context.WithoutCancel(ctx), s.pool, callOptions{kind: firm, place: caller(s.config)}, func(ctx context.Context, l *lane) (struct{}, error) {
 		if v.over.Load() {
 			return struct{}{}, nil
 		}
