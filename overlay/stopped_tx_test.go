@@ -129,6 +129,44 @@ func TestStoppedFunctionRollsBack(t *testing.T) {
 	}
 }
 
+// A function that leaves a transaction open does not take the writes of others along: its
+// connection goes, and what it wrote with it.
+func TestTransactionLeftByAFunction(t *testing.T) {
+	for _, stopped := range []bool{false, true} {
+		e := oneLane(t)
+		bg := context.Background()
+		ctx, cancel := context.WithCancel(bg)
+		defer cancel()
+		begun := make(chan struct{})
+		f := overlay.RunInThread(ctx, e, func(_ context.Context, c *sql.Conn) (int, error) {
+			_, err := c.ExecContext(bg, "BEGIN")
+			if err == nil {
+				_, err = c.ExecContext(bg, "INSERT INTO t VALUES (1)")
+			}
+			close(begun)
+			if err != nil || !stopped {
+				return 0, err
+			}
+			_, err = c.ExecContext(bg, endlessQuery)
+			return 0, err
+		})
+		<-begun
+		if stopped {
+			cancel()
+		}
+		if _, err := f.Await(bg); (err != nil) != stopped {
+			t.Error(err)
+		}
+		if _, err := e.ExecAsync(bg, "INSERT INTO t VALUES (2)").Await(bg); err != nil {
+			t.Error(err)
+		}
+		noTxLeft(t, e, "a function that has left its own")
+		if n, err := overlay.Scalar[int](bg, e, "SELECT sum(id) FROM t").Await(bg); n != 2 || err != nil {
+			t.Errorf("stopped %v: the sum is %d, %v", stopped, n, err)
+		}
+	}
+}
+
 // Whenever a batch is stopped, its transaction is ended.
 func TestStoppedBatchEndsItsTransaction(t *testing.T) {
 	e := oneLane(t)
