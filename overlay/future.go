@@ -78,7 +78,7 @@ func (f *Future[T]) Cancel() { f.stop(context.Canceled) }
 // one in the goroutine that completes the future, which is the connection's, so
 // that fn must be quick. Functions are called, or given to the dispatcher, in the
 // order in which they were given to OnDone; if the future is complete and none
-// is left to call, before OnDone returns.
+// is left to call, before OnDone returns. A panic in fn ends the program.
 func (f *Future[T]) OnDone(fn func(T, error)) {
 	f.then(func() { fn(f.value, f.result()) })
 }
@@ -161,14 +161,21 @@ func (f *core) then(fn func()) {
 	f.origin.dispatch(fn)
 }
 
-// tellAll dispatches fns, also those that come meanwhile, and the rest of them
-// if one panics.
+// tellAll dispatches fns, also those that come meanwhile, and the rest of them if one
+// panics or ends the goroutine.
 func (f *core) tellAll() {
 	returned := true
 	defer func() {
-		if !returned {
-			f.tellAll()
+		if returned {
+			return
 		}
+		if v := recover(); v != nil {
+			// On a connection's thread it would end the connection, and nobody would hear of
+			// it. It ends the program, as it does in a goroutine of the application's.
+			err := panicError(v)
+			go func() { panic(err) }()
+		}
+		f.tellAll()
 	}()
 	for {
 		f.mu.Lock()

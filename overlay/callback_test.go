@@ -1,0 +1,35 @@
+package overlay_test
+
+import (
+	"context"
+	"database/sql"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/sqlaio/sqlaio/overlay"
+)
+
+// A panic in a callback is heard of: it ends the program, with its own stack, and does not
+// end a connection in silence. The program is this test, run once more.
+func TestPanicInACallbackEndsTheProgram(t *testing.T) {
+	const child = "SQLAIO_PANIC_IN_CALLBACK"
+	if os.Getenv(child) != "" {
+		e := overlay.New(newScripted().openDB())
+		gate := make(chan struct{})
+		f := overlay.RunInThread(background, e, func(context.Context, *sql.Conn) (int, error) { <-gate; return 0, nil })
+		f.OnDone(func(int, error) { panicsInCallback() })
+		close(gate)
+		select {}
+	}
+	c := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=20s")
+	c.Env = append(os.Environ(), child+"=1")
+	out, err := c.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "panic: ") || !strings.Contains(string(out), "panicsInCallback") ||
+		strings.Contains(string(out), "test timed out") {
+		t.Errorf("the program ended with %v:\n%s", err, out)
+	}
+}
+
+func panicsInCallback() { panic("out of a callback") }
