@@ -5,16 +5,18 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"io"
-	"slices"
 
+	"github.com/sqlaio/sqlaio/internal/face"
+	"github.com/sqlaio/sqlaio/internal/pinned"
 	"github.com/sqlaio/sqlaio/reflectguard"
-	"github.com/sqlaio/sqlaio/threadpin"
 )
 
 // connector opens connections of the inner connector, each on a new thread.
 type connector struct {
 	inner   driver.Connector
-	adapter Adapter // nil if the driver has none
+	driver  driver.Driver // opens what inner was opened with
+	dsn     string        // what that was; "": not known
+	adapter Adapter       // nil if the driver has none
 	traits  Traits
 	opts    *options
 }
@@ -26,12 +28,16 @@ var (
 
 // NewConnector returns a connector whose connections are c's, each on a thread
 // of its own. Wrapping a wrapped connector returns it with opts in place
-// of its options.
+// of its options, if there are any.
 func NewConnector(c driver.Connector, opts ...Option) driver.Connector {
 	if w, ok := c.(*connector); ok {
+		if len(opts) == 0 {
+			return w
+		}
 		c = w.inner
 	}
-	return newConnector(c, newOptions(opts))
+	w := wrap(c.Driver(), opts)
+	return newConnector(c, w, w.opts)
 }
 
 // OpenDB is sql.OpenDB(NewConnector(c, opts...)).
@@ -39,20 +45,21 @@ func OpenDB(c driver.Connector, opts ...Option) *sql.DB {
 	return sql.OpenDB(NewConnector(c, opts...))
 }
 
-func newConnector(c driver.Connector, opts *options) *connector {
-	a := adapterFor(c.Driver())
+func newConnector(c driver.Connector, d driver.Driver, opts *options) *connector {
+	a := pinned.AdapterFor(c.Driver())
 	var traits Traits
 	if t, ok := a.(Traiter); ok {
 		traits = t.Traits()
 	}
-	return &connector{inner: c, adapter: a, traits: traits, opts: opts}
+	return &connector{inner: c, driver: d, adapter: a, traits: traits, opts: opts}
 }
 
-// openConnector makes the connector for a DSN as database/sql would.
-func openConnector(d driver.Driver, dsn string, opts *options) (driver.Connector, error) {
+// openConnector makes the connector for a DSN as database/sql would. outer is the
+// driver that its databases show.
+func openConnector(d driver.Driver, dsn string, outer driver.Driver, opts *options) (driver.Connector, error) {
 	var c driver.Connector = &dsnConnector{d, dsn}
 	var err error
-	if o, ok := adapterFor(d).(Opener); ok {
+	if o, ok := pinned.AdapterFor(d).(Opener); ok {
 		c, err = o.OpenConnector(d, dsn)
 	} else if dc, ok := d.(driver.DriverContext); ok {
 		c, err = dc.OpenConnector(dsn)
@@ -60,7 +67,9 @@ func openConnector(d driver.Driver, dsn string, opts *options) (driver.Connector
 	if err != nil {
 		return nil, err
 	}
-	return newConnector(c, opts), nil
+	w := newConnector(c, outer, opts)
+	w.dsn = dsn
+	return w, nil
 }
 
 // Connect starts a thread and opens the inner connection on it. If that fails
@@ -74,43 +83,16 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 			return nil, err
 		}
 	}
-	l := new(link)
-	w, err := threadpin.Start(append(slices.Clip(c.opts.thread), threadpin.WithOnStop(l.close))...)
+	pc, err := pinned.Open(ctx, c.inner, c.dsn, c.adapter, c.traits, c.opts.thread)
 	if err != nil {
 		return nil, err
 	}
-	opened := false
-	defer func() {
-		if !opened {
-			w.Quit()
-		}
-	}()
-	l.worker = w
-	err = runOn(w, func() (err error) {
-		l.inner, err = c.inner.Connect(ctx)
-		if err == nil && c.adapter != nil {
-			l.intr = c.adapter.Interrupter(l.inner, c.inner)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	opened = true
-	return newConn(c, l), nil
+	return face.New(pc, &c.opts.face), nil
 }
 
-// runOn runs fn on w regardless of any context.
-func runOn(w *threadpin.Worker, fn func() error) error {
-	var err error
-	if gone := w.Run(context.Background(), func() { err = fn() }); gone != nil {
-		return gone
-	}
-	return err
-}
-
-// Driver returns the inner driver, as libraries that look at its type expect.
-func (c *connector) Driver() driver.Driver { return c.inner.Driver() }
+// Driver returns a driver that opens what the connector's was opened with. Its
+// method Unwrap returns the inner driver.
+func (c *connector) Driver() driver.Driver { return c.driver }
 
 // Close closes the inner connector if it can be closed.
 func (c *connector) Close() error {

@@ -28,7 +28,6 @@ func registered(f dt.Features) (name string, d *dt.Driver) {
 func TestBadDataSourceNames(t *testing.T) {
 	name, _ := registered(dt.Modern)
 	for _, dsn := range []string{
-		"",
 		":",
 		":secret",
 		"secret",
@@ -179,6 +178,25 @@ func TestDataSourceNameArrivesVerbatim(t *testing.T) {
 	}
 }
 
+// TestEmptyDataSourceNameFailsAtTheFirstCall: libraries that wrap drivers open it
+// to get at the driver, and then open connectors of that.
+func TestEmptyDataSourceNameFailsAtTheFirstCall(t *testing.T) {
+	db, err := sql.Open("aio", "")
+	must(t, err)
+	defer db.Close()
+	if err := db.Ping(); !errors.Is(err, aio.ErrNoDriver) {
+		t.Errorf("Ping: %v", err)
+	}
+	name, d := registered(dt.Modern)
+	c, err := db.Driver().(driver.DriverContext).OpenConnector(name + ":dsn")
+	must(t, err)
+	through := sql.OpenDB(c)
+	must(t, through.Ping())
+	must(t, through.Close())
+	clean(t, d)
+	report(t, "wrong thread", d.ThreadViolations())
+}
+
 // TestLookupOpensTheConnectorOnceMore: database/sql tells a driver only to
 // those who open it. The connector made for that is closed again.
 func TestLookupOpensTheConnectorOnceMore(t *testing.T) {
@@ -231,13 +249,17 @@ func ways(t testing.TB, d *dt.Driver) map[string]*sql.DB {
 	return dbs
 }
 
-// TestDriverIsTheInnerDriver, which libraries recognise by its type. That
+// TestDriverUnwrapsToTheInnerDriver, which libraries recognise by its type. That
 // includes drivers without DriverContext and those that have nothing else.
-func TestDriverIsTheInnerDriver(t *testing.T) {
+func TestDriverUnwrapsToTheInnerDriver(t *testing.T) {
 	for _, f := range []dt.Features{dt.Modern, dt.Modern | dt.OpenPanics, dt.Legacy, dt.Minimal} {
 		d := dt.New(f)
 		for how, db := range ways(t, d) {
-			if db.Driver() != d.Driver() {
+			inner := db.Driver()
+			if u, ok := inner.(interface{ Unwrap() driver.Driver }); ok && how != "bare" {
+				inner = u.Unwrap()
+			}
+			if inner != d.Driver() {
 				t.Errorf("%v, %s: Driver returns %T", f, how, db.Driver())
 			}
 			must(t, execute(context.Background(), db, "affected 1"))

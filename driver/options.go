@@ -1,23 +1,20 @@
 package driver
 
-import "github.com/sqlaio/sqlaio/threadpin"
+import (
+	"github.com/sqlaio/sqlaio/internal/face"
+	"github.com/sqlaio/sqlaio/threadpin"
+)
 
 // An Option configures the connections of one wrapped driver or connector.
 type Option func(*options)
 
 type options struct {
 	thread []threadpin.Option
-	rows   int // most rows in a batch; 1 is strictly lazy
-	bytes  int // most bytes of []byte and string values in a batch
+	face   face.Options
 }
 
-const (
-	defaultRows  = 256
-	defaultBytes = 1 << 20
-)
-
 func newOptions(opts []Option) *options {
-	o := &options{rows: defaultRows, bytes: defaultBytes}
+	o := &options{face: *face.Default}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(o)
@@ -39,5 +36,5 @@ func WithThread(opts ...threadpin.Option) Option {
 // values to bytes. The defaults are 256 rows and 1 MiB; values below 1 mean 1.
 // WithBatch(1, 1) reads strictly on demand, at one hop a row.
 func WithBatch(rows, bytes int) Option {
-	return func(o *options) { o.rows, o.bytes = max(rows, 1), max(bytes, 1) }
+	return func(o *options) { o.face.Rows, o.face.Bytes = max(rows, 1), max(bytes, 1) }
 }

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/sqlaio/sqlaio/driver"
+	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
 // A Statement is one of a batch: Query with its Args, as for ExecAsync.
@@ -22,7 +22,7 @@ type BatchResult struct {
 	Err    error
 }
 
-// ErrNotRun is the error of the statements of a batch behind the one that failed.
+// ErrNotRun is the error of the statements of a batch after the one that failed.
 var ErrNotRun = errors.New("overlay: not run, since a statement before it has failed")
 
 // A BatchOption says how a batch is run.
@@ -34,7 +34,7 @@ type batch struct {
 	opts      *sql.TxOptions
 }
 
-// KeepGoing runs the statements behind one that fails, too.
+// KeepGoing also runs the statements after one that fails.
 func KeepGoing() BatchOption { return func(b *batch) { b.keepGoing = true } }
 
 // InTx runs all statements in one transaction, or on a Conn that has one open in a
@@ -78,53 +78,52 @@ func newBatch(opts []BatchOption) *batch {
 
 func batchAsync(ctx context.Context, to Target, statements []Statement, opts []BatchOption) *Future[[]BatchResult] {
 	b := newBatch(opts)
-	return send(ctx, to, function, func(ctx context.Context, l *lane) ([]BatchResult, error) {
-		return b.run(ctx, l, len(statements), func(ctx context.Context, i int) (*outcome, error) {
-			return l.exec(ctx, statements[i].Query, statements[i].Args)
+	requests := make([]*request, len(statements))
+	for i, s := range statements {
+		requests[i] = newRequest(s.Query, s.Args)
+	}
+	return send(ctx, to, callOptions{kind: function, describe: "BatchAsync"}, func(ctx context.Context, l *lane) ([]BatchResult, error) {
+		return b.run(ctx, l, len(requests), func(ctx context.Context, i int) (*pinned.Result, error) {
+			return l.exec(ctx, requests[i])
 		})
 	})
 }
 
 func execManyAsync(ctx context.Context, to Target, query string, argSets [][]any, opts []BatchOption) *Future[[]BatchResult] {
 	b := newBatch(opts)
-	return send(ctx, to, function, func(ctx context.Context, l *lane) ([]BatchResult, error) {
-		l.ready()
-		var s *driver.HandleStmt
+	requests := make([]*request, len(argSets))
+	for i, args := range argSets {
+		requests[i] = newRequest(query, args)
+	}
+	return send(ctx, to, callOptions{kind: function, describe: query}, func(ctx context.Context, l *lane) ([]BatchResult, error) {
+		var s *pinned.Stmt
 		defer func() {
 			if s != nil {
 				s.Close()
 			}
 		}()
-		return b.run(ctx, l, len(argSets), func(ctx context.Context, i int) (*outcome, error) {
-			var err error
+		return b.run(ctx, l, len(requests), func(ctx context.Context, i int) (*pinned.Result, error) {
+			if err := l.pc.Refused(); err != nil {
+				return nil, err
+			}
 			if s == nil { // in the transaction, if there is one
-				if s, err = l.h.Prepare(ctx, query); err != nil {
-					s = nil
+				st := new(pinned.Stmt)
+				if err := l.pc.Prepare(ctx, l.held(), query, st); err != nil {
 					return nil, err
 				}
+				s = st
 			}
-			args, err := named(argSets[i])
-			if err != nil {
-				return nil, err
-			}
-			if err := l.usable(); err != nil {
-				return nil, err
-			}
-			r, err := s.Exec(ctx, args)
-			if err != nil {
-				return nil, err
-			}
-			return outcomeOf(r), nil
+			requests[i].Stmt = s
+			return l.exec(ctx, requests[i])
 		})
 	})
 }
 
 // run executes n statements on the thread.
-func (b *batch) run(ctx context.Context, l *lane, n int, exec func(context.Context, int) (*outcome, error)) ([]BatchResult, error) {
+func (b *batch) run(ctx context.Context, l *lane, n int, exec func(context.Context, int) (*pinned.Result, error)) (results []BatchResult, err error) {
 	var around *level
 	if b.inTx {
-		var err error
-		if len(l.tx.levels) > 0 {
+		if l.tx != nil && len(l.tx.levels) > 0 {
 			around, err = l.savepoint(ctx)
 		} else {
 			around, err = l.begin(ctx, b.opts)
@@ -147,16 +146,20 @@ func (b *batch) run(ctx context.Context, l *lane, n int, exec func(context.Conte
 		return results, failed
 	}
 	if err := l.end(around, true); err != nil {
+		if failed != nil {
+			err = fmt.Errorf("%w; %w", failed, err)
+		}
 		return results, err
 	}
 	return results, failed
 }
 
-func (b *batch) each(ctx context.Context, l *lane, n int, exec func(context.Context, int) (*outcome, error)) ([]BatchResult, error) {
+// each executes the statements one by one. In a transaction that is over, by the
+// database's doing or a statement's, the others are refused.
+func (b *batch) each(ctx context.Context, l *lane, n int, exec func(context.Context, int) (*pinned.Result, error)) ([]BatchResult, error) {
 	results := make([]BatchResult, n)
-	outcomes := make([]outcome, n)
 	inner := ctx
-	if l.h.CanInterrupt() { // otherwise the driver has to watch it
+	if l.pc.Stops() { // otherwise the driver has to watch it
 		inner = context.WithoutCancel(ctx)
 	}
 	var failed error
@@ -166,10 +169,9 @@ func (b *batch) each(ctx context.Context, l *lane, n int, exec func(context.Cont
 			err = ErrNotRun
 		}
 		if err == nil {
-			var o *outcome
-			if o, err = exec(inner, i); err == nil {
-				outcomes[i] = *o
-				results[i].Result = &outcomes[i]
+			var r *pinned.Result
+			if r, err = exec(inner, i); err == nil {
+				results[i].Result = r
 				continue
 			}
 		}

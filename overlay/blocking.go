@@ -37,6 +37,11 @@ func (e *Engine) QueryRowContext(ctx context.Context, query string, args ...any)
 	return queryRowContext(ctx, e.db, engineOptOut, query, args)
 }
 
+// BeginTx is sql.DB's. It blocks, and warns.
+func (e *Engine) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error) {
+	return beginTx(ctx, e.db, engineOptOut, opts)
+}
+
 // RunCallable calls fn with a connection, in the calling goroutine, and returns its
 // error. It blocks, and warns: RunInThread does not.
 func (e *Engine) RunCallable(ctx context.Context, fn func(*sql.Conn) error) error {
@@ -71,6 +76,11 @@ func (c *Conn) QueryRowContext(ctx context.Context, query string, args ...any) *
 	return queryRowContext(ctx, c.SyncConn(), connOptOut, query, args)
 }
 
+// BeginTx is sql.Conn's. It blocks, and warns.
+func (c *Conn) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error) {
+	return beginTx(ctx, c.SyncConn(), connOptOut, opts)
+}
+
 // RunCallable calls fn with the connection, in the calling goroutine, and returns its
 // error. It blocks, and warns: RunInThread does not.
 func (c *Conn) RunCallable(_ context.Context, fn func(*sql.Conn) error) error {
@@ -86,6 +96,7 @@ type blocker interface {
 	ExecContext(context.Context, string, ...any) (sql.Result, error)
 	PrepareContext(context.Context, string) (*sql.Stmt, error)
 	QueryRowContext(context.Context, string, ...any) *sql.Row
+	BeginTx(context.Context, *sql.TxOptions) (*sql.Tx, error)
 }
 
 // Each of these has warned when it makes its call: the driver need not do it again.
@@ -109,6 +120,13 @@ func prepareContext(ctx context.Context, b blocker, optOut, query string) (*sql.
 		return nil, err
 	}
 	return b.PrepareContext(reflectguard.MayBlock(ctx), query)
+}
+
+func beginTx(ctx context.Context, b blocker, optOut string, opts *sql.TxOptions) (*sql.Tx, error) {
+	if err := reflectguard.Handle("BEGIN", optOut); err != nil {
+		return nil, err
+	}
+	return b.BeginTx(reflectguard.MayBlock(ctx), opts)
 }
 
 func queryRowContext(ctx context.Context, b blocker, optOut, query string, args []any) *sql.Row {

@@ -4,45 +4,44 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
-// call is a piece of work on its way through a pool, and the canceller of its
-// future. Its phases, each entered once, under mu:
+// A call is a piece of work on its way through a queue to a lane, and the
+// canceller of its future. Its phase moves like this, each time by one
+// compare-and-swap, and whoever moves it to over settles the future:
 //
-//	waiting ──► running ──► over    a lane has done it
-//	waiting ──► over                withdrawn, or refused
-//	running ──► waiting             the connection was dead; twice, or until it is a new one
-//
-// Whoever moves it to over settles the future.
+//	waiting -> running   a lane has taken it
+//	waiting -> over      withdrawn, or refused
+//	running -> over      the lane has done it, or its waiters have left: what the
+//	                     lane still does then concerns nobody
+//	running -> waiting   the connection was dead before it did anything
 type call struct {
-	prev, next *call     // the pool's, under its mu
-	queued     bool      // likewise
-	since      time.Time // likewise: when it was queued
+	link  // the queue's, under its mutex
+	since time.Time
 
-	fut  *core
-	pool *pool
+	fut *core
+	q   *queue
 	callOptions
 	ctx     context.Context // the application's
 	work    work
-	outer   *call       // the thread's: in which it was made there and then
 	unwatch func() bool // ends the watch over ctx; nil: there is none
 
-	mu      sync.Mutex // an interrupt holds it, so that the call cannot end meanwhile
-	phase   phase
-	lane    *lane              // while it runs
-	abort   context.CancelFunc // of the context of what cannot be interrupted; may be nil
-	inner   callContext        // that context, of a function
-	cause   error              // why it is to stop; nil: it is not
-	retries int
-	kept    bool // abort is somebody else's now
+	phase   atomic.Uint32
+	lane    atomic.Pointer[lane] // set before running
+	pinned  pinned.Call          // used while running
+	cause   atomic.Pointer[error]
+	inner   callContext     // what a function gets
+	given   context.Context // the thread's: what a driver gets that watches contexts itself; nil: another
+	outer   *call           // the thread's: in which this one is made there and then; nil: none
+	retries int             // the lane's
 }
 
-type phase uint8
-
 const (
-	waiting phase = iota
+	waiting uint32 = iota
 	running
 	over
 )
@@ -52,268 +51,252 @@ type work interface {
 	do(ctx context.Context, l *lane) error
 }
 
-// kind is how a call that runs can be stopped.
+// kind is what a call does when it is to stop.
 type kind uint8
 
 const (
-	statement kind = iota // by an interrupt
-	function              // by an interrupt, and its context ends
-	firm                  // not at all
+	read     kind = iota // the database stops it, and nothing is lost
+	write                // likewise; where that cannot be known, the error says so
+	function             // likewise, and the context of the function ends
+	ending               // a COMMIT or ROLLBACK: it is not stopped
 )
 
 // callOptions are what some calls need.
 type callOptions struct {
-	kind   kind
-	ended  func() // called when the call is over, before its future settles; may be nil
-	queue  bool   // it is queued also on the lane's own thread
-	quiet  bool   // nobody will look at the future
-	tidy   bool   // it puts something in order: there is always room for it, and only a lane's end keeps it from being made
-	closes bool   // the pool refuses calls that come after it
-	place  site
+	kind     kind
+	ended    func()      // called when the call is over, before its future settles; may be nil
+	undo     func(*lane) // called on the thread after work that nobody waits for any longer; may be nil
+	quiet    bool        // nobody will look at the future
+	tidy     bool        // it puts something in order: there is always room for it, and it is not withdrawn
+	closes   bool        // the queue refuses calls that come after it
+	begins   bool        // it begins a transaction
+	scope    *scope      // the transaction scope that it is part of; nil: none
+	place    site
+	describe string // the statement, or what else it is
 }
 
-// internal reports whether the overlay itself makes the call: it takes no place in
-// the queue from the application's.
-func (o *callOptions) internal() bool { return o.tidy || o.queue }
+// roomy reports whether there is always room for the call: it ends something.
+func (o *callOptions) roomy() bool { return o.tidy || o.kind == ending }
 
 // task is a future together with its call: one allocation.
 type task[T any] struct {
 	Future[T]
 	call
-	fn func(ctx context.Context, l *lane) (T, error)
+	fn   func(ctx context.Context, l *lane) (T, error)
+	made T // what fn has returned, until the call is over
 }
 
 func (t *task[T]) do(ctx context.Context, l *lane) (err error) {
-	t.value, err = t.fn(ctx, l)
+	t.made, err = t.fn(ctx, l)
 	return err
 }
 
-// send makes a call on a target and returns its future.
-func send[T any](ctx context.Context, to Target, k kind, fn func(ctx context.Context, l *lane) (T, error)) *Future[T] {
-	p, _, _ := to.target()
-	return sendFrom(ctx, to, k, caller(p.config), fn)
-}
+// publish makes what fn has returned the future's value.
+func (t *task[T]) publish() { t.value = t.made }
 
-// sendFrom is send for those who know their place already.
-func sendFrom[T any](ctx context.Context, to Target, k kind, place site, fn func(ctx context.Context, l *lane) (T, error)) *Future[T] {
-	p, s, err := to.target()
-	o := callOptions{kind: k, place: place}
+// send makes a call on a target and returns its future.
+func send[T any](ctx context.Context, to Target, o callOptions, fn func(ctx context.Context, l *lane) (T, error)) *Future[T] {
+	q, s, err := to.target()
+	if o.place.IsZero() {
+		o.place = caller(q.config)
+	}
 	ctx.Err() // a nil context panics here, before anything has counted the call
-	if err == nil && s != nil {
-		o.ended, err = s.enter()
+	switch {
+	case err != nil:
+	case s != nil:
+		err = s.enter(&o)
+	case q.leases != nil:
+		o.ended, err = q.leases.enterScope(ctx)
 	}
 	if err != nil {
 		var zero T
-		return completed(p.config, zero, err)
+		return completed(q.config, zero, err)
 	}
-	return start(ctx, p, o, fn)
+	return start(ctx, q, o, fn)
 }
 
-// start gives fn to the pool and returns its future. On the thread of the only lane
-// that could run it, it is run at once.
-func start[T any](ctx context.Context, p *pool, o callOptions, fn func(ctx context.Context, l *lane) (T, error)) *Future[T] {
+// start gives fn to the queue and returns its future. On the thread of the only
+// lane that could run it, it is run at once.
+func start[T any](ctx context.Context, q *queue, o callOptions, fn func(ctx context.Context, l *lane) (T, error)) *Future[T] {
 	t := &task[T]{fn: fn}
 	f := &t.Future
-	f.origin, f.cancel, f.place, f.quiet = p.config, &t.call, o.place, o.quiet
-	t.fut, t.pool, t.callOptions, t.ctx, t.work = &f.core, p, o, ctx, t
-	if err := ctx.Err(); err != nil {
+	f.origin, f.cancel, f.place, f.quiet = q.config, &t.call, o.place, o.quiet
+	t.fut, t.q, t.callOptions, t.ctx, t.work = &f.core, q, o, ctx, t
+	f.publish = t
+	if o.scope != nil {
+		o.scope.enter(&f.core)
+	}
+	if err := ctx.Err(); err != nil && !o.tidy {
 		t.refuse(err)
 		return f
 	}
-	if ctx.Done() != nil {
-		t.watchContext()
+	if ctx.Done() != nil && !o.tidy {
+		t.unwatch = context.AfterFunc(ctx, func() { t.stop(ctx.Err()) })
 	}
-	if l := p.own(); l != nil && !o.queue {
-		l.run(&t.call)
+	if l := q.own(); l != nil && !o.closes {
+		l.runNested(&t.call)
 		return f
 	}
-	if err := p.submit(&t.call); err != nil {
+	if err := q.submit(&t.call); err != nil {
 		t.refuse(err)
 	}
 	return f
 }
 
-func (c *call) watchContext() {
-	unwatch := context.AfterFunc(c.ctx, func() { c.stop(c.ctx.Err()) })
-	c.mu.Lock()
-	done := c.phase == over
-	c.unwatch = unwatch
-	c.mu.Unlock()
-	if done {
-		unwatch()
-	}
-}
-
-// refuse ends a call that has not begun.
+// refuse ends a call that has not begun, and reports whether it did.
 func (c *call) refuse(err error) bool {
-	c.mu.Lock()
-	if c.phase != waiting {
-		c.mu.Unlock()
+	if !c.phase.CompareAndSwap(waiting, over) {
 		return false
 	}
-	c.refuseLocked(err)
+	c.finish(err)
 	return true
 }
 
-// refuseLocked ends a call that waits. It needs mu, and unlocks it.
-func (c *call) refuseLocked(err error) {
-	c.phase = over
-	unwatch := c.unwatch
-	c.mu.Unlock()
-	if unwatch != nil {
-		unwatch()
+// stop withdraws a call that waits and has one that runs stopped. It does not
+// wait: what runs is left pinned.Grace later if it has not ended by then.
+func (c *call) stop(cause error) {
+	if !c.cause.CompareAndSwap(nil, &cause) {
+		return
+	}
+	for {
+		switch c.phase.Load() {
+		case over:
+			return
+		case waiting:
+			if c.tidy {
+				return
+			}
+			if c.phase.CompareAndSwap(waiting, over) {
+				c.q.remove(c)
+				c.finish(cause)
+				return
+			}
+		case running:
+			if c.kind == ending {
+				c.pinned.StopBegun(c.ctx, c.lane.Load().pc, cause)
+			} else if c.pinned.Stop(c.ctx, c.lane.Load().pc, cause) && c.phase.CompareAndSwap(running, over) {
+				c.finish(cause) // the thread was still busy with what came before
+				return
+			}
+			if c.phase.Load() == running {
+				time.AfterFunc(pinned.Grace, c.leave)
+				return
+			}
+		}
+	}
+}
+
+// leave ends a call that was to stop and has not: its outcome is unknown. The
+// thread goes on with it.
+func (c *call) leave() {
+	if !c.phase.CompareAndSwap(running, over) {
+		return
+	}
+	c.pinned.Leave()
+	if c.kind == ending {
+		c.lane.Load().pc.HangUp()
+	}
+	err := *c.cause.Load()
+	if c.kind != read {
+		err = pinned.Unknown(err)
 	}
 	c.finish(err)
 }
 
-// stop withdraws a call that waits and has one that runs interrupted.
-func (c *call) stop(cause error) {
-	c.mu.Lock()
-	if c.phase == waiting && !c.tidy {
-		c.refuseLocked(cause)
-		c.pool.remove(c)
-		return
+// stopped returns why the call is to stop; nil if it is not.
+func (c *call) stopped() error {
+	if p := c.cause.Load(); p != nil {
+		return *p
 	}
-	defer c.mu.Unlock()
-	if c.phase != running || c.cause != nil || c.kind == firm {
-		return
-	}
-	c.cause = cause
-	c.endContext()
-	if c.lane.h.CanInterrupt() {
-		go c.interrupt()
-	}
+	return nil
 }
 
-// interrupt asks the database to stop, again and again: the call may be between
-// two statements.
-func (c *call) interrupt() {
-	for {
-		c.mu.Lock()
-		if c.phase == over {
-			c.mu.Unlock()
-			return
-		}
-		c.lane.h.Interrupt(c.ctx)
-		c.mu.Unlock()
-		time.Sleep(time.Millisecond)
+// begin reports whether the lane is to run the call.
+func (c *call) begin(l *lane) bool {
+	if c.phase.Load() != waiting {
+		return false
 	}
-}
-
-// begin reports whether the call is to be run, and with which context.
-func (c *call) begin(l *lane) (context.Context, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.phase != waiting {
-		return nil, false
-	}
-	c.phase, c.lane = running, l
-	ctx := c.ctx
+	c.lane.Store(l)
+	c.pinned.Reset()
 	switch {
-	case c.kind == firm:
-		ctx = context.WithoutCancel(ctx)
-	case !l.h.CanInterrupt():
-		if c.kind == statement && c.unwatch != nil { // stop ends it, and rows may outlive ctx
-			ctx = context.WithoutCancel(ctx)
-		}
-		ctx, c.abort = context.WithCancel(ctx)
 	case c.kind == function:
 		c.inner.outer = c.ctx
-		ctx = &c.inner
-	case ctx.Done() != nil:
-		ctx = context.WithoutCancel(ctx)
+		c.pinned.SetAbort(c.inner.stop)
+	case !l.pc.Stops() && c.kind != ending:
+		ctx, cancel := context.WithCancel(c.ctx)
+		c.given = ctx
+		c.pinned.SetAbort(cancel)
 	}
-	return ctx, true
+	return c.phase.CompareAndSwap(waiting, running)
 }
 
-// endContext ends the context that the work has got. It needs mu.
-func (c *call) endContext() {
-	if c.abort != nil {
-		c.abort()
-		c.abort = nil
-	}
-	if c.inner.outer != nil {
-		c.inner.stop()
-	}
-}
-
-// again makes a call wait once more, and reports whether it does. reused says that
-// the connection was not new: the next one may have died in the pool as well.
+// again makes a call wait once more that the connection's death has kept from
+// doing anything. reused says that the connection was not new: the next one may
+// have died in the pool as well.
 func (c *call) again(reused bool) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.cause != nil || c.retries >= 2 && !reused {
+	if c.stopped() != nil || c.retries >= 2 && !reused {
 		return false
 	}
 	c.retries++
-	c.phase, c.lane = waiting, nil
-	c.endContext()
+	return c.phase.CompareAndSwap(running, waiting)
+}
+
+// end ends a call that the lane has done. It reports false if nobody waits for
+// it any longer.
+func (c *call) end(err error) bool {
+	if !c.phase.CompareAndSwap(running, over) {
+		return false
+	}
+	c.fut.publish.publish()
+	c.finish(err)
 	return true
 }
 
-// end ends a call that has run. An error that comes of its interrupt is
-// replaced by what it was interrupted for.
-func (c *call) end(err error) {
-	c.mu.Lock()
-	c.phase = over
-	cause, unwatch, h := c.cause, c.unwatch, c.lane.h
-	if !c.kept {
-		c.endContext()
-	}
-	c.mu.Unlock()
-	if cause != nil && h.CanInterrupt() {
-		c.lane.dropSources()
-	}
-	if unwatch != nil {
-		unwatch()
-	}
-	if cause != nil && err != nil && (h.Interrupted(err) || errors.Is(err, context.Canceled)) {
-		err = cause
-	}
-	c.finish(err)
-}
-
 func (c *call) finish(err error) {
+	if c.unwatch != nil {
+		c.unwatch()
+	}
 	if c.ended != nil {
 		c.ended()
+	}
+	if c.scope != nil {
+		c.scope.leave(c.fut, err)
 	}
 	c.fut.settle(err)
 }
 
-// keepContext leaves the context of a call that runs to what it has opened, to
-// be ended with that.
-func (c *call) keepContext() context.CancelFunc {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.kept = true
-	return c.abort
+// verdict returns the error of work as the application gets it. It runs on the
+// thread.
+func (c *call) verdict(l *lane, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = l.pc.Verdict(&c.pinned, err, c.kind != read)
+	if cause := c.stopped(); cause != nil && !l.pc.Stops() && errors.Is(err, context.Canceled) {
+		return cause
+	}
+	return err
 }
 
-// stopped reports why a call that runs is to stop.
-func (c *call) stopped() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.cause
-}
+// ends is canceller's.
+func (c *call) ends() bool { return c.stopped() != nil || c.ctx.Err() != nil }
 
 // watch is canceller's.
 func (c *call) watch(f *core, stop <-chan struct{}) bool {
-	w := c.pool.hot.Load()
-	return w != nil && c.pool.wakeups.watch(w, f, stop)
+	w := c.q.hot.Load()
+	return w != nil && c.q.wakeups.watch(w, f, stop)
 }
 
 // stuck is canceller's.
 func (c *call) stuck() (release func(), stuck bool) {
-	c.mu.Lock()
-	l := c.lane
-	c.mu.Unlock()
-	if l != nil { // a lane has it; it could be this one, in the middle of the call
-		return nil, l.w.OnThread()
+	if c.phase.Load() == running { // a lane has it; it could be this one, in the middle of the call
+		return nil, c.lane.Load().pc.OnThread()
 	}
-	return c.pool.block()
+	return c.q.block()
 }
-
-var errBad = driver.ErrBadConn
 
 // isBad reports whether the connection is of no more use.
 func isBad(err error) bool { return errors.Is(err, driver.ErrBadConn) }
+
+// background is the context of what has to be done in any case.
+var background = context.Background()

@@ -35,6 +35,15 @@ func (g group) stuck() (release func(), stuck bool) {
 	return nil, false
 }
 
+func (g group) ends() bool {
+	for _, f := range g {
+		if !f.settled.Load() && !f.ends() {
+			return false
+		}
+	}
+	return true
+}
+
 // combined returns a future that cancels fs.
 func combined[T, U any](fs []*Future[T]) *Future[U] {
 	f := new(Future[U])
@@ -57,7 +66,8 @@ func combined[T, U any](fs []*Future[T]) *Future[U] {
 func Then[T, U any](f *Future[T], fn func(T) (U, error)) *Future[U] {
 	next := combined[T, U]([]*Future[T]{f})
 	f.then(func() {
-		err := f.result()
+		err := f.err
+		f.noted()
 		if err == nil {
 			err = threadpin.ErrGoexit // if fn does not return
 			defer func() { next.settle(err) }()
@@ -83,7 +93,8 @@ func All[T any](fs ...*Future[T]) *Future[[]T] {
 	var over atomic.Bool // no sync.Once: to stop one of fs can end it here and now
 	for _, f := range fs {
 		f.whenDone(func() {
-			if err := f.result(); err != nil {
+			if err := f.err; err != nil {
+				f.noted()
 				if over.CompareAndSwap(false, true) {
 					all.settle(err)
 					all.cancel.stop(context.Canceled)
@@ -112,7 +123,8 @@ func Any[T any](fs ...*Future[T]) *Future[T] {
 	var over atomic.Bool
 	for _, f := range fs {
 		f.whenDone(func() {
-			err := f.result()
+			err := f.err
+			f.noted()
 			last := count.Add(-1) == 0
 			if err != nil && !last || !over.CompareAndSwap(false, true) {
 				return

@@ -3,16 +3,21 @@ package overlay
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/sqlaio/sqlaio/internal/face"
+	"github.com/sqlaio/sqlaio/internal/goid"
+	"github.com/sqlaio/sqlaio/internal/pinned"
 	"github.com/sqlaio/sqlaio/reflectguard"
 )
 
 // A Conn is one connection with a thread of its own, from ConnectAsync to
-// CloseAsync. Its calls are made one at a time, in the order in which
-// they were asked for, by any number of goroutines; a transaction is for one of them
-// at a time (ErrConcurrentTx). One that is garbage collected without CloseAsync is
+// CloseAsync. Its calls are made one at a time, in the order in which they were
+// asked for, by any number of goroutines; a transaction is for one of them at a
+// time (ErrConcurrentTx). One that is garbage collected without CloseAsync is
 // closed, with a ResourceWarning.
 type Conn struct {
 	s      *session
@@ -20,28 +25,38 @@ type Conn struct {
 	closed atomic.Bool
 }
 
-// session is the state that a Conn shares with its branches. It does not know the
-// Conn, so that one that nobody uses any more is found.
+// session is the state that a Conn shares with its branches. It does not refer to
+// the Conn, so an unused Conn can be collected.
 type session struct {
-	*pool
+	*queue
 	e     *Engine
 	lane  *lane
+	lease *lease
 	place site
 	over  chan struct{} // closed when the connection has gone back
 
-	inTx atomic.Bool // mirrors the lane's tx; the thread writes it
+	inTx  atomic.Bool           // a transaction is open; the thread writes it
+	waits atomic.Int32          // calls of the engine's, made in this Conn's scope, that have not ended
+	scope atomic.Pointer[scope] // the innermost; written by WithTx and WithNested
+	top   atomic.Pointer[level] // the innermost transaction; the thread writes it
 
 	mu        sync.Mutex
-	underway  int               // guarded by mu: calls in a transaction that have not ended
-	goroutine int64             // guarded by mu: which goroutine made them
+	underway  int               // guarded by mu: calls in a transaction, or that begin one, that have not ended
+	goroutine uintptr           // guarded by mu: which goroutine made them
+	begins    int               // guarded by mu: of these, those that begin one
 	ending    *Future[struct{}] // guarded by mu: CloseAsync's
+	guest     *face.Guest       // guarded by mu: SyncConn's; nil: not asked for
 }
 
 // ConnectAsync takes a connection out of the pool for the caller's own use. Wait
 // with CloseAsync for its return. ctx bounds the connecting alone.
 func (e *Engine) ConnectAsync(ctx context.Context) *Future[*Conn] {
+	return e.connectAsync(ctx, caller(e.config))
+}
+
+func (e *Engine) connectAsync(ctx context.Context, place site) *Future[*Conn] {
 	f := new(Future[*Conn])
-	f.origin, f.place = e.config, caller(e.config)
+	f.origin, f.place = e.config, place
 	ctx, cancel := context.WithCancel(reflectguard.MayBlock(ctx)) // the goroutine below may
 	e.mu.Lock()
 	closing := e.done != nil
@@ -54,43 +69,50 @@ func (e *Engine) ConnectAsync(ctx context.Context) *Future[*Conn] {
 		f.settle(ErrClosed)
 		return f
 	}
-	f.cancel = stopper(cancel)
+	f.cancel = &connecting{ctx, cancel}
 	stop := context.AfterFunc(e.ctx, cancel)
 	go func() { // opening a connection waits for the pool, and for the new thread
-		s, err := e.openSession(ctx, f.place)
+		s, err := e.openSession(ctx, place)
 		stop()
 		if err == nil && ctx.Err() != nil { // nobody would close it
-			s.closeAsync() // by Shutdown perhaps too
-			<-s.over
+			s.closeAsync()
 			err = ctx.Err()
 		}
-		cancel()
 		if err == nil {
 			f.value = newConn(s)
 		} else if e.ctx.Err() != nil {
 			err = ErrClosed
 		}
+		cancel()
 		e.connecting.Done() // before callbacks, which may wait for Shutdown
 		f.settle(err)
 	}()
 	return f
 }
 
-// stopper cancels a context.
-type stopper context.CancelFunc
+// connecting is the canceller of ConnectAsync.
+type connecting struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+}
 
-func (s stopper) stop(error)                        { s() }
-func (stopper) watch(*core, <-chan struct{}) bool   { return false }
-func (stopper) stuck() (release func(), stuck bool) { return nil, false }
+func (c *connecting) stop(error)                        { c.cancel() }
+func (c *connecting) ends() bool                        { return c.ctx.Err() != nil }
+func (*connecting) watch(*core, <-chan struct{}) bool   { return false }
+func (*connecting) stuck() (release func(), stuck bool) { return nil, false }
 
 func (e *Engine) openSession(ctx context.Context, place site) (*session, error) {
-	p := &pool{config: e.config, most: 1, opening: 1}
-	l, err := e.connect(ctx, p)
+	l, err := e.leases.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{pool: p, e: e, lane: l, place: place, over: make(chan struct{})}
-	l.tx.changed = s.inTx.Store
+	q := &queue{config: e.config, most: 1, opening: 1}
+	s := &session{queue: q, e: e, lease: l, lane: newLane(q, l.pc), place: place, over: make(chan struct{})}
+	s.lane.tx = &txState{s: s}
+	if err := s.prepare(ctx); err != nil {
+		l.giveBack()
+		return nil, err
+	}
 	e.mu.Lock()
 	closing := e.done != nil
 	if !closing {
@@ -98,47 +120,80 @@ func (e *Engine) openSession(ctx context.Context, place site) (*session, error) 
 	}
 	e.mu.Unlock()
 	if closing {
-		l.sc.Close()
+		l.giveBack()
 		return nil, ErrClosed
 	}
-	p.add(l)
+	e.leases.mu.Lock()
+	e.leases.conns[s] = struct{}{}
+	e.leases.mu.Unlock()
+	q.add(s.lane)
 	return s, nil
 }
 
-func (c *Conn) target() (*pool, *session, error) {
-	if c.closed.Load() {
-		return c.s.pool, nil, ErrClosed
-	}
-	return c.s.pool, c.s, nil
+// prepare checks that the engine may have several connections to its database.
+func (s *session) prepare(ctx context.Context) error {
+	return s.e.checkShared(ctx, s.lease)
 }
 
-// enter counts a call in a transaction, and returns how its end is told; nil
-// outside of one, where nothing is counted.
-func (s *session) enter() (leave func(), err error) {
-	if !s.inTx.Load() || s.lane.w.OnThread() { // there the call is part of one that was counted
-		return nil, nil
+func (c *Conn) target() (*queue, *session, error) {
+	if c.closed.Load() {
+		return c.s.queue, nil, ErrClosed
 	}
-	id := goroutineID()
+	return c.s.queue, c.s, nil
+}
+
+// enter notes a call in a transaction, or one that begins one; outside of
+// transactions nothing is noted. It refuses the call of a goroutine while another
+// one's is under way: it would become part of the other's transaction.
+func (s *session) enter(o *callOptions) error {
+	if sc := s.scope.Load(); sc != nil && o.kind != ending {
+		o.scope = sc
+	}
+	begins := o.begins
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !begins && s.begins == 0 && !s.inTx.Load() || s.lane.pc.OnThread() { // there the call is part of one that was counted
+		return nil
+	}
+	id := goid.Get()
 	if s.underway > 0 && s.goroutine != id {
-		return nil, ErrConcurrentTx
+		return ErrConcurrentTx
 	}
 	s.goroutine = id
 	s.underway++
-	return s.leave, nil
+	if begins {
+		s.begins++
+	}
+	o.ended = func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.underway--
+		if begins {
+			s.begins--
+		}
+	}
+	return nil
 }
 
-func (s *session) leave() {
+// SyncConn returns a sql.Conn on the connection: the way to make blocking calls
+// on purpose. They queue with the others. It shares no lock with a function of
+// RunInThread's; inside of one it is the function's own. It need not be closed.
+func (c *Conn) SyncConn() *sql.Conn {
+	s := c.s
+	if s.lane.pc.OnThread() && s.lane.function != nil {
+		return s.lane.function
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.underway--
+	if s.guest == nil {
+		g, err := face.NewGuest(s.lane.pc)
+		if err != nil {
+			panic(fmt.Sprintf("overlay: a private pool has no connection: %v", err))
+		}
+		s.guest = &g
+	}
+	return s.guest.Conn
 }
-
-// SyncConn returns the sql.Conn: the way to make blocking calls on purpose. They
-// queue with the others; while a function of RunInThread's runs there, only it may
-// make them, for database/sql locks the connection. It must not be closed.
-func (c *Conn) SyncConn() *sql.Conn { return c.s.lane.sc }
 
 // Branch returns a Conn that shares the connection. Closing it leaves the
 // connection open; when that is closed, its branches are too.
@@ -151,21 +206,33 @@ func (c *Conn) Branch() *Conn {
 // Closed reports whether CloseAsync was called.
 func (c *Conn) Closed() bool { return c.closed.Load() || c.s.isClosed() }
 
-// InTransaction reports whether a transaction is open, as far as the calls that have
-// ended tell: also one begun with a BEGIN of the application's, and not any more
-// one that the database has rolled back by itself, on databases that can say so.
+// InTransaction reports whether a transaction is open, as far as the calls that
+// have ended tell: also one begun with a BEGIN of the application's, and no
+// longer one that the database has rolled back by itself, on databases that can
+// say so.
 func (c *Conn) InTransaction() bool { return c.s.inTx.Load() }
 
+// String describes the connection in one line.
+func (c *Conn) String() string {
+	state := "idle"
+	switch {
+	case c.Closed():
+		state = "closed"
+	case c.InTransaction():
+		state = "in a transaction"
+	}
+	return fmt.Sprintf("overlay.Conn(%v, %s)", c.s.config.dialect, state)
+}
+
 // CloseAsync gives the connection back to the pool after the calls that wait. A
-// transaction that is open is rolled back, results are closed. Later calls fail
-// with ErrClosed. Closing again returns the same future's result; closing a branch
-// closes nothing else.
+// transaction that is open is rolled back, streams are closed. Later calls fail
+// with ErrClosed. Closing again returns the same future's result; closing a
+// branch closes nothing else.
 func (c *Conn) CloseAsync(ctx context.Context) *Future[struct{}] {
+	c.closed.Store(true)
 	if c.branch != nil {
-		c.closed.Store(true)
 		return completed(c.s.config, struct{}{}, nil)
 	}
-	c.closed.Store(true)
 	return c.s.closeAsync()
 }
 
@@ -175,17 +242,16 @@ func (s *session) closeAsync() *Future[struct{}] {
 	if s.ending != nil {
 		return s.ending
 	}
-	s.ending = &Future[struct{}]{core: core{origin: s.config}}
-	f := s.ending
-	last := start(background, s.pool, callOptions{kind: firm, quiet: true, tidy: true, closes: true}, func(_ context.Context, l *lane) (struct{}, error) {
+	f := &Future[struct{}]{core: core{origin: s.config}}
+	s.ending = f
+	o := callOptions{kind: ending, quiet: true, tidy: true, closes: true, place: s.place, describe: "CloseAsync"}
+	last := start(background, s.queue, o, func(_ context.Context, l *lane) (struct{}, error) {
 		l.cleanUp()
 		return struct{}{}, nil
 	})
-	s.close(ErrClosed) // if it was made on the spot
 	last.whenDone(func() {
 		// Not on the thread, which the pool may end.
 		go func() {
-			last.result()
 			<-s.drained()
 			s.end()
 			f.settle(nil)
@@ -196,30 +262,78 @@ func (s *session) closeAsync() *Future[struct{}] {
 
 // end gives the connection back.
 func (s *session) end() {
-	if s.lane.dead {
-		s.lane.w.Run(background, s.lane.h.Drop)
+	if s.lane.lost.Load() {
+		s.lease.drop()
+	} else {
+		s.lease.giveBack()
 	}
-	s.lane.sc.Close()
+	s.e.leases.mu.Lock()
+	delete(s.e.leases.conns, s)
+	s.e.leases.mu.Unlock()
 	s.e.mu.Lock()
 	delete(s.e.sessions, s)
 	s.e.mu.Unlock()
 	close(s.over)
 }
 
-func (p *pool) isClosed() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.closed != nil
+// cleanUp leaves a Conn's connection as its next user wants it.
+func (l *lane) cleanUp() {
+	s := l.tx.s
+	s.mu.Lock()
+	guest := s.guest
+	s.mu.Unlock()
+	if guest != nil {
+		guest.End()
+	}
+	for _, v := range l.tx.levels {
+		v.over.Store(true)
+	}
+	l.tx.levels = nil
+	s.top.Store(nil)
+	l.close()
+	l.pc.RollBackOpen()
+	if l.pc.Dead() || !l.pc.Valid() {
+		l.lost.Store(true)
+	}
 }
 
 // WithConn calls fn with a connection, and gives the connection back when fn
 // returns or panics. It blocks until then, and returns fn's error or that of
 // connecting.
 func (e *Engine) WithConn(ctx context.Context, fn func(ctx context.Context, c *Conn) error) error {
-	c, err := e.ConnectAsync(ctx).Await(ctx)
+	return e.withConn(ctx, caller(e.config), fn)
+}
+
+func (e *Engine) withConn(ctx context.Context, place site, fn func(ctx context.Context, c *Conn) error) error {
+	f := e.connectAsync(ctx, place)
+	c, err := f.Await(ctx)
 	if err != nil {
+		f.Cancel()
+		f.whenDone(func() {
+			if f.err == nil {
+				f.value.CloseAsync(background)
+			}
+		})
 		return err
 	}
-	defer func() { c.CloseAsync(background).Await(background) }()
+	defer func() { settled(ctx, &c.CloseAsync(background).core) }()
 	return fn(ctx, c)
+}
+
+// settled waits for a future that nothing stops, but no longer than pinned.Grace
+// after ctx's end, and reports whether it is complete.
+func settled(ctx context.Context, f *core) bool {
+	select {
+	case <-f.done():
+		return true
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(pinned.Grace)
+	defer timer.Stop()
+	select {
+	case <-f.done():
+		return true
+	case <-timer.C:
+		return false
+	}
 }

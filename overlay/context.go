@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// callContext is the context of a function that runs: it ends with the call's own, and
-// when the call is stopped. What that takes is made when somebody asks for
-// Done.
+// callContext is the context of a function that runs: it ends with the call's
+// own, and when the call is stopped. What that takes is made when somebody asks
+// for Done.
 type callContext struct {
 	outer context.Context
 

@@ -2,12 +2,10 @@ package overlay
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"reflect"
 	"strings"
 
-	aio "github.com/sqlaio/sqlaio/driver"
 	"github.com/sqlaio/sqlaio/internal/sqltext"
 )
 
@@ -21,11 +19,8 @@ type Dialect interface {
 	text() sqltext.Dialect
 	// oneResult: a connection can have but one result open.
 	oneResult() bool
-	// autocommit asks whether no transaction is open, if that is cheap, or
-	// else if it is really wanted. Runs on the thread.
-	autocommit(h *aio.Handle, really bool) (auto, ok bool)
 	// checkShared fails if every connection has a database of its own.
-	checkShared(ctx context.Context, sc *sql.Conn) error
+	checkShared(ctx context.Context, l *lease) error
 	// hasTable is a query whose first value is true or false, or if describes
 	// returns true one that fails if the table is missing.
 	hasTable(schema, name string) (query string, args []any)
@@ -44,15 +39,15 @@ var (
 // WithDialect sets the dialect, for drivers that are not recognised by their type.
 func WithDialect(d Dialect) Option { return func(c *config) { c.dialect = d } }
 
-// isSelect reports whether a query begins with SELECT: others may write, and cost more
-// than their rows when they are stopped.
-func isSelect(query string, d Dialect) bool {
-	s := sqltext.New(query, d.text())
-	return s.NextSignificant().Is("select")
-}
-
 // dialectOf recognises drivers by the package of their type.
 func dialectOf(d driver.Driver) Dialect {
+	for {
+		u, ok := d.(interface{ Unwrap() driver.Driver })
+		if !ok {
+			break
+		}
+		d = u.Unwrap()
+	}
 	t := reflect.TypeOf(d)
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -77,14 +72,13 @@ func dialectOf(d driver.Driver) Dialect {
 // unknown is a database that nothing is known about.
 type unknown struct{ driver string }
 
-func (u unknown) String() string                             { return "unknown" }
-func (unknown) text() sqltext.Dialect                        { return sqltext.Unknown }
-func (unknown) oneResult() bool                              { return true }
-func (unknown) autocommit(*aio.Handle, bool) (auto, ok bool) { return false, false }
-func (unknown) checkShared(context.Context, *sql.Conn) error { return nil }
-func (unknown) describes() bool                              { return false }
-func (unknown) hasTable(string, string) (string, []any)      { return "", nil }
-func (unknown) tableNames(string) (string, []any)            { return "", nil }
+func (u unknown) String() string                          { return "unknown" }
+func (unknown) text() sqltext.Dialect                     { return sqltext.Unknown }
+func (unknown) oneResult() bool                           { return true }
+func (unknown) checkShared(context.Context, *lease) error { return nil }
+func (unknown) describes() bool                           { return false }
+func (unknown) hasTable(string, string) (string, []any)   { return "", nil }
+func (unknown) tableNames(string) (string, []any)         { return "", nil }
 
 type sqlite struct{ unknown }
 
@@ -92,15 +86,15 @@ func (sqlite) String() string        { return "SQLite" }
 func (sqlite) text() sqltext.Dialect { return sqltext.SQLite }
 func (sqlite) oneResult() bool       { return false }
 
-// autocommit: go-sqlite3 can tell for the price of a C call.
-func (sqlite) autocommit(h *aio.Handle, _ bool) (auto, ok bool) {
-	c, ok := h.Inner().(interface{ AutoCommit() bool })
-	return ok && c.AutoCommit(), ok
-}
-
-func (sqlite) checkShared(ctx context.Context, sc *sql.Conn) error {
+func (sqlite) checkShared(ctx context.Context, l *lease) error {
+	if dsn := l.pc.DSN(); dsn != "" {
+		if private, _ := privateDatabase(dsn); private {
+			return ErrMemoryDB
+		}
+		return nil
+	}
 	var file string
-	err := sc.QueryRowContext(ctx, "SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&file)
+	err := l.sc.QueryRowContext(ctx, "SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&file)
 	if err == nil && file == "" {
 		return ErrMemoryDB
 	}
@@ -127,29 +121,6 @@ type mysql struct{ unknown }
 
 func (mysql) String() string        { return "MySQL" }
 func (mysql) text() sqltext.Dialect { return sqltext.MySQL }
-
-// autocommit: MariaDB can be asked with a query, MySQL cannot.
-func (mysql) autocommit(h *aio.Handle, really bool) (auto, ok bool) {
-	if !really {
-		return false, false
-	}
-	rows, err := h.Query(background, "SELECT @@in_transaction", nil)
-	if err != nil {
-		return false, false
-	}
-	defer rows.Close()
-	row := make([]driver.Value, 1)
-	if rows.Next(row) != nil {
-		return false, false
-	}
-	switch v := row[0].(type) {
-	case int64:
-		return v == 0, true
-	case []byte:
-		return string(v) == "0", true
-	}
-	return false, false
-}
 
 // hasTable finds views and temporary tables too.
 func (mysql) hasTable(schema, name string) (string, []any) {

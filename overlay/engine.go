@@ -5,9 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"runtime"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	_ "github.com/sqlaio/sqlaio/driver" // registers aio
@@ -17,14 +15,13 @@ import (
 // to one of a few lanes, whichever is idle, or waits in one queue for
 // them. All methods are safe for concurrent use.
 type Engine struct {
-	*pool
-	db   *sql.DB
-	owns bool // Shutdown closes db
+	*queue
+	leases *leases
+	db     *sql.DB
+	owns   bool // Shutdown closes db
 
 	ctx    context.Context // ends with Shutdown
 	cancel context.CancelFunc
-
-	tending atomic.Bool // tend is going to run
 
 	connecting sync.WaitGroup // of ConnectAsync's goroutines; added to under mu, until done is there
 
@@ -35,7 +32,7 @@ type Engine struct {
 
 // Target is where a call can go: an *Engine or a *Conn.
 type Target interface {
-	target() (p *pool, s *session, refused error)
+	target() (q *queue, s *session, refused error)
 }
 
 // Open opens a database through the driver aio: driverName is that of the real
@@ -44,15 +41,19 @@ type Target interface {
 // error to want more lanes for it (ErrMemoryDB).
 func Open(driverName, dsn string, opts ...Option) (*Engine, error) {
 	cfg := newConfig(opts)
-	memory := inMemory(driverName, dsn)
-	if memory && cfg.lanes > 1 {
-		return nil, ErrMemoryDB
-	}
 	db, err := sql.Open("aio", driverName+":"+dsn)
 	if err != nil {
 		return nil, err
 	}
-	if memory {
+	private := false
+	if dialectOf(db.Driver()) == SQLite {
+		private, _ = privateDatabase(dsn)
+	}
+	if private {
+		if cfg.lanes > 1 {
+			db.Close()
+			return nil, ErrMemoryDB
+		}
 		cfg.lanes = 1
 		db.SetMaxOpenConns(1)
 		db.SetMaxIdleConns(1)
@@ -60,17 +61,10 @@ func Open(driverName, dsn string, opts ...Option) (*Engine, error) {
 	return newEngine(db, cfg, true), nil
 }
 
-// inMemory reports whether every connection to an SQLite database would have one
-// of its own.
-func inMemory(driverName, dsn string) bool {
-	return strings.Contains(driverName, "sqlite") && !strings.Contains(dsn, "cache=shared") &&
-		(dsn == "" || strings.Contains(dsn, ":memory:") || strings.Contains(dsn, "mode=memory"))
-}
-
 // New returns an engine on a sql.DB of the driver aio, which stays the
 // caller's: Shutdown does not close it. A db of another driver is an
-// error of the first call. Of an SQLite database in memory db must allow but one
-// connection.
+// error of the first call. For an in-memory SQLite database without a shared
+// cache, db must be limited to one connection.
 func New(db *sql.DB, opts ...Option) *Engine { return newEngine(db, newConfig(opts), false) }
 
 func newEngine(db *sql.DB, cfg *config, owns bool) *Engine {
@@ -89,24 +83,31 @@ func newEngine(db *sql.DB, cfg *config, owns bool) *Engine {
 	if n := db.Stats().MaxOpenConnections; n > 0 {
 		most = min(most, n)
 	}
-	e.pool = &pool{config: cfg, most: most}
-	e.grow = func() { go e.openLane() }
-	e.idled = e.tend
+	e.leases = &leases{db: db, conns: make(map[*session]struct{}), release: e.releaseIdle}
+	e.queue = &queue{config: cfg, most: most, leases: e.leases}
+	e.queue.open = func() { go e.openLane() }
 	return e
 }
 
 // SyncDB returns the sql.DB: the way to make blocking calls on purpose.
 func (e *Engine) SyncDB() *sql.DB { return e.db }
 
-// Stats returns how the engine's lanes and queue are doing. Connections made by
-// ConnectAsync are not in it.
-func (e *Engine) Stats() Stats { return e.snapshot() }
+// String describes the engine in one line, without its data source name.
+func (e *Engine) String() string {
+	st := e.Stats()
+	return fmt.Sprintf("overlay.Engine(%v, lanes %d, queued %d)", e.config.dialect, st.Lanes, st.Queued)
+}
 
-func (e *Engine) target() (*pool, *session, error) { return e.pool, nil, nil }
+func (e *Engine) target() (*queue, *session, error) { return e.queue, nil, nil }
 
 // openLane opens a connection for the calls that wait.
 func (e *Engine) openLane() {
-	l, err := e.connect(e.ctx, e.pool)
+	l, err := e.leases.acquire(e.ctx)
+	if err == nil {
+		if err = e.checkShared(e.ctx, l); err != nil {
+			l.giveBack()
+		}
+	}
 	if err != nil {
 		if e.ctx.Err() != nil {
 			err = ErrClosed
@@ -114,62 +115,34 @@ func (e *Engine) openLane() {
 		e.failed(err)
 		return
 	}
-	e.add(l)
+	lane := newLane(e.queue, l.pc)
+	lane.lease = l
+	e.add(lane)
 }
 
-// connect takes a connection out of the sql.DB.
-func (e *Engine) connect(ctx context.Context, p *pool) (*lane, error) {
-	reused := e.db.Stats().Idle > 0
-	sc, err := e.db.Conn(ctx)
-	if err != nil {
-		return nil, err
+// checkShared fails if each connection of somebody's sql.DB would have a database
+// of its own.
+func (e *Engine) checkShared(ctx context.Context, l *lease) error {
+	if e.owns || e.leases.limit.Load() == 1 {
+		return nil
 	}
-	l, err := newLane(p, sc)
-	if err == nil {
-		l.reused = reused
-	}
-	if err == nil && !e.owns && e.db.Stats().MaxOpenConnections != 1 {
-		// By the driver, not WithDialect: a mock would take the question for the application's.
-		err = dialectOf(e.db.Driver()).checkShared(ctx, sc)
-	}
-	if err != nil {
-		sc.Close()
-		return nil, fmt.Errorf("overlay: connecting: %w", err)
-	}
-	return l, nil
+	// By the driver, not WithDialect: a mock would take the question for the application's.
+	return dialectOf(e.db.Driver()).checkShared(ctx, l)
 }
 
-// tend sees to it that idle lanes give their connections back, in time. It is
-// called with the pool's mu.
-func (e *Engine) tend() {
-	if e.tending.CompareAndSwap(false, true) {
-		time.AfterFunc(pollPool, e.giveBack)
+// releaseIdle gives back the connections of lanes that have been idle for d.
+func (e *Engine) releaseIdle(d time.Duration) {
+	idle, _ := e.dropIdle(d)
+	for _, l := range idle {
+		l.retire()
 	}
 }
 
-// giveBack closes the lanes that have been idle for long, and all that are
-// idle if the pool has no connection left and others have had to wait for one.
-func (e *Engine) giveBack() {
-	st := e.db.Stats()
-	wanted := st.MaxOpenConnections > 0 && st.InUse >= st.MaxOpenConnections && st.WaitCount > 0
-	var closing []*lane
-	e.pool.mu.Lock()
-	e.tending.Store(false)
-	for _, l := range e.idle {
-		l.idle++
-		if wanted || time.Duration(l.idle)*pollPool >= linger {
-			closing = append(closing, l)
-		}
+// retire gives back the connection of an idle lane that is no longer the queue's.
+func (l *lane) retire() {
+	done := make(chan struct{})
+	if l.w.Submit(l.close, func(error) { close(done) }) == nil {
+		<-done
 	}
-	for _, l := range closing {
-		e.drop(l)
-	}
-	if len(e.idle) > 0 {
-		e.tending.Store(true)
-		time.AfterFunc(pollPool, e.giveBack)
-	}
-	e.pool.mu.Unlock()
-	for _, l := range closing {
-		l.sc.Close()
-	}
+	l.lease.giveBack()
 }

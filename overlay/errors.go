@@ -1,6 +1,10 @@
 package overlay
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
+)
 
 var (
 	// ErrClosed is returned by calls on an Engine, Conn or Result that was closed
@@ -12,8 +16,9 @@ var (
 	ErrQueueFull = errors.New("overlay: too many calls are waiting (see WithQueue)")
 
 	// ErrWouldDeadlock is returned when a future is awaited on the very thread
-	// that its call needs, or on the last lane that could run it.
-	ErrWouldDeadlock = errors.New("overlay: waiting here would wait for itself: the call needs the thread that waits for it")
+	// that its call needs, or on the last lane that could run it, and by a call
+	// that would wait for the connection that its own WithTx holds.
+	ErrWouldDeadlock = errors.New("overlay: the call would wait for itself: it needs the thread or the connection of its own caller")
 
 	// ErrInTransaction is returned by BeginAsync on a Conn with an open
 	// transaction. BeginNestedAsync makes a savepoint in it.
@@ -33,14 +38,37 @@ var (
 	// than one lane: each of their connections would have a database of its own.
 	ErrMemoryDB = errors.New("overlay: each connection to :memory: has a database of its own: use one lane (WithLanes(1)), or the DSN file::memory:?cache=shared")
 
-	// ErrOutcomeUnknown is wrapped by the error of RetryTx whose commit was sent but
-	// not answered, or not clearly: the transaction may have been committed. Only
-	// a look at the data can tell. The driver's error is wrapped too.
-	ErrOutcomeUnknown = errors.New("overlay: it is unknown whether the transaction was committed")
+	// ErrOutcomeUnknown is wrapped by the error of a write, a COMMIT or a function
+	// whose outcome could not be learned in time, or whose connection was lost: it
+	// may have been carried out. Only a look at the data can tell. The context's or
+	// the driver's error is wrapped too.
+	ErrOutcomeUnknown = pinned.ErrOutcomeUnknown
 
-	errDropped    = errors.New("overlay: the rest of the rows is gone: another call on the connection was interrupted")
-	errNoFutures  = errors.New("overlay: Any needs a future")
-	errNoInsert   = errors.New("overlay: the statement returns rows, and no key")
-	errLost       = errors.New("overlay: the database has rolled the transaction back by itself after an error in it; end it before the next statement")
-	errRolledBack = errors.New("overlay: nothing to commit: the database has rolled the transaction back by itself after an error in it")
+	// ErrRolledBack is wrapped by the error of a statement or a commit in a
+	// transaction that the database has rolled back by itself. The error that
+	// made it do so is wrapped too. Roll back and begin again.
+	ErrRolledBack = pinned.ErrRolledBack
+
+	// ErrTxEnded is wrapped by the error of a statement or a commit in a
+	// transaction that an earlier statement has ended: DDL on MySQL, or a COMMIT
+	// or ROLLBACK in the text of a statement.
+	ErrTxEnded = pinned.ErrTxEnded
+
+	// ErrTxLeftOpen is wrapped by the error of a call that has left a transaction
+	// open on a connection that others use too. It was rolled back.
+	ErrTxLeftOpen = pinned.ErrTxLeftOpen
+
+	// ErrResultTooLarge is wrapped by the error of a query whose rows take more
+	// memory than WithResultLimit allows. StreamAsync has no such limit.
+	ErrResultTooLarge = errors.New("overlay: the result is too large to be kept in memory: use StreamAsync, or raise WithResultLimit")
+
+	// ErrStreamOpen is returned by a call on a Conn whose connection can have but
+	// one result open, while a stream is. Read it to its end, or close it.
+	ErrStreamOpen = errors.New("overlay: a stream is open on this connection: read it to its end or close it first")
+
+	errNoFutures     = errors.New("overlay: Any needs a future")
+	errNoInsert      = errors.New("overlay: the statement returns rows, and no key")
+	errNoResult      = errors.New("overlay: the driver has returned no result")
+	errNotAio        = errors.New("overlay: the sql.DB is not of the driver aio: open it with sql.Open(\"aio\", …)")
+	errStillUnderway = errors.New("overlay: rolled back, since a call was still under way as the function returned: await it")
 )

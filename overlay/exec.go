@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"io"
 
+	"github.com/sqlaio/sqlaio/internal/pinned"
 	"github.com/sqlaio/sqlaio/internal/sqltext"
 )
 
@@ -22,7 +23,8 @@ func (c *Conn) ExecuteAsync(ctx context.Context, query string, args ...any) *Fut
 	return executeAsync(ctx, c, query, args)
 }
 
-// QueryAsync runs a query that returns rows.
+// QueryAsync runs a query that returns rows, and completes with all of them in
+// memory: see Result. StreamAsync is for results that are too large for that.
 func (e *Engine) QueryAsync(ctx context.Context, query string, args ...any) *Future[*Result] {
 	return queryAsync(ctx, e, query, args)
 }
@@ -33,7 +35,8 @@ func (c *Conn) QueryAsync(ctx context.Context, query string, args ...any) *Futur
 }
 
 // ExecAsync executes a statement that returns no rows. The result's methods cost
-// nothing any more.
+// nothing. The arguments are taken at the call: what the caller changes
+// afterwards has no effect.
 func (e *Engine) ExecAsync(ctx context.Context, query string, args ...any) *Future[sql.Result] {
 	return execAsync(ctx, e, query, args)
 }
@@ -57,8 +60,9 @@ func (c *Conn) ScalarAsync(ctx context.Context, query string, args ...any) *Futu
 // Scalar returns the first column of the first row, converted to T as sql.Rows.Scan
 // does it, or sql.ErrNoRows.
 func Scalar[T any](ctx context.Context, to Target, query string, args ...any) *Future[T] {
-	return send(ctx, to, statement, func(ctx context.Context, l *lane) (v T, err error) {
-		row, err := l.firstRow(ctx, query, args)
+	q := newRequest(query, args)
+	return send(ctx, to, q.options(), func(ctx context.Context, l *lane) (v T, err error) {
+		row, err := l.firstRow(ctx, q)
 		if err != nil {
 			return v, err
 		}
@@ -68,51 +72,103 @@ func Scalar[T any](ctx context.Context, to Target, query string, args ...any) *F
 	})
 }
 
-// firstRow returns the first row of a query, or sql.ErrNoRows.
-func (l *lane) firstRow(ctx context.Context, query string, args []any) (row Row, err error) {
-	vs, err := named(args)
-	if err != nil {
-		return Row{}, err
+// request is a statement with its arguments as they were at the call.
+type request struct {
+	pinned.Request
+	err error // the arguments cannot be taken
+}
+
+func newRequest(query string, args []any) *request {
+	q := &request{Request: pinned.Request{Query: query}}
+	q.Args, q.err = take(args)
+	return q
+}
+
+// options are those of a call that queries.
+func (q *request) options() callOptions {
+	o := callOptions{kind: write, describe: q.Query}
+	if readsOnly(q.Query) {
+		o.kind = read
 	}
-	s, cols, err := l.open(ctx, query, vs)
+	return o
+}
+
+// readsOnly reports whether a statement can change nothing, as far as its first
+// word tells.
+func readsOnly(query string) bool {
+	s := sqltext.New(query, sqltext.Unknown)
+	return s.NextSignificant().IsAny("select", "show", "values", "explain", "describe")
+}
+
+// free returns an error while a stream is open on a connection that can have but
+// one result open.
+func (l *lane) free() error {
+	if len(l.streams) > 0 && l.q.config.dialect.oneResult() {
+		return ErrStreamOpen
+	}
+	return nil
+}
+
+// query opens rows on the thread.
+func (l *lane) query(ctx context.Context, q *request) (*pinned.Rows, error) {
+	if q.err != nil {
+		return nil, q.err
+	}
+	if err := l.free(); err != nil {
+		return nil, err
+	}
+	rows := new(pinned.Rows)
+	if _, err := l.pc.Query(ctx, l.held(), &q.Request, rows); err != nil {
+		return nil, err
+	}
+	l.answered = true
+	return rows, nil
+}
+
+// firstRow returns the first row of a query, or sql.ErrNoRows.
+func (l *lane) firstRow(ctx context.Context, q *request) (row Row, err error) {
+	rows, err := l.query(ctx, q)
 	if err != nil {
 		return Row{}, err
 	}
 	defer func() {
-		if closing := s.close(ErrClosed); err == nil {
+		if closing := rows.Close(); err == nil {
 			err = closing
 		}
 	}()
-	if len(cols) == 0 {
+	r := newReader(rows, l.pc.Traits())
+	if len(r.keys) == 0 {
 		return Row{}, ErrReturnsNoRows
 	}
-	rows, err := s.read(1)
+	values, _, err := r.next()
 	switch {
-	case len(rows) > 0:
-		return Row{cols, rows[0]}, nil
 	case err == io.EOF:
 		return Row{}, sql.ErrNoRows
+	case err != nil:
+		return Row{}, err
 	}
-	return Row{}, err
+	return Row{r.keys, values}, nil
 }
 
 func executeAsync(ctx context.Context, to Target, query string, args []any) *Future[*Result] {
-	p, _, _ := to.target()
-	if sqltext.ReturnsRows(query, p.config.dialect.text()) {
+	t, _, _ := to.target()
+	if sqltext.ReturnsRows(query, t.config.dialect.text()) {
 		return queryAsync(ctx, to, query, args)
 	}
-	return send(ctx, to, statement, func(ctx context.Context, l *lane) (*Result, error) {
-		done, err := l.exec(ctx, query, args)
+	q := newRequest(query, args)
+	return send(ctx, to, callOptions{kind: write, describe: query}, func(ctx context.Context, l *lane) (*Result, error) {
+		done, err := l.exec(ctx, q)
 		if err != nil {
 			return nil, err
 		}
-		return &Result{config: l.home.config, done: done}, nil
+		return &Result{config: l.q.config, done: done}, nil
 	})
 }
 
 func execAsync(ctx context.Context, to Target, query string, args []any) *Future[sql.Result] {
-	return send(ctx, to, statement, func(ctx context.Context, l *lane) (sql.Result, error) {
-		done, err := l.exec(ctx, query, args)
+	q := newRequest(query, args)
+	return send(ctx, to, callOptions{kind: write, describe: query}, func(ctx context.Context, l *lane) (sql.Result, error) {
+		done, err := l.exec(ctx, q)
 		if err != nil {
 			return nil, err
 		}
@@ -120,33 +176,23 @@ func execAsync(ctx context.Context, to Target, query string, args []any) *Future
 	})
 }
 
-// outcome is a sql.Result that has been asked on the thread.
-type outcome struct {
-	id, affected       int64
-	idErr, affectedErr error
-}
-
-func (o *outcome) LastInsertId() (int64, error) { return o.id, o.idErr }
-func (o *outcome) RowsAffected() (int64, error) { return o.affected, o.affectedErr }
-
-func outcomeOf(r driver.Result) *outcome {
-	o := new(outcome)
-	o.id, o.idErr = r.LastInsertId()
-	o.affected, o.affectedErr = r.RowsAffected()
-	return o
-}
-
-func (l *lane) exec(ctx context.Context, query string, args []any) (*outcome, error) {
-	vs, err := named(args)
+// exec executes a statement on the thread.
+func (l *lane) exec(ctx context.Context, q *request) (*pinned.Result, error) {
+	if q.err != nil {
+		return nil, q.err
+	}
+	if err := l.free(); err != nil {
+		return nil, err
+	}
+	r, _, err := l.pc.Exec(ctx, &q.Request)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.usable(); err != nil {
-		return nil, err
+	if r == nil {
+		r = &pinned.Result{IDErr: errNoResult, AffectedErr: errNoResult}
 	}
-	r, err := l.h.Exec(ctx, query, vs)
-	if err != nil {
-		return nil, err
-	}
-	return outcomeOf(r), nil
+	return r, nil
 }
+
+// value is what drivers give.
+type value = driver.Value

@@ -7,14 +7,5 @@ func Running[T any](f *Future[T]) bool {
 	if !ok {
 		return false
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.phase == running
-}
-
-// Lent is how many results keep a lane of an engine's.
-func Lent(e *Engine) int {
-	e.pool.mu.Lock()
-	defer e.pool.mu.Unlock()
-	return len(e.pool.lent)
+	return c.phase.Load() == running
 }

@@ -2,6 +2,7 @@ package overlay
 
 import (
 	"context"
+	"fmt"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -27,12 +28,14 @@ type core struct {
 	own  []func()      // guarded by mu: likewise, the overlay's, which no dispatcher has to call
 	tell bool          // guarded by mu: whoever has settled the future is calling fns
 
-	err    error
-	unseen *unseen   // of a future with an error
-	origin *config   // whose dispatcher and settings it uses
-	cancel canceller // what Cancel stops; nil: nothing
-	place  site      // where the call was made
-	quiet  bool      // nobody is meant to look at err
+	err     error
+	publish interface{ publish() } // makes the call's result the value, before it is settled; nil: it is already
+	seen    atomic.Bool            // somebody has looked at err
+	unseen  *unseen                // of a future with an error
+	origin  *config                // whose dispatcher and settings it uses
+	cancel  canceller              // what Cancel stops; nil: nothing
+	place   site                   // where the call was made
+	quiet   bool                   // nobody is meant to look at err
 }
 
 // canceller is a call, or what combines futures.
@@ -45,11 +48,16 @@ type canceller interface {
 	// stuck reports whether the calling goroutine, by waiting, keeps the call
 	// from being made. The release function is called after the wait.
 	stuck() (release func(), stuck bool)
+	// ends reports whether the call is about to end, by itself or because its
+	// own context has: then its outcome is worth waiting for.
+	ends() bool
 }
 
 // Await waits until the future is complete and returns its result. If ctx ends
-// first it returns ctx.Err(), and leaves the future and its call alone. On a
-// thread that the call itself needs it returns ErrWouldDeadlock.
+// first it returns ctx.Err() and leaves the future and its call alone, unless the
+// call's own context has ended too: the call is being stopped then, and Await
+// waits until it is known what became of it, some 100 ms at most. On a thread
+// that the call itself needs it returns ErrWouldDeadlock.
 func (f *Future[T]) Await(ctx context.Context) (T, error) {
 	if err := f.wait(ctx); err != nil {
 		var zero T
@@ -69,6 +77,18 @@ func (f *Future[T]) TryResult() (value T, err error, ok bool) {
 	return f.value, f.result(), true
 }
 
+// String describes the future in one line.
+func (f *Future[T]) String() string {
+	state := "pending"
+	if f.settled.Load() {
+		state = "done"
+		if f.err != nil {
+			state = "failed: " + f.err.Error()
+		}
+	}
+	return fmt.Sprintf("overlay.Future[%T](%s)", *new(T), state)
+}
+
 // Cancel withdraws a call that waits, and interrupts one that runs. It does
 // not wait: the future completes with context.Canceled, or with what the call
 // had done by then. After the end it does nothing.
@@ -78,17 +98,43 @@ func (f *Future[T]) Cancel() { f.stop(context.Canceled) }
 // one in the goroutine that completes the future, which is the connection's, so
 // that fn must be quick. Functions are called, or given to the dispatcher, in the
 // order in which they were given to OnDone; if the future is complete and none
-// is left to call, before OnDone returns. A panic in fn ends the program.
+// is left to call, before OnDone returns. A panic in fn ends the program. A nil fn
+// is ignored.
 func (f *Future[T]) OnDone(fn func(T, error)) {
+	if fn == nil {
+		return
+	}
 	f.then(func() { fn(f.value, f.result()) })
 }
 
 // result is err, seen.
 func (f *core) result() error {
+	f.see()
+	return f.err
+}
+
+// see notes that somebody looks at the error, and at those that it comes from.
+func (f *core) see() {
+	if f.err == nil {
+		return
+	}
+	f.seen.Store(true)
+	f.noted()
+	if g, ok := f.cancel.(group); ok {
+		for _, part := range g {
+			if part.settled.Load() {
+				part.see()
+			}
+		}
+	}
+}
+
+// noted keeps the future from warning that nobody has looked at its error:
+// another one will.
+func (f *core) noted() {
 	if f.unseen != nil {
 		f.unseen.looked.Store(true)
 	}
-	return f.err
 }
 
 // wait returns nil when the future is complete.
@@ -96,8 +142,8 @@ func (f *core) wait(ctx context.Context) error {
 	if f.settled.Load() {
 		return nil
 	}
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil && !f.ends() {
+		return ctx.Err()
 	}
 	if f.cancel != nil {
 		if f.cancel.watch(f, ctx.Done()) {
@@ -121,9 +167,15 @@ func (f *core) wait(ctx context.Context) error {
 		if f.settled.Load() {
 			return nil
 		}
+		if f.ends() {
+			<-f.done()
+			return nil
+		}
 		return ctx.Err()
 	}
 }
+
+func (f *core) ends() bool { return f.cancel != nil && f.cancel.ends() }
 
 // closedGate is the channel of futures that nobody waited for.
 var closedGate = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
@@ -234,7 +286,7 @@ func (f *core) settle(err error) {
 // futures has none: its watchers are those of another's.
 func (f *core) wakeups() *wakeups {
 	if c, ok := f.cancel.(*call); ok {
-		return &c.pool.wakeups
+		return &c.q.wakeups
 	}
 	return new(wakeups)
 }

@@ -3,43 +3,50 @@ package overlay
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"fmt"
 	"sync/atomic"
+	"time"
 
-	"github.com/sqlaio/sqlaio/driver"
+	"github.com/sqlaio/sqlaio/internal/pinned"
 	"github.com/sqlaio/sqlaio/threadpin"
 )
 
-// lane is a pooled connection and its thread, doing calls for a pool. Its
-// fields are the thread's but for those that say otherwise.
+// A lane is a pinned connection and its thread, doing calls for a queue. It is in
+// one of these states, which the queue's mutex guards:
+//
+//	idle     in the queue's list       -> running (submit, rouse), ended (given back)
+//	running  calls until none is left  -> idle, ended (given back, or the connection is lost)
+//	ended    no longer in the queue's lists
+//
+// Fields without a note are the thread's.
 type lane struct {
-	sc *sql.Conn         // set once
-	h  *driver.Handle    // set once
-	w  *threadpin.Worker // set once
+	q     *queue            // set once
+	pc    *pinned.Conn      // set once
+	w     *threadpin.Worker // set once
+	lease *lease            // set once; nil: a Conn's
+	tx    *txState          // set once: of a Conn; nil: an Engine's
 
-	reused  bool                 // set once: the connection came from those that the pool keeps
-	home    *pool                // set once: where it belongs
-	idle    int                  // home's, under its mu: for how many looks it has been idle
-	current atomic.Pointer[call] // what it runs; anybody may look
+	since   time.Time            // the queue's, under its mutex: idle since
+	current atomic.Pointer[call] // what it runs, the innermost; anybody may look
+	lost    atomic.Bool          // a Conn's connection is of no more use; anybody may look
 
-	pool    *pool     // whose calls it does: home, or that of a Result which keeps it
-	sources []*source // rows that are open
-	dead    bool      // the connection is of no more use
-	retry   *call     // the call that found that out, to be made again
-	tx      txState
-	first   *call // the call that begins the loop; whoever starts the lane sets it
-	loopFn  func()
-	goneFn  func(error)
+	holder   *pinned.Holder
+	streams  []*stream // that are open
+	used     bool      // it has done a call
+	answered bool      // the call that runs has got an answer from the database
+	retry    *call     // the call that found the connection dead, to be made again
+	function *sql.Conn // what the function that runs has got; nil: none runs
+	first    *call     // the call that begins the loop; whoever starts the lane sets it
+	loopFn   func()
+	goneFn   func(error)
 }
 
-// newLane makes a lane of a connection. The caller adds it to the pool.
-func newLane(p *pool, sc *sql.Conn) (*lane, error) {
-	h, err := driver.HandleOf(sc)
-	if err != nil {
-		return nil, err
-	}
-	l := &lane{sc: sc, h: h, w: h.Worker(), home: p, pool: p}
+// newLane makes a lane of a connection. The caller adds it to the queue.
+func newLane(q *queue, pc *pinned.Conn) *lane {
+	l := &lane{q: q, pc: pc, w: pc.Worker()}
 	l.loopFn, l.goneFn = l.loop, l.gone
-	return l, nil
+	return l
 }
 
 // start begins an idle lane's loop with a call. The lane is the caller's until then.
@@ -48,83 +55,154 @@ func (l *lane) start(c *call) {
 	if err := l.w.Submit(l.loopFn, l.goneFn); err != nil {
 		l.first = nil
 		l.current.Store(nil)
-		if l.pool != l.home { // only this lane could have run it
-			l.pool.lost(l, nil)
+		if l.lease == nil { // only this lane could have run it
+			l.q.lost(l, nil)
 			c.refuse(err)
-			c = nil
+			return
 		}
-		l.home.lost(l, c)
-		go l.sc.Close()
+		l.q.lost(l, c)
+		l.lease.drop()
 	}
 }
 
-// loop does calls until none waits.
+// loop does calls until none waits, or the connection goes back.
 func (l *lane) loop() {
 	c := l.first
 	l.first = nil
 	for c != nil {
 		l.run(c)
-		if l.broken() {
+		if l.lease == nil {
+			if l.pc.Queued() > 0 { // blocking calls get their turn
+				if c = l.q.next(l, false); c != nil {
+					l.start(c)
+				}
+				return
+			}
+			c = l.q.next(l, false)
+			continue
+		}
+		if l.pc.Dead() || !l.pc.Valid() {
+			l.close()
+			l.q.lost(l, l.retry)
+			go l.lease.drop()
 			return
 		}
-		c = l.pool.next(l)
+		leaving := l.lease.due()
+		if leaving {
+			l.close()
+		}
+		c = l.q.next(l, leaving)
+		if leaving {
+			go l.lease.giveBack()
+		}
 	}
 }
 
 // run does one call, unless it was withdrawn.
 func (l *lane) run(c *call) {
-	ctx, ok := c.begin(l)
-	if !ok {
+	if !c.begin(l) {
 		l.current.CompareAndSwap(c, nil)
 		return
 	}
-	if l.dead && c.kind != firm { // a Conn's
+	l.q.ran.Add(1)
+	if l.tx != nil && l.pc.Dead() && !c.tidy && c.kind != ending {
 		l.current.CompareAndSwap(c, nil)
-		c.end(errBad)
+		c.end(driver.ErrBadConn)
 		return
 	}
-	l.pool.ran.Add(1)
-	if outer := l.current.Swap(c); outer != c { // the pool has put it there, unless the call is nested
-		c.outer = outer
+	d := doing{l: l, c: c}
+	if c.outer = l.current.Swap(c); c.outer == c { // the queue has put it there, unless the call is nested
+		c.outer = nil
 	}
-	err := guard(func() error { return c.work.do(ctx, l) })
+	err := l.pc.Run(c.ctx, &c.pinned, &d)
 	l.current.Store(c.outer) // not after a Goexit: gone looks for the call
 	c.outer = nil
-	if isBad(err) {
-		l.dead = true
+	if err == nil {
+		err = d.err
+	} else if isBad(err) { // what was left over could not be settled
+		d.stale = true
+		l.pc.Kill()
 	}
-	l.observe(err)
-	if isBad(err) {
-		if l.mayRetry(c) && c.again(l.reused) {
-			l.pool.ran.Add(-1)
-			l.retry = c
+	if l.tx != nil {
+		l.tx.changed(l)
+	}
+	if d.stale && l.lease != nil && c.again(l.lease.reused) {
+		l.q.ran.Add(-1)
+		l.retry = c
+		return
+	}
+	if !c.end(err) && c.undo != nil {
+		c.undo(l)
+	}
+}
+
+// runNested does a call that a function or callback on the thread makes.
+func (l *lane) runNested(c *call) { l.run(c) }
+
+// doing is the work of one call on the thread.
+type doing struct {
+	l     *lane
+	c     *call
+	err   error
+	stale bool // the connection was dead before it did anything
+}
+
+// Do does what the call is for.
+func (d *doing) Do(inner context.Context) {
+	l, c := d.l, d.c
+	if l.lease != nil && l.used {
+		if d.err = l.pc.Reset(inner); d.err != nil {
+			d.stale = isBad(d.err)
 			return
 		}
 	}
-	c.end(err)
+	l.used, l.answered = true, false
+	switch {
+	case c.kind == function:
+		inner = &c.inner
+	case c.given != nil:
+		inner = c.given
+	}
+	d.err = guard(func() error { return c.work.do(inner, l) })
+	d.stale = isBad(d.err) && !l.answered && (c.kind == read || c.kind == write)
+	d.err = c.verdict(l, d.err)
+	if l.lease != nil {
+		d.tidy()
+	}
 }
 
-// mayRetry says whether a call that met a dead connection is made once more
-// on another, as database/sql does: the driver has promised that it did nothing.
-func (l *lane) mayRetry(c *call) bool {
-	return l.home.grow != nil && l.pool == l.home && c.kind == statement
+// tidy leaves an Engine's connection as its next caller wants it.
+func (d *doing) tidy() {
+	l := d.l
+	if l.holder != nil {
+		l.holder.CloseOpen()
+	}
+	if !l.pc.RollBackOpen() || l.pc.Dead() {
+		return
+	}
+	switch {
+	case d.err == nil:
+		d.err = pinned.ErrTxLeftOpen
+	case d.c.stopped() == nil:
+		d.err = fmt.Errorf("%w (%w)", d.err, pinned.ErrTxLeftOpen)
+	}
 }
 
-// broken ends an Engine's lane whose connection is of no more use. A Conn
-// keeps its own, and gets the driver's error from it.
-func (l *lane) broken() bool {
-	if !l.dead || l.home.grow == nil {
-		return false
+// held returns what the lane has open.
+func (l *lane) held() *pinned.Holder {
+	if l.holder == nil {
+		l.holder = l.pc.NewHolder()
 	}
-	if l.pool != l.home {
-		l.pool.lost(l, nil)
+	return l.holder
+}
+
+// close closes what the lane has open.
+func (l *lane) close() {
+	l.closeStreams()
+	if l.holder != nil {
+		l.holder.Close()
+		l.holder = nil
 	}
-	l.home.lost(l, l.retry)
-	go func() { // database/sql may hold the locks for this while it waits for the thread
-		l.h.Drop()
-		l.sc.Close()
-	}()
-	return true
 }
 
 // gone is called on the thread when the loop has ended, in whatever way.
@@ -139,22 +217,10 @@ func (l *lane) gone(err error) {
 	for c := l.current.Swap(nil); c != nil; c = c.outer {
 		c.end(err)
 	}
-	if l.pool != l.home {
-		l.pool.lost(l, nil)
+	l.q.lost(l, nil)
+	if l.lease != nil {
+		go l.lease.drop()
+		return
 	}
-	l.home.lost(l, nil)
-	go l.abandon()
+	l.tx.gone()
 }
-
-// abandon gives the connection back after its loop has ended in a panic of a
-// callback, or with the thread.
-func (l *lane) abandon() {
-	l.w.Run(background, func() { guard(func() error { l.cleanUp(); return nil }) })
-	for _, v := range l.tx.levels {
-		v.over.Store(true)
-	}
-	l.sc.Close()
-}
-
-// background is the context of what has to be done in any case.
-var background = context.Background()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"sync/atomic"
+	"weak"
 
 	"github.com/sqlaio/sqlaio/overlay/internal/leaks"
 	"github.com/sqlaio/sqlaio/warnings"
@@ -73,8 +74,7 @@ func (c *config) warnResource(message, advice string, place site) {
 	c.warn(&warnings.ResourceWarning{Info: warnings.Info{Message: message, Advice: advice, Site: place}})
 }
 
-// newConn makes the Conn of a session, and sees to it that the session ends
-// with it.
+// newConn makes the Conn of a session, which is closed when the Conn is collected.
 func newConn(s *session) *Conn {
 	c := &Conn{s: s}
 	runtime.AddCleanup(c, func(s *session) {
@@ -89,33 +89,34 @@ func newConn(s *session) *Conn {
 	return c
 }
 
-// newTx makes the Tx of a level, and sees to it that the level ends with it.
+// newTx makes the Tx of a level on the thread. The level is rolled back when the
+// Tx is collected while it is open.
 func newTx(c *Conn, v *level) *Tx {
 	t := &Tx{conn: c, level: v}
 	s := c.s
+	v.user = weak.Make(t)
+	s.top.Store(v)
 	runtime.AddCleanup(t, func(v *level) {
 		if !v.over.Load() && !s.isClosed() {
 			s.config.warnResource("a transaction was left open", "call CommitAsync, RollbackAsync or CloseAsync, or use WithTx", v.place)
-			start(background, s.pool, callOptions{kind: firm, quiet: true, tidy: true}, func(_ context.Context, l *lane) (struct{}, error) {
-				if v.over.Load() {
-					return struct{}{}, nil
-				}
-				return struct{}{}, l.end(v, false)
+			o := callOptions{kind: ending, quiet: true, tidy: true, place: v.place, describe: "ROLLBACK"}
+			start(background, s.queue, o, func(_ context.Context, l *lane) (struct{}, error) {
+				return struct{}{}, l.endIfOpen(v)
 			})
 		}
 	}, v)
 	return t
 }
 
-// watchLeak sees to it that the rows of a Result end with it.
+// watchLeak has a stream end with its Result.
 func (r *Result) watchLeak() {
-	runtime.AddCleanup(r, func(f *feed) {
-		f.mu.Lock()
-		left := f.err == nil
-		f.mu.Unlock()
+	runtime.AddCleanup(r, func(st *stream) {
+		st.mu.Lock()
+		left := st.err == nil && st.closing == nil
+		st.mu.Unlock()
 		if left {
-			f.config.warnResource("a result was left open", "read it to its end, or call CloseAsync", f.place)
-			f.closeAsync()
+			st.s.config.warnResource("a stream was left open", "read it to its end, or call CloseAsync", st.place)
+			st.closeAsync(ErrClosed)
 		}
-	}, r.feed)
+	}, r.stream)
 }

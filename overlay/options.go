@@ -1,8 +1,6 @@
 package overlay
 
 import (
-	"time"
-
 	"github.com/sqlaio/sqlaio/warnings"
 )
 
@@ -17,21 +15,18 @@ type config struct {
 	dialect    Dialect
 	noSites    bool
 	heard      func(warnings.Warning) // of leaks; may be nil
+
+	resultLimit int64 // bytes; 0: none
 }
 
 const (
-	defaultLanes = 4
-	defaultQueue = 16384
-	// linger is how long a lane keeps its connection when there is nothing to
-	// do, before it gives it back to the pool of database/sql.
-	linger = 100 * time.Millisecond
-	// pollPool is how often a lingering engine looks whether somebody
-	// else waits for a connection.
-	pollPool = 5 * time.Millisecond
+	defaultLanes       = 4
+	defaultQueue       = 16384
+	defaultResultLimit = 64 << 20
 )
 
 func newConfig(opts []Option) *config {
-	c := &config{queue: defaultQueue}
+	c := &config{queue: defaultQueue, resultLimit: defaultResultLimit}
 	for _, o := range opts {
 		if o != nil {
 			o(c)
@@ -49,6 +44,14 @@ func WithLanes(n int) Option { return func(c *config) { c.lanes = max(n, 1) } }
 // thread; the default is 16384. A call for which there is no room is refused
 // with ErrQueueFull: an asynchronous call does not wait.
 func WithQueue(n int) Option { return func(c *config) { c.queue = max(n, 1) } }
+
+// WithResultLimit bounds the memory that the rows of one QueryAsync or
+// ExecuteAsync may take, in bytes; 0 and less mean no limit. The default is 64
+// MiB. A query that reads more fails with ErrResultTooLarge. What a write returns
+// is not bounded: it is done already.
+func WithResultLimit(bytes int64) Option {
+	return func(c *config) { c.resultLimit = max(bytes, 0) }
+}
 
 // WithDispatcher sets what calls the functions given to OnDone and Then: an
 // event loop passes them to itself. run must not block. Without it they are

@@ -3,69 +3,55 @@ package overlay
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
-	"io"
+	"fmt"
 	"iter"
 	"slices"
+	"sync"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
-// A Result is what a statement returned. Rows arrive in batches, of which
-// the first comes with the result; fetching what has arrived costs nothing more. One that
-// has 256 rows or more keeps its connection busy: an Engine's until the rows are read
-// or CloseAsync is called; shorter ones free it by themselves. A Result that is garbage
-// collected before that is closed, with a ResourceWarning. All methods are safe
-// for concurrent use.
+// A Result is what a statement returned. That of QueryAsync and ExecuteAsync has
+// all its rows in memory: its connection is free, fetching costs nothing, and it
+// need not be closed. That of StreamAsync reads them as they are asked for, and
+// keeps its connection until the rows end, the result is closed or its context
+// ends, whichever is first. All methods are safe for concurrent use.
 type Result struct {
 	config *config
-	conn   *Conn    // of a Conn's result: keeps it from being collected
-	keys   []string // nil: the statement returns no rows
-	done   *outcome // of a statement that was executed
+	keys   []string       // nil: the statement returns no rows
+	done   *pinned.Result // of a statement that was executed
+	stream *stream        // nil: rows are in memory
 
-	feed *feed // nil: no rows
+	mu     sync.Mutex
+	rows   [][]value // guarded by mu: those that were not fetched
+	closed bool      // guarded by mu
 }
 
 func queryAsync(ctx context.Context, to Target, query string, args []any) *Future[*Result] {
-	p, _, _ := to.target()
-	conn, _ := to.(*Conn)
-	place := caller(p.config)
-	return sendFrom(ctx, to, statement, place, func(ctx context.Context, l *lane) (*Result, error) {
-		vs, err := named(args)
+	q := newRequest(query, args)
+	o := q.options()
+	return send(ctx, to, o, func(ctx context.Context, l *lane) (*Result, error) {
+		rows, err := l.query(ctx, q)
 		if err != nil {
 			return nil, err
 		}
-		s, cols, err := l.open(ctx, query, vs)
+		r := &Result{config: l.q.config}
+		limit := l.q.config.resultLimit
+		if o.kind != read {
+			limit = 0 // it is done already: an error would be wrong
+		}
+		r.keys, r.rows, err = readAll(rows, l.pc.Traits(), limit)
 		if err != nil {
-			return nil, err
-		}
-		f := &feed{config: l.home.config, source: s, pool: l.pool, place: place}
-		s.spool = f.arrived
-		rows, err := s.read(0)
-		if err != nil && err != io.EOF {
-			return nil, err
-		}
-		f.rows, f.err = rows, err
-		r := &Result{config: l.home.config, conn: conn, keys: cols, feed: f}
-		if f.err == nil {
-			f.readsOnly = s.plain && l.h.MayAbandon(query)
-			if l.pool.grow != nil { // an Engine's lane is the result's until then
-				if l.lend(f); l.home.isForced() {
-					f.closeAsync()
-					return r, nil
-				}
+			if o.kind != read && isBad(err) {
+				return nil, pinned.Unknown(err)
 			}
-			if len(rows) < batchRows && !s.full { // a short result needs no closing, however slow
-				f.ahead, f.calls = true, 1
-				f.readAhead()
-			}
-			r.watchLeak()
-		} else if len(cols) == 0 {
-			r.keys, r.feed = nil, nil
+			return nil, err
 		}
 		return r, nil
 	})
 }
 
-// ReturnsRows reports whether the statement returns rows, be it none this time.
+// ReturnsRows reports whether the statement returns rows, perhaps none this time.
 func (r *Result) ReturnsRows() bool { return r.keys != nil }
 
 // Keys returns the names of the columns; nil if the statement returns no rows.
@@ -74,10 +60,10 @@ func (r *Result) Keys() []string { return slices.Clone(r.keys) }
 // RowCount returns how many rows the statement has changed; -1 if it returns rows, or
 // the driver cannot tell.
 func (r *Result) RowCount() int64 {
-	if r.done == nil || r.done.affectedErr != nil {
+	if r.done == nil || r.done.AffectedErr != nil {
 		return -1
 	}
-	return r.done.affected
+	return r.done.Affected
 }
 
 // LastInsertID returns the key that the database gave to the row inserted, as
@@ -89,86 +75,87 @@ func (r *Result) LastInsertID() (int64, error) {
 	return r.done.LastInsertId()
 }
 
+// String describes the result in one line.
+func (r *Result) String() string {
+	switch {
+	case r.keys == nil:
+		return fmt.Sprintf("overlay.Result(%d rows affected)", r.RowCount())
+	case r.stream != nil:
+		return fmt.Sprintf("overlay.Result(stream of %d columns)", len(r.keys))
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return fmt.Sprintf("overlay.Result(%d columns, %d rows left)", len(r.keys), len(r.rows))
+}
+
 // FetchOneAsync returns the next row, or sql.ErrNoRows after the last one.
 func (r *Result) FetchOneAsync(ctx context.Context) *Future[Row] {
-	return fetch(ctx, r, 1, func(rows []Row, err error) (Row, error) {
-		if err == nil && len(rows) == 0 {
-			err = sql.ErrNoRows
-		}
-		if err != nil {
-			return Row{}, err
-		}
-		return rows[0], nil
-	})
+	return fetch(ctx, r, 1, false, one)
 }
 
 // FetchManyAsync returns the next n rows, fewer at the end, and then none. Await
 // returns those that came before an error together with it.
 func (r *Result) FetchManyAsync(ctx context.Context, n int) *Future[[]Row] {
-	if n <= 0 && r.feed != nil {
+	if n <= 0 && r.keys != nil {
 		return completed(r.config, []Row(nil), nil)
 	}
-	return fetch(ctx, r, n, keep)
+	return fetch(ctx, r, n, false, keep)
 }
 
 // FetchAllAsync returns the rows that are left, and an error as FetchManyAsync does.
-func (r *Result) FetchAllAsync(ctx context.Context) *Future[[]Row] { return fetch(ctx, r, -1, keep) }
+func (r *Result) FetchAllAsync(ctx context.Context) *Future[[]Row] {
+	return fetch(ctx, r, -1, false, keep)
+}
 
 // FirstAsync returns the next row and closes the result; sql.ErrNoRows if there is
 // none.
 func (r *Result) FirstAsync(ctx context.Context) *Future[Row] {
-	f := r.FetchOneAsync(ctx)
-	r.CloseAsync(background)
-	return f
+	return fetch(ctx, r, 1, true, one)
 }
 
 // ScalarAsync returns the first column of the next row and closes the result;
 // sql.ErrNoRows if there is none.
 func (r *Result) ScalarAsync(ctx context.Context) *Future[any] {
-	f := fetch(ctx, r, 1, func(rows []Row, err error) (any, error) {
-		if err == nil && len(rows) == 0 {
-			err = sql.ErrNoRows
-		}
+	return fetch(ctx, r, 1, true, func(rows []Row, err error) (any, error) {
+		row, err := one(rows, err)
 		if err != nil {
 			return nil, err
 		}
-		return rows[0].values[0], nil
+		return row.values[0], nil
 	})
-	r.CloseAsync(background)
-	return f
 }
 
-// CloseAsync drops the rows that are left and frees the connection for others.
+// CloseAsync drops the rows that are left, and frees the connection of a stream.
 // Fetching fails with ErrClosed from now on. Closing again does nothing.
 func (r *Result) CloseAsync(ctx context.Context) *Future[struct{}] {
-	if r.feed == nil {
-		return completed(r.config, struct{}{}, nil)
+	if r.stream != nil {
+		return r.stream.closeAsync(ErrClosed)
 	}
-	return r.feed.closeAsync()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rows, r.closed = nil, true
+	return completed(r.config, struct{}{}, nil)
 }
 
-// Rows iterates over the rows that are left; the next batch is read
-// meanwhile. Leaving the loop closes the result. An error, also ctx's, comes as
-// the last element.
+// Rows iterates over the rows that are left; a stream reads ahead meanwhile.
+// Leaving the loop closes the result. An error, also ctx's, comes as the last
+// element.
 func (r *Result) Rows(ctx context.Context) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		defer r.CloseAsync(background)
 		for {
-			rows, err := fetch(ctx, r, 0, keep).Await(ctx)
-			if err != nil {
-				if r.feed != nil && ctx.Err() != nil {
-					r.feed.stopAhead()
+			rows, err := fetch(ctx, r, 0, false, keep).Await(ctx)
+			for _, row := range rows {
+				if !yield(row, nil) {
+					return
 				}
+			}
+			if err != nil {
 				yield(Row{}, err)
 				return
 			}
 			if len(rows) == 0 {
 				return
-			}
-			for _, row := range rows {
-				if !yield(row, nil) {
-					return
-				}
 			}
 		}
 	}
@@ -176,51 +163,56 @@ func (r *Result) Rows(ctx context.Context) iter.Seq2[Row, error] {
 
 func keep(rows []Row, err error) ([]Row, error) { return rows, err }
 
-// fetch makes a future of the next rows: n, all for -1, and for 0 what is there or
-// else the next batch. as makes of them what the caller wants.
-func fetch[T any](ctx context.Context, r *Result, n int, as func([]Row, error) (T, error)) *Future[T] {
-	f := r.feed
-	if f == nil {
-		v, err := as(nil, ErrReturnsNoRows)
-		return completed(r.config, v, err)
+func one(rows []Row, err error) (Row, error) {
+	switch {
+	case len(rows) > 0:
+		return rows[0], nil
+	case err == nil:
+		err = sql.ErrNoRows
 	}
-	f.mu.Lock()
-	if f.closing {
-		f.mu.Unlock()
-		v, err := as(nil, ErrClosed)
-		return completed(r.config, v, err)
-	}
-	if f.pending == 0 && (f.err != nil || n == 0 && len(f.rows) > 0 || n > 0 && len(f.rows) >= n) {
-		rows, err := f.take(n)
-		more := n == 0 && f.err == nil && !f.ahead
-		if more {
-			f.ahead = true
-			f.calls++
-		}
-		f.mu.Unlock()
-		if more {
-			f.readAhead()
-		}
-		v, err := as(r.wrap(rows), err)
-		return completed(r.config, v, err)
-	}
-	f.pending++
-	f.calls++
-	f.mu.Unlock()
-	o := callOptions{kind: statement, place: caller(r.config)}
-	if r.conn != nil {
-		o.ended, _ = r.conn.s.enter()
-	}
-	return feedCall(ctx, f, o, true, func(ctx context.Context, l *lane) (T, error) {
-		rows, err := f.fill(ctx, l, n)
-		return as(r.wrap(rows), err)
-	})
+	return Row{}, err
 }
 
-func (r *Result) wrap(values [][]driver.Value) []Row {
+// fetch makes a future of the next rows: n, all for -1, and for 0 those that are
+// there or else the next ones. as makes of them what the caller wants.
+func fetch[T any](ctx context.Context, r *Result, n int, last bool, as func([]Row, error) (T, error)) *Future[T] {
+	if r.stream != nil {
+		return fetchStream(ctx, r, n, last, as)
+	}
+	var rows []Row
+	err := ctx.Err()
+	if err == nil {
+		rows, err = r.take(n, last)
+	}
+	v, err := as(rows, err)
+	return completed(r.config, v, err)
+}
+
+// take takes rows that are in memory.
+func (r *Result) take(n int, last bool) ([]Row, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.keys == nil:
+		return nil, ErrReturnsNoRows
+	case r.closed:
+		return nil, ErrClosed
+	}
+	if n <= 0 || n > len(r.rows) {
+		n = len(r.rows)
+	}
+	rows := wrap(r.keys, r.rows[:n])
+	r.rows = r.rows[n:]
+	if last {
+		r.rows, r.closed = nil, true
+	}
+	return rows, nil
+}
+
+func wrap(keys []string, values [][]value) []Row {
 	rows := make([]Row, len(values))
 	for i, v := range values {
-		rows[i] = Row{r.keys, v}
+		rows[i] = Row{keys, v}
 	}
 	return rows
 }

@@ -2,125 +2,148 @@ package overlay
 
 import (
 	"context"
+	"fmt"
+	"strings"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
+	"github.com/sqlaio/sqlaio/internal/sqltext"
 )
 
 // Shutdown refuses new calls with ErrClosed and waits until those that wait or run
-// are done and all connections made by ConnectAsync are closed. When ctx
-// ends, waiting calls are refused, running ones interrupted, and what is open is
-// closed; Shutdown then returns ctx.Err(). If Open opened the database it
-// is closed. A later Shutdown waits for the first one. On the thread of one of the
-// engine's connections, in a callback say, it would wait for itself: there it does
-// nothing and returns ErrWouldDeadlock.
+// are done and all connections made by ConnectAsync are closed. When ctx ends,
+// waiting calls are refused, running ones stopped, and what is open is closed;
+// Shutdown then returns, at once or some 100 ms later, an error that wraps ctx.Err()
+// and lists what was still open, with its place. What does not end then, such as a
+// function that ignores its context, is cleaned up when it does. If Open opened
+// the database it is closed. A later Shutdown waits for the first one. On the
+// thread of one of the engine's connections it would wait for itself: there it
+// does nothing and returns ErrWouldDeadlock.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	if e.onOwnThread() {
 		return ErrWouldDeadlock
 	}
 	e.mu.Lock()
-	if e.done != nil {
-		done := e.done
-		e.mu.Unlock()
+	done, first := e.done, e.done == nil
+	if first {
+		done = make(chan struct{})
+		e.done = done
+	}
+	e.mu.Unlock()
+	if !first {
 		select {
 		case <-done:
 			return nil
 		case <-ctx.Done():
-			return ctx.Err()
+			return e.unfinished(ctx.Err())
 		}
 	}
-	done := make(chan struct{})
-	e.done = done
-	e.mu.Unlock()
-	defer close(done)
-
 	e.close(ErrClosed)
-	err := e.drain(ctx)
-	if err != nil {
-		e.force()
+	var closing error
+	go func() {
+		defer close(done)
+		closing = e.finish()
+	}()
+	select {
+	case <-done:
+		return closing
+	case <-ctx.Done():
 	}
-	e.cancel()
-	e.awaitConnecting(ctx)
-	<-e.drained()
-	e.pool.mu.Lock()
-	idle := append([]*lane(nil), e.idle...)
-	for _, l := range idle {
-		e.drop(l)
-	}
-	e.pool.mu.Unlock()
-	for _, l := range idle {
-		l.sc.Close()
-	}
-	if e.owns {
-		if closing := e.db.Close(); err == nil {
-			err = closing
-		}
+	err := e.unfinished(ctx.Err())
+	e.force()
+	late, cancel := context.WithTimeout(background, pinned.Grace)
+	defer cancel()
+	select {
+	case <-done:
+	case <-late.Done():
 	}
 	return err
 }
 
-// onOwnThread reports whether the caller is on the thread of a lane or a Conn.
-func (e *Engine) onOwnThread() bool {
-	e.pool.mu.Lock()
-	lanes := e.pool.lanes
-	e.pool.mu.Unlock()
-	for _, l := range lanes { // replaced, never changed in place
-		if l.w.OnThread() {
-			return true
-		}
-	}
+// finish waits for the calls and for the connections, and gives all back.
+func (e *Engine) finish() error {
+	<-e.drained()
+	e.connecting.Wait()
 	for _, s := range e.open() {
-		if s.lane.w.OnThread() {
-			return true
-		}
+		<-s.over
 	}
-	return false
-}
-
-// awaitConnecting waits for those who were connecting: they have no use for the
-// connection any more, and close it.
-func (e *Engine) awaitConnecting(ctx context.Context) {
-	over := make(chan struct{})
-	go func() { e.connecting.Wait(); close(over) }()
-	select {
-	case <-over:
-	case <-ctx.Done():
+	e.cancel()
+	<-e.drained()
+	e.queue.mu.Lock()
+	if e.timer != nil {
+		e.timer.Stop()
 	}
-}
-
-// drain waits for the calls and for the connections.
-func (e *Engine) drain(ctx context.Context) error {
-	select {
-	case <-e.drained():
-	case <-ctx.Done():
-		return ctx.Err()
+	e.queue.mu.Unlock()
+	e.releaseIdle(0)
+	if !e.owns {
+		return nil
 	}
-	for _, s := range e.open() {
-		select {
-		case <-s.over:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
+	return e.db.Close()
 }
 
 // force ends whatever is under way.
 func (e *Engine) force() {
 	e.cancel() // whoever is connecting
 	e.stopAll(ErrClosed)
-	e.pool.mu.Lock()
-	var lent []*feed
-	for f := range e.lent {
-		lent = append(lent, f)
+	for _, s := range e.open() {
+		s.closeAsync()
+		s.stopAll(ErrClosed)
 	}
-	e.pool.mu.Unlock()
-	for _, f := range lent {
-		f.pool.stopAll(ErrClosed)
-		f.closeAsync()
+}
+
+// unfinished returns the error of a Shutdown that did not wait for the end: what
+// is open, and where it was made.
+func (e *Engine) unfinished(cause error) error {
+	var left []string
+	for _, c := range e.underway() {
+		left = append(left, c.text())
 	}
 	for _, s := range e.open() {
-		s.stopAll(ErrClosed)
-		s.closeAsync()
-		<-s.over
+		left = append(left, "a connection"+at(s.place))
+		for _, c := range s.queue.underway() {
+			left = append(left, c.text())
+		}
 	}
+	if len(left) == 0 {
+		return cause
+	}
+	return fmt.Errorf("overlay: Shutdown: %w; still open: %s", cause, strings.Join(left, ", "))
+}
+
+// text describes a call that waits or runs.
+func (c *call) text() string {
+	state := "waiting"
+	switch {
+	case c.phase.Load() == running:
+		state = "running"
+	case c.phase.Load() == over:
+		state = "left"
+	}
+	return fmt.Sprintf("%s (%s)%s", sqltext.Shorten(c.describe, 60), state, at(c.place))
+}
+
+func at(place site) string {
+	if place.IsZero() {
+		return ""
+	}
+	return " from " + place.String()
+}
+
+// onOwnThread reports whether the caller is on the thread of a lane or a Conn.
+func (e *Engine) onOwnThread() bool {
+	e.queue.mu.Lock()
+	lanes := e.lanes
+	e.queue.mu.Unlock()
+	for _, l := range lanes { // replaced, never changed in place
+		if l.pc.OnThread() {
+			return true
+		}
+	}
+	for _, s := range e.open() {
+		if s.lane.pc.OnThread() {
+			return true
+		}
+	}
+	return false
 }
 
 func (e *Engine) open() []*session {

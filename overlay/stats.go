@@ -15,11 +15,13 @@ type Stats struct {
 	Waiting   time.Duration // how long the calls begun have waited; those for which a lane was idle not at all
 }
 
-func (p *pool) snapshot() Stats {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s := p.stats
-	s.Run = p.ran.Load()
-	s.Lanes, s.Idle, s.Queued = len(p.lanes), len(p.idle), p.length
+// Stats returns how the lanes and the queue are doing. Connections made by
+// ConnectAsync are not in it.
+func (e *Engine) Stats() Stats {
+	e.queue.mu.Lock()
+	defer e.queue.mu.Unlock()
+	s := e.queue.stats
+	s.Run = e.ran.Load()
+	s.Lanes, s.Idle, s.Queued = len(e.lanes), len(e.idle), e.calls.length
 	return s
 }

@@ -20,7 +20,13 @@ func InSchema(name string) TableOption { return func(t *tables) { t.schema = nam
 
 // On asks through a connection, which sees its own temporary tables and what it
 // has not committed yet.
-func On(c *Conn) TableOption { return func(t *tables) { t.on = c } }
+func On(c *Conn) TableOption {
+	return func(t *tables) {
+		if c != nil {
+			t.on = c
+		}
+	}
+}
 
 // HasTableAsync returns whether there is a table or view of that name. Temporary
 // ones count if the connection that is asked has them. A database of another kind is an
@@ -34,8 +40,9 @@ func (e *Engine) HasTableAsync(ctx context.Context, name string, opts ...TableOp
 	if !e.config.dialect.describes() {
 		return Scalar[bool](ctx, t.on, query, args...)
 	}
-	return send(ctx, t.on, statement, func(ctx context.Context, l *lane) (bool, error) {
-		_, err := l.firstRow(ctx, query, args)
+	q := newRequest(query, args)
+	return send(ctx, t.on, callOptions{kind: read, describe: query}, func(ctx context.Context, l *lane) (bool, error) {
+		_, err := l.firstRow(ctx, q)
 		if err != nil && missingTable(err) {
 			return false, nil
 		}
@@ -51,22 +58,19 @@ func (e *Engine) TableNamesAsync(ctx context.Context, opts ...TableOption) *Futu
 	if query == "" {
 		return completed[[]string](e.config, nil, e.noDialect())
 	}
-	return send(ctx, t.on, statement, func(ctx context.Context, l *lane) ([]string, error) {
-		vs, err := named(args)
+	q := newRequest(query, args)
+	return send(ctx, t.on, callOptions{kind: read, describe: query}, func(ctx context.Context, l *lane) ([]string, error) {
+		rows, err := l.query(ctx, q)
 		if err != nil {
 			return nil, err
 		}
-		s, cols, err := l.open(ctx, query, vs)
+		keys, values, err := readAll(rows, l.pc.Traits(), 0)
 		if err != nil {
 			return nil, err
 		}
-		rows, err := s.readAll()
-		if err != nil {
-			return nil, err
-		}
-		names := make([]string, len(rows))
-		for i, row := range rows {
-			if err := (Row{cols, row}).Scan(&names[i]); err != nil {
+		names := make([]string, len(values))
+		for i, row := range values {
+			if err := (Row{keys, row}).Scan(&names[i]); err != nil {
 				return nil, err
 			}
 		}

@@ -3,42 +3,60 @@ package overlay
 import (
 	"context"
 	"database/sql"
+	"fmt"
+
+	"github.com/sqlaio/sqlaio/internal/face"
+	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
-// RunInThread calls fn on the thread of a connection: an Engine's or a Conn's. All of
-// it is one hop, for the calls that fn makes on the sql.Conn, and on the statements and
-// transactions made from it, are made on the spot. ctx's end, and Cancel, end the
-// context that fn gets, and interrupt the statement that runs; fn
-// should use that context. A panic in fn comes out of Await as a
-// *threadpin.PanicError. fn must leave the connection as it was: rows closed,
-// transactions ended; and must not keep it. A transaction that it leaves open on an
-// Engine's connection costs that connection, where the database can tell.
+// RunInThread calls fn on the thread of a connection: an Engine's or a Conn's. All
+// of it is one hop: the calls that fn makes on the sql.Conn, and on the statements
+// and transactions made from it, are made on the spot. Only fn's own goroutine may
+// make them.
+//
+// ctx's end, and Cancel, end the context that fn gets, and stop the statement that
+// runs; fn should use that context. If fn has not returned 100 ms later, the future
+// completes with ErrOutcomeUnknown, and the thread goes on with fn. A panic in fn
+// comes out of Await as a *threadpin.PanicError.
+//
+// Rows and statements that fn leaves open are closed. A transaction that it leaves
+// open is rolled back, and the error says so (ErrTxLeftOpen); on a Conn a plain
+// BEGIN may stay.
 func RunInThread[T any](ctx context.Context, to Target, fn func(ctx context.Context, c *sql.Conn) (T, error)) *Future[T] {
-	return send(ctx, to, function, func(ctx context.Context, l *lane) (v T, err error) {
-		l.ready()
-		l.h.Occupy(func() {
-			v, err = fn(ctx, l.sc)
-			// Still occupied: a rollback of database/sql's, for a context, holds the lock
-			// that Raw wants, and would wait for the thread otherwise.
-			if !l.h.Usable() || l.leftInTx() {
-				l.dead = true // fn has met driver.ErrBadConn, or closed it
-			}
+	return send(ctx, to, callOptions{kind: function, describe: "RunInThread"}, func(ctx context.Context, l *lane) (v T, err error) {
+		err = l.callFunction(ctx, func(c *sql.Conn) (err error) {
+			v, err = fn(ctx, c)
+			return err
 		})
 		return v, err
 	})
 }
 
-// leftInTx reports whether a function has left a transaction open on an Engine's lane, as
-// one may whose ROLLBACK was interrupted. The calls of others would become part of it.
-func (l *lane) leftInTx() bool {
-	if l.home.grow == nil { // a Conn's is its owner's affair
-		return false
+// callFunction calls a function of the application's with a sql.Conn of its own.
+func (l *lane) callFunction(ctx context.Context, fn func(c *sql.Conn) error) (err error) {
+	g, err := face.NewInline(ctx, l.pc)
+	if err != nil {
+		return err
 	}
-	stopped := l.current.Load().stopped() != nil
-	if stopped && l.h.CanInterrupt() {
-		l.dropSources()
-		l.ready() // the question may be a query
+	outer := l.function
+	l.function = g.Conn
+	defer func() {
+		l.function = outer
+		left := g.End()
+		if c, ok := ctx.(*callContext); ok {
+			c.stop() // for the goroutines of database/sql that watch it
+		}
+		if left {
+			err = leftOpen(err)
+		}
+	}()
+	return fn(g.Conn)
+}
+
+// leftOpen is the error of a call that has left a transaction open.
+func leftOpen(err error) error {
+	if err == nil {
+		return pinned.ErrTxLeftOpen
 	}
-	auto, ok := l.home.config.dialect.autocommit(l.h, stopped)
-	return ok && !auto
+	return fmt.Errorf("%w (%w)", err, pinned.ErrTxLeftOpen)
 }

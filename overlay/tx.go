@@ -4,8 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
+	"weak"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
 // A Tx is a transaction on a Conn, or a savepoint in one. The statements in it are
@@ -16,34 +21,54 @@ type Tx struct {
 	*level
 }
 
-// level is one transaction or savepoint. Its fields are the thread's.
+// level is one transaction or savepoint. Its fields are the thread's but for
+// those that say otherwise.
 type level struct {
-	tx    driver.Tx   // of the outermost; the handle's, for a sql.Tx would keep its sql.Conn from being dropped
-	name  string      // of a savepoint
-	over  atomic.Bool // committed, rolled back, or gone with the one around it
-	place site
+	tx    *pinned.Tx       // of the outermost
+	name  string           // of a savepoint
+	over  atomic.Bool      // committed, rolled back, or gone with the one around it; anybody may look
+	user  weak.Pointer[Tx] // set before the level is known to anybody else
+	place site             // likewise
 }
 
-// txState is what a connection knows about its transaction. It is the thread's.
+// txState is what a Conn's lane knows about its transaction. It is the thread's.
 type txState struct {
-	levels   []*level
-	names    int             // savepoints so far
-	doubtful bool            // a call has failed: the database may have rolled back
-	lost     bool            // it has
-	changed  func(open bool) // of a Conn: told after each call; nil: of an Engine
+	s      *session
+	levels []*level
+	names  int // savepoints so far
+}
+
+// changed tells the session about the transaction, after each call.
+func (t *txState) changed(l *lane) {
+	if open := l.pc.InTx(); open != t.s.inTx.Load() {
+		t.s.inTx.Store(open)
+	}
+	if l.pc.Dead() {
+		l.lost.Store(true)
+	}
+}
+
+// gone ends the transaction of a connection whose thread has ended.
+func (t *txState) gone() {
+	for _, v := range t.levels {
+		v.over.Store(true)
+	}
+	t.s.lane.lost.Store(true)
+	t.s.inTx.Store(false)
+	t.s.top.Store(nil)
 }
 
 // BeginAsync begins a transaction. ctx bounds the beginning alone: the
 // transaction lasts until it is ended, or its Conn is closed. With one open already
 // it fails with ErrInTransaction.
 func (c *Conn) BeginAsync(ctx context.Context, opts *sql.TxOptions) *Future[*Tx] {
-	return c.beginAsync(ctx, func(ctx context.Context, l *lane) (*level, error) { return l.begin(ctx, opts) })
+	return c.beginAsync(ctx, "BEGIN", func(ctx context.Context, l *lane) (*level, error) { return l.begin(ctx, opts) })
 }
 
 // BeginNestedAsync makes a savepoint in the open transaction, to any depth.
 // Without one it begins a transaction.
 func (c *Conn) BeginNestedAsync(ctx context.Context) *Future[*Tx] {
-	return c.beginAsync(ctx, func(ctx context.Context, l *lane) (*level, error) {
+	return c.beginAsync(ctx, "SAVEPOINT", func(ctx context.Context, l *lane) (*level, error) {
 		if len(l.tx.levels) == 0 {
 			return l.begin(ctx, nil)
 		}
@@ -51,13 +76,20 @@ func (c *Conn) BeginNestedAsync(ctx context.Context) *Future[*Tx] {
 	})
 }
 
-func (c *Conn) beginAsync(ctx context.Context, begin func(context.Context, *lane) (*level, error)) *Future[*Tx] {
+func (c *Conn) beginAsync(ctx context.Context, what string, begin func(context.Context, *lane) (*level, error)) *Future[*Tx] {
 	place := caller(c.s.config)
-	return sendFrom(ctx, c, statement, place, func(ctx context.Context, l *lane) (*Tx, error) {
+	var begun *level // the thread's
+	o := callOptions{kind: read, begins: true, place: place, describe: what, undo: func(l *lane) {
+		if begun != nil && !begun.over.Load() {
+			l.end(begun, false)
+		}
+	}}
+	return send(ctx, c, o, func(ctx context.Context, l *lane) (*Tx, error) {
 		v, err := begin(ctx, l)
 		if err != nil {
 			return nil, err
 		}
+		begun = v
 		if cause := l.current.Load().stopped(); cause != nil { // nobody would end it
 			l.end(v, false)
 			return nil, cause
@@ -68,62 +100,101 @@ func (c *Conn) beginAsync(ctx context.Context, begin func(context.Context, *lane
 }
 
 // CommitAsync commits a transaction, or releases a savepoint. If that fails the
-// transaction is rolled back. A commit cannot be interrupted: ctx may
-// withdraw it before it begins.
+// transaction is rolled back. ctx may withdraw a commit before it begins. One
+// that runs is not interrupted: if ctx ends and the answer does not come, the
+// error wraps ErrOutcomeUnknown.
 func (t *Tx) CommitAsync(ctx context.Context) *Future[struct{}] { return t.endAsync(ctx, true) }
 
 // RollbackAsync rolls back a transaction, or to a savepoint. If the database has done
 // so by itself it returns nil; after CommitAsync or RollbackAsync, sql.ErrTxDone.
 func (t *Tx) RollbackAsync(ctx context.Context) *Future[struct{}] { return t.endAsync(ctx, false) }
 
-// CloseAsync rolls back what is still open, and does nothing otherwise. That ctx has
-// ended does not keep it from that.
+// CloseAsync rolls back what is still open, and does nothing otherwise. It does so
+// also if ctx has ended.
 func (t *Tx) CloseAsync(ctx context.Context) *Future[struct{}] {
-	if t.over.Load() {
-		return completed(t.conn.s.config, struct{}{}, nil)
-	}
-	v := t.level
 	s := t.conn.s
+	if t.over.Load() {
+		return completed(s.config, struct{}{}, nil)
+	}
 	// Another goroutine's call does not keep the transaction from being closed.
-	return start(context.WithoutCancel(ctx), s.pool, callOptions{kind: firm, place: caller(s.config)}, func(ctx context.Context, l *lane) (struct{}, error) {
-		if v.over.Load() {
-			return struct{}{}, nil
-		}
-		return struct{}{}, l.end(v, false)
+	return start(background, s.queue, t.closing(caller(s.config)), func(ctx context.Context, l *lane) (struct{}, error) {
+		defer runtime.KeepAlive(t)
+		return struct{}{}, l.endIfOpen(t.level)
 	})
+}
+
+func (t *Tx) closing(place site) callOptions {
+	return callOptions{kind: ending, tidy: true, place: place, describe: "ROLLBACK"}
 }
 
 // Conn returns the connection of the transaction.
 func (t *Tx) Conn() *Conn { return t.conn }
 
+// String describes the transaction in one line.
+func (t *Tx) String() string {
+	kind, state := "transaction", "open"
+	if t.name != "" {
+		kind = "savepoint"
+	}
+	if t.over.Load() {
+		state = "over"
+	}
+	return fmt.Sprintf("overlay.Tx(%s, %s)", kind, state)
+}
+
+// Tx returns the innermost open transaction or savepoint, as far as the calls that
+// have ended tell; nil if none was begun by BeginAsync, BeginNestedAsync, WithTx
+// or WithNested.
+func (c *Conn) Tx() *Tx {
+	if v := c.s.top.Load(); v != nil && !v.over.Load() {
+		return v.user.Value()
+	}
+	return nil
+}
+
 func (t *Tx) endAsync(ctx context.Context, commit bool) *Future[struct{}] {
-	v := t.level
-	return send(ctx, t.conn, firm, func(ctx context.Context, l *lane) (struct{}, error) {
-		return struct{}{}, l.end(v, commit)
+	what := "ROLLBACK"
+	if commit {
+		what = "COMMIT"
+	}
+	return send(ctx, t.conn, callOptions{kind: ending, describe: what}, func(ctx context.Context, l *lane) (struct{}, error) {
+		defer runtime.KeepAlive(t) // one that is being ended is in use
+		return struct{}{}, l.end(t.level, commit)
 	})
 }
 
-// begin begins a transaction on the thread.
+// begin begins a transaction on the thread. On an Engine's lane nobody else knows
+// of it.
 func (l *lane) begin(ctx context.Context, opts *sql.TxOptions) (*level, error) {
-	if len(l.tx.levels) > 0 {
+	if l.tx != nil && len(l.tx.levels) > 0 {
 		return nil, ErrInTransaction
 	}
-	l.ready()
+	if err := l.free(); err != nil {
+		return nil, err
+	}
 	var o driver.TxOptions
 	if opts != nil {
 		o = driver.TxOptions{Isolation: driver.IsolationLevel(opts.Isolation), ReadOnly: opts.ReadOnly}
 	}
 	// The transaction outlives the call, so its context must too.
-	tx, err := l.h.Begin(context.WithoutCancel(ctx), o)
+	tx, err := l.pc.Begin(context.WithoutCancel(ctx), l.held(), o, true)
+	if errors.Is(err, pinned.ErrInTransaction) {
+		return nil, ErrInTransaction
+	}
 	if err != nil {
 		return nil, err
 	}
 	v := &level{tx: tx}
-	l.tx.levels = append(l.tx.levels, v)
+	if l.tx != nil {
+		l.tx.levels = append(l.tx.levels, v)
+	}
 	return v, nil
 }
 
 func (l *lane) savepoint(ctx context.Context) (*level, error) {
+	if err := l.free(); err != nil {
+		return nil, err
+	}
 	l.tx.names++
 	v := &level{name: fmt.Sprintf("sqlaio_%d", l.tx.names)}
 	if err := l.statement(ctx, "SAVEPOINT "+v.name); err != nil {
@@ -133,122 +204,106 @@ func (l *lane) savepoint(ctx context.Context) (*level, error) {
 	return v, nil
 }
 
+func (l *lane) endIfOpen(v *level) error {
+	if v.over.Load() {
+		return nil
+	}
+	return l.end(v, false)
+}
+
 // end commits or rolls back a level, and ends those in it.
-func (l *lane) end(v *level, commit bool) (err error) {
+func (l *lane) end(v *level, commit bool) error {
 	if v.over.Load() {
 		return sql.ErrTxDone
 	}
-	if c := l.current.Load(); c != nil && c.stopped() != nil && l.h.CanInterrupt() {
-		l.dropSources() // SQLite keeps stopping what begins while they are open
+	v.over.Store(true)
+	if l.tx != nil {
+		at := 0
+		for l.tx.levels[at] != v {
+			at++
+		}
+		for _, inner := range l.tx.levels[at:] {
+			inner.over.Store(true)
+		}
+		l.tx.levels = l.tx.levels[:at]
+		l.tx.s.top.Store(nil)
+		if at > 0 {
+			l.tx.s.top.Store(l.tx.levels[at-1])
+		}
 	}
-	l.h.Firmly(func() { err = l.endFirmly(v, commit) })
+	if v.tx == nil {
+		return l.endSavepoint(v, commit)
+	}
+	l.closeStreams()
+	l.held().CloseOpen()
+	if !commit {
+		gone := l.pc.Refused() != nil // the database has ended it by itself
+		if err := l.pc.Rollback(v.tx); err != nil && !gone && !l.pc.Dead() {
+			return err
+		}
+		return nil
+	}
+	err := l.pc.Commit(v.tx)
+	if err != nil && inDoubt(err) {
+		return pinned.Unknown(err)
+	}
 	return err
 }
 
-func (l *lane) endFirmly(v *level, commit bool) error {
-	at := 0
-	for l.tx.levels[at] != v {
-		at++
-	}
-	gone := !l.inTransaction() // the database has rolled it back by itself
-	for _, inner := range l.tx.levels[at:] {
-		inner.over.Store(true)
-	}
-	l.tx.levels = l.tx.levels[:at]
-	if v.tx != nil {
-		l.closeSources()
-		l.tx.lost = false
-		return l.endOutermost(v.tx, commit, gone)
-	}
-	switch {
-	case gone && commit:
-		return errRolledBack
-	case gone:
-		return nil
-	case commit:
-		err := l.statement(background, "RELEASE SAVEPOINT "+v.name)
-		if err != nil {
-			l.statement(background, "ROLLBACK TO SAVEPOINT "+v.name)
+func (l *lane) endSavepoint(v *level, commit bool) (err error) {
+	if gone := l.pc.Refused(); gone != nil {
+		if commit {
+			return gone
 		}
-		return err
-	}
-	if err := l.statement(background, "ROLLBACK TO SAVEPOINT "+v.name); err != nil {
-		return err
-	}
-	return l.statement(background, "RELEASE SAVEPOINT "+v.name)
-}
-
-func (l *lane) endOutermost(tx driver.Tx, commit, gone bool) error {
-	switch {
-	case gone && commit:
-		return errRolledBack
-	case gone:
 		return nil
-	case !commit:
-		return tx.Rollback()
 	}
-	err := tx.Commit()
-	if err != nil && l.inTransaction() {
-		l.statement(background, "ROLLBACK")
-	}
+	l.pc.Firmly(func() {
+		if commit {
+			if err = l.statement(background, "RELEASE SAVEPOINT "+v.name); err == nil {
+				return
+			}
+		}
+		back := l.statement(background, "ROLLBACK TO SAVEPOINT "+v.name)
+		if back == nil {
+			back = l.statement(background, "RELEASE SAVEPOINT "+v.name)
+		}
+		if !commit {
+			err = back
+		}
+	})
 	return err
 }
 
 // statement executes a statement of the overlay's own.
 func (l *lane) statement(ctx context.Context, text string) error {
-	l.ready()
-	_, err := l.h.Exec(ctx, text, nil)
+	_, _, err := l.pc.Exec(ctx, &pinned.Request{Query: text})
 	return err
 }
 
-// observe looks after a call on a Conn whether a transaction is open: where
-// that costs nothing always, elsewhere if the call has failed in one.
-func (l *lane) observe(err error) {
-	if l.tx.changed == nil {
-		return
-	}
-	if err != nil {
-		l.tx.doubtful = true
-	}
-	l.tx.changed(l.inTransaction())
-}
-
-// inTransaction tells whether a transaction is open: as the database says, or
-// if it was not asked, as begin and end have left it.
-func (l *lane) inTransaction() bool {
-	known := len(l.tx.levels) > 0
-	if l.dead { // nobody is left to ask
-		l.tx.lost = known
-		return false
-	}
-	if known && l.tx.doubtful {
-		l.ready() // the question may be a query
-	}
-	auto, ok := l.home.config.dialect.autocommit(l.h, known && l.tx.doubtful)
-	l.tx.doubtful = false
-	if !ok {
-		return known && !l.tx.lost
-	}
-	l.tx.lost = known && auto
-	return !auto
-}
-
-// cleanUp leaves the connection as the next user wants it.
-func (l *lane) cleanUp() {
-	l.closeSources()
-	if len(l.tx.levels) > 0 {
-		l.end(l.tx.levels[0], false)
-	} else if l.tx.changed != nil && l.inTransaction() {
-		l.statement(background, "ROLLBACK") // one of the application's own
-	}
-}
-
 // WithTx calls fn with a connection in a transaction, commits when fn returns nil,
-// and rolls back when it returns an error or panics. It blocks until then. It
+// and rolls back when it returns an error or panics. It rolls back, and returns an
+// error, also when a statement in it has failed and nobody has looked at its error,
+// and when a call is still under way as fn returns. It blocks until then. It
 // returns fn's error, or that of the commit, after which nothing is left of the
-// transaction.
+// transaction unless the error wraps ErrOutcomeUnknown. A connection that turns
+// out to be dead as the transaction begins is replaced.
 func (e *Engine) WithTx(ctx context.Context, opts *sql.TxOptions, fn func(ctx context.Context, c *Conn) error) error {
-	return e.WithConn(ctx, func(ctx context.Context, c *Conn) error { return c.WithTx(ctx, opts, fn) })
+	place := caller(e.config)
+	for attempt := 1; ; attempt++ {
+		stale := false
+		err := e.withConn(ctx, place, func(ctx context.Context, c *Conn) error {
+			begun := c.BeginAsync(ctx, opts)
+			begun.Await(ctx)
+			if _, err, ok := begun.TryResult(); ok && isBad(err) {
+				stale = c.s.lease.reused || attempt <= 2
+				return err
+			}
+			return c.within(ctx, begun, fn)
+		})
+		if !stale {
+			return err
+		}
+	}
 }
 
 // WithTx is Engine.WithTx on this connection.
@@ -266,17 +321,43 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 	if err != nil {
 		begun.Cancel()
 		begun.whenDone(func() { // by no dispatcher: the rollback comes before the next call
-			if begun.result() == nil { // it came after all
-				f := begun.value.CloseAsync(background)
-				f.whenDone(func() { f.result() }) // nobody is left to be told
+			if begun.err == nil { // it came after all
+				begun.value.CloseAsync(background)
 			}
 		})
 		return err
 	}
-	defer func() { tx.CloseAsync(background).Await(background) }()
-	if err := fn(ctx, c); err != nil {
+	sc := &scope{s: c.s, outer: c.s.scope.Load()}
+	c.s.scope.Store(sc)
+	committing := false
+	defer func() {
+		if !committing {
+			c.s.scope.Store(sc.outer)
+			c.rollBack(ctx, tx)
+		}
+	}()
+	err = fn(sc.mark(ctx), c)
+	if err == nil {
+		err = sc.verdict()
+	}
+	if err != nil {
 		return err
 	}
-	_, err = tx.CommitAsync(ctx).Await(background)
+	committing = true
+	c.s.scope.Store(sc.outer)
+	_, err = tx.CommitAsync(ctx).Await(ctx)
+	if err != nil && !tx.over.Load() {
+		c.rollBack(ctx, tx)
+	}
 	return err
+}
+
+// rollBack rolls back, and waits for it as long as ctx allows. A server that does
+// not answer then is hung up.
+func (c *Conn) rollBack(ctx context.Context, tx *Tx) {
+	f := tx.CloseAsync(background)
+	f.quiet = true
+	if !settled(ctx, &f.core) {
+		c.s.lane.pc.HangUp()
+	}
 }

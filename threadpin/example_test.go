@@ -82,29 +82,27 @@ func ExamplePanicError() {
 	// Output: broken
 }
 
-// A Task lets its owner go on while the function runs, and stop it.
+// A Task lets its owner leave while the function runs.
 func ExampleTask() {
 	w, _ := threadpin.Start()
-	defer w.Quit()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	stop := make(chan struct{})
-	t := w.NewTask(threadpin.Func(func() { <-stop }))
-	if err := t.Begin(ctx); err != nil {
+	started, stop := make(chan struct{}), make(chan struct{})
+	t := w.NewTask(threadpin.Func(func() { close(started); <-stop }))
+	if err := t.Begin(context.Background()); err != nil {
 		fmt.Println(err)
 		return
 	}
-	w.Submit(func() {}, nil) // queued behind it
-	cancel()
-	err := t.Await(ctx, nil, func() {
-		select {
-		case <-stop:
-		default:
-			close(stop)
-		}
-	})
-	fmt.Println(err == nil || err == context.Canceled)
-	// Output: true
+	<-started
+	soon := make(chan struct{})
+	close(soon)
+	if !t.Wait(nil, soon) && !t.Withdraw() { // it has started, and goes on alone
+		t.Leave()
+		fmt.Println("left")
+	}
+	close(stop)
+	fmt.Println(w.Quit())
+	// Output:
+	// left
+	// <nil>
 }
 
 func ExampleFunc() {
@@ -116,7 +114,7 @@ func ExampleFunc() {
 		fmt.Println(err)
 		return
 	}
-	t.Await(ctx, nil, nil)
+	t.Await(ctx)
 	fmt.Println(t.End())
 	// Output:
 	// working
@@ -145,7 +143,7 @@ func ExampleJob() {
 		fmt.Println(err)
 		return
 	}
-	t.Await(ctx, nil, nil)
+	t.Await(ctx)
 	fmt.Println(s.total, t.End())
 	// Output: 42 <nil>
 }

@@ -119,16 +119,24 @@ func modelStep(w, b *threadpin.Worker, op int, c *modelCall, work func()) {
 			defer func() { c.boom = recover() != nil }()
 			c.told = w.Run(background, func() { work(); panic("boom") })
 		}()
-	case op < 98: // interrupted while it runs
+	case op < 98: // stopped while it runs, and perhaps left
 		ctx, cancel := context.WithCancel(background)
 		stop := make(chan struct{})
 		once := sync.OnceFunc(func() { close(stop) })
 		task := w.NewTask(threadpin.Func(func() { work(); cancel(); <-stop }))
 		c.told = task.Begin(ctx)
-		if c.told == nil {
-			c.told = task.Await(ctx, nil, once)
-		}
-		if c.told == nil {
+		switch {
+		case c.told != nil:
+			task.Release()
+		case !task.Wait(nil, ctx.Done()):
+			once()
+			if op == 96 {
+				task.Wait(nil, nil)
+				c.told = task.End()
+			} else {
+				task.Leave()
+			}
+		default:
 			c.told = task.End()
 		}
 		cancel()

@@ -16,7 +16,7 @@ func (w *Worker) Run(ctx context.Context, fn func()) error {
 		t.Release()
 		return err
 	}
-	if err := t.Await(ctx, nil, nil); err != nil {
+	if err := t.Await(ctx); err != nil {
 		return err
 	}
 	return t.End()

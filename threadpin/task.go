@@ -4,13 +4,12 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // A Task is one call of a worker: the lower level under Run, for code that
-// wants to go on while its function runs, to watch its progress, or to
-// interrupt it. The goroutine that made a Task owns it; its function
-// may call Signal. It is begun once. Release or End give it back for reuse.
+// goes on while its function runs, watches its progress, or leaves before it
+// ends. The goroutine that made a Task owns it; its function may call Signal.
+// It is begun once. Release, End, Withdraw and Leave end the ownership.
 type Task struct {
 	worker   *Worker
 	job      Job
@@ -28,8 +27,7 @@ type Task struct {
 	// state is a set of the bits below. After over the worker does not touch
 	// the task again, but for the one token it owes to a sleeping owner.
 	state atomic.Uint32
-	err   error         // the worker's until over is set, then the owner's
-	idle  chan struct{} // ends the worker's wait for an interrupt; made by the owner
+	err   error // the worker's until over is set, then the owner's
 
 	_ line
 }
@@ -40,10 +38,9 @@ const ( // claim
 )
 
 const ( // state
-	over         = 1 << iota // set by the worker: fn has returned or been refused
-	asleep                   // set by the owner before it parks; cleared by whoever ends the sleep
-	interrupting             // set by the owner while it interrupts fn
-	held                     // set by the worker that waits for the interrupt to end
+	over   = 1 << iota // set by the worker: fn has returned or been refused
+	asleep             // set by the owner before it parks; cleared by whoever ends the sleep
+	left               // set by the owner, who will not touch the task again
 )
 
 var tasks = sync.Pool{New: func() any { return &Task{wake: make(chan struct{}, 1)} }}
@@ -101,7 +98,7 @@ func (t *Task) Begin(ctx context.Context) error {
 
 // free recycles a task that neither side will touch again.
 func (t *Task) free() {
-	t.worker, t.job, t.done, t.next, t.queuedAt, t.err, t.idle = nil, nil, nil, nil, 0, nil, nil
+	t.worker, t.job, t.done, t.next, t.queuedAt, t.err = nil, nil, nil, nil, 0, nil
 	t.claim.Store(0)
 	t.state.Store(0)
 	tasks.Put(t)
@@ -126,83 +123,52 @@ func (t *Task) Signal() {
 	}
 }
 
-// Await waits until the task is over or cond, if there is one, holds. It
-// returns ctx.Err() if ctx ends before the function starts; the function then
-// never runs. If ctx ends later, Await calls interrupt, again and
-// again at growing intervals, until the wait has an end; without interrupt it
-// goes on waiting. The function cannot return while interrupt runs, so
-// an interrupt never meets the worker's next call. cond runs in the
-// calling goroutine and must be quick.
-func (t *Task) Await(ctx context.Context, cond func() bool, interrupt func()) error {
-	if t.wait(cond, ctx.Done(), true) {
+// Await waits until the task is over. It returns ctx.Err() if ctx ends before
+// the function starts, which then never runs; once started, the function is
+// waited for.
+func (t *Task) Await(ctx context.Context) error {
+	if t.wait(nil, ctx.Done(), true) {
 		return nil
 	}
-	if t.withdraw() {
+	if t.Withdraw() {
 		return ctx.Err()
 	}
-	if interrupt == nil {
-		t.wait(cond, nil, false)
-		return nil
-	}
-	for d := time.Millisecond; t.interrupt(interrupt); d = min(2*d, 2*time.Millisecond) {
-		again := make(chan struct{})
-		timer := time.AfterFunc(d, func() { close(again) })
-		met := t.wait(cond, again, false)
-		timer.Stop()
-		if met {
-			return nil
-		}
-	}
-	t.wait(cond, nil, false)
+	t.wait(nil, nil, false)
 	return nil
 }
 
-// withdraw reports whether it kept fn from starting. The worker then owns
-// the task and drops it when it comes to it.
-func (t *Task) withdraw() bool {
-	return t.claim.CompareAndSwap(0, withdrawn)
+// Wait waits until the task is over or cond, if there is one, holds. It reports
+// false when stop was closed first. cond runs in the calling goroutine and must
+// be quick.
+func (t *Task) Wait(cond func() bool, stop <-chan struct{}) bool { return t.wait(cond, stop, true) }
+
+// Withdraw reports whether it kept the function from starting. The worker then
+// owns the task and drops it when it comes to it.
+func (t *Task) Withdraw() bool { return t.claim.CompareAndSwap(0, withdrawn) }
+
+// Leave gives a task that has started to the worker, which drops it when its
+// function has returned: nobody learns how it ended.
+func (t *Task) Leave() {
+	if t.state.Or(left)&over != 0 {
+		t.free()
+	}
 }
 
-// interrupt calls f while fn runs. It reports false if fn is over.
-func (t *Task) interrupt(f func()) bool {
-	if t.idle == nil {
-		t.idle = make(chan struct{}, 1)
-	}
-	if t.state.Or(interrupting)&over != 0 {
-		return false
-	}
-	defer func() {
-		if t.state.And(^uint32(interrupting|held))&held != 0 {
-			t.idle <- struct{}{}
-		}
-	}()
-	f()
-	return true
-}
-
-// finish ends the task on the worker's side, after any interrupt under way.
+// finish ends the task on the worker's side.
 func (t *Task) finish(err error) {
 	if err != nil { // writing costs: the owner polls this line
 		t.err = err
 	}
 	done := t.done
-	for {
-		s := t.state.Load()
-		switch {
-		case s&interrupting != 0:
-			if t.state.CompareAndSwap(s, s|held) {
-				<-t.idle
-			}
-		case t.state.CompareAndSwap(s, s|over):
-			if s&asleep != 0 {
-				t.wake <- struct{}{}
-			}
-			if done != nil {
-				t.free() // nobody waits for a submitted task
-				done(err)
-			}
-			return
-		}
+	s := t.state.Or(over)
+	if s&asleep != 0 {
+		t.wake <- struct{}{}
+	}
+	if s&left != 0 || done != nil { // nobody waits for a submitted task
+		t.free()
+	}
+	if done != nil {
+		done(err)
 	}
 }
 

@@ -3,6 +3,7 @@ package mysql_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"log"
 	"net"
@@ -31,6 +32,6 @@ func ExampleWrapConn() {
 		log.Fatal(err)
 	}
 	defer db.Close()
-	fmt.Printf("%T\n", db.Driver())
+	fmt.Printf("%T\n", db.Driver().(interface{ Unwrap() driver.Driver }).Unwrap())
 	// Output: *mysql.MySQLDriver
 }

@@ -1,4 +1,4 @@
-package driver
+package face
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 // guarded reports whether package reflectguard is to look at a call: its context
 // says that nothing may block, or it would block another connection's thread.
 func (c *conn) guarded(ctx context.Context) bool {
-	return reflectguard.IsNonBlocking(ctx) || c.link.worker.OnOtherThread()
+	return !c.inline && (reflectguard.IsNonBlocking(ctx) || c.pc.OnOtherThread())
 }
 
 // guard has reflectguard look at a call that is about to be made, unless it is made
@@ -17,8 +17,8 @@ func (c *conn) guarded(ctx context.Context) bool {
 // function returned, which may be nil, is to be called after the call; on an
 // error the call must not be made.
 func (c *conn) guard(ctx context.Context, query string) (after func(), err error) {
-	if c.link.worker.OnThread() {
+	if c.pc.OnThread() {
 		return nil, nil
 	}
-	return reflectguard.Call(ctx, c.link.worker.OnOtherThread(), query)
+	return reflectguard.Call(ctx, c.pc.OnOtherThread(), query)
 }

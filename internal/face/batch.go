@@ -1,4 +1,4 @@
-package driver
+package face
 
 import (
 	"database/sql/driver"

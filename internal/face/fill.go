@@ -1,31 +1,27 @@
-package driver
+package face
 
 import (
 	"context"
 	"database/sql/driver"
 	"io"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
-// do is a fill, on the thread.
-func (r *rows) do(inner context.Context) {
+// Do is a fill, on the thread.
+func (r *rows) Do(inner context.Context) {
 	switch r.step {
 	case openQuery:
-		rs, stmt, skipped, err := r.request.rows(inner, r.c.inner)
-		if err != nil {
-			r.skipped, r.failed = skipped, err
+		r.skipped, r.failed = r.c.pc.Query(inner, r.c.held(), &r.request, r.inner)
+		if r.failed != nil {
 			return
 		}
-		r.inner = rs
-		if stmt != nil {
-			r.stmt = stmt
-		}
-		r.c.open.Add(1)
 		r.open()
 	case openNextSet:
-		if r.failed = r.inner.(driver.RowsNextResultSet).NextResultSet(); r.failed != nil {
+		if r.failed = r.inner.NextResultSet(); r.failed != nil {
 			return
 		}
-		r.types, r.size, r.more = nil, 0, false
+		r.size, r.more = 0, false
 		r.open()
 	}
 	r.read(r.into)
@@ -33,10 +29,7 @@ func (r *rows) do(inner context.Context) {
 
 // open shows that a result set has begun.
 func (r *rows) open() {
-	r.cols = r.inner.Columns()
-	if r.c.link.intr == nil { // what such a driver says may depend on the row that it has come to
-		r.describe()
-	}
+	r.cols = r.inner.Inner().Columns()
 	r.opened.Store(true)
 	r.fill.task.Signal()
 }
@@ -53,7 +46,7 @@ func (r *rows) read(b *batch) {
 	b.shape(limit, len(r.cols), space)
 	bytes := 0
 	var err error
-	for i := 0; i < limit && !r.stop.Load(); i++ {
+	for i := 0; i < limit && !r.inner.Unwanted.Load(); i++ {
 		row := b.row(i)
 		if err = r.inner.Next(row); err != nil {
 			r.end(err)
@@ -62,16 +55,19 @@ func (r *rows) read(b *batch) {
 		bytes += r.own(b, row)
 		b.n.Store(int32(i + 1))
 		r.fill.task.Signal()
-		if r.lazy || bytes >= r.c.opts.bytes || r.c.link.worker.Stats().Queued > 0 {
+		if r.lazy || bytes >= r.c.opts.Bytes || r.c.pc.Queued() > 0 {
 			break
 		}
 	}
 	b.seal(err)
 	r.fill.task.Signal()
-	if r.stop.Load() && !r.gone {
-		r.closing = r.closeInner()
+	if r.inner.Unwanted.Load() {
+		r.closeInner()
 	}
 }
+
+// mostValues bounds the values of a batch: a row of 2,000 columns is a lot.
+const mostValues = 4096
 
 // nextSize grows from fill to fill. The first one is small: many a result is
 // one row, and many a caller wants no more. Strictly lazy rows begin
@@ -79,16 +75,17 @@ func (r *rows) read(b *batch) {
 func (r *rows) nextSize() int {
 	first := r.size == 0
 	switch {
-	case r.lazy || r.c.opts.rows == 1:
+	case r.lazy || r.c.opts.Rows == 1:
 		r.size = 1
 		if first && !r.lazy {
 			return 0
 		}
 	case first:
-		r.size = min(max(2, len(r.space)/max(1, len(r.cols))), 8, r.c.opts.rows)
+		r.size = min(max(2, len(r.space)/max(1, len(r.cols))), 8, r.c.opts.Rows)
 	default:
-		r.size = min(r.size*8, r.c.opts.rows)
+		r.size = min(r.size*8, r.c.opts.Rows)
 	}
+	r.size = min(r.size, max(1, mostValues/max(1, len(r.cols))))
 	return r.size
 }
 
@@ -100,7 +97,7 @@ func (r *rows) own(b *batch, row []driver.Value) int {
 		switch v := v.(type) {
 		case []byte:
 			bytes += len(v)
-			if !r.c.traits.FreshBytes {
+			if !r.c.pc.Traits().FreshBytes {
 				row[i] = b.keep(v)
 			}
 		case string:
@@ -116,14 +113,14 @@ func (r *rows) own(b *batch, row []driver.Value) int {
 // next row, so the parent must not read ahead from here on.
 func (r *rows) nest(inner driver.Rows) driver.Rows {
 	r.lazy = true
-	n := &rows{c: r.c, inner: inner, cols: inner.Columns(), lazy: true, size: 1, fills: 1}
+	n := &rows{c: r.c, inner: new(pinned.Rows), cols: inner.Columns(), lazy: true, size: 1, fills: 1, readsOnly: r.readsOnly}
+	r.inner.Nest(n.inner, inner)
 	n.fill.ctx, n.fill.until = r.fill.ctx, r.fill.until
 	n.fill.c = r.c
+	n.fill.call.Orphan = n.orphan
 	n.current = &n.batches[0]
 	n.current.seal(nil)
 	n.opened.Store(true)
-	r.c.open.Add(1)
-	r.nested = append(r.nested, n)
 	return n
 }
 
@@ -132,34 +129,16 @@ func (r *rows) end(err error) {
 	if err != io.EOF {
 		return
 	}
-	if next, ok := r.inner.(driver.RowsNextResultSet); ok {
-		r.more = next.HasNextResultSet()
-	}
+	r.more = r.inner.HasNextResultSet()
 	switch {
 	case r.more:
-	case r.c.traits.QuietEnd:
+	case r.c.pc.Traits().QuietEnd:
 		r.quiet = true
-		r.c.late = append(r.c.late, r)
-	default:
-		r.describe() // afterwards nobody can ask any more
-		r.closing = r.closeInner()
+		r.inner.CloseLate()
+	case !describes(r.inner.Inner()):
+		r.closeInner() // in this hop: nobody has a question left
 	}
 }
 
-// closeInner closes the inner rows on the thread, and the statement that was
-// made for them.
-func (r *rows) closeInner() error {
-	if r.gone {
-		return r.closing
-	}
-	r.gone = true
-	r.c.open.Add(-1)
-	err := r.inner.Close()
-	for _, n := range r.nested { // read or not, they end with their parent
-		n.closing = n.closeInner()
-	}
-	if r.stmt != nil {
-		r.stmt.Close()
-	}
-	return err
-}
+// closeInner closes the inner rows on the thread.
+func (r *rows) closeInner() error { return r.inner.Close() }

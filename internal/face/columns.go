@@ -1,4 +1,4 @@
-package driver
+package face
 
 import (
 	"database/sql/driver"
@@ -25,17 +25,25 @@ var (
 	_ driver.RowsColumnTypePrecisionScale   = (*rows)(nil)
 )
 
-// describe asks the inner rows, on the thread, all about all columns.
-func (r *rows) describe() {
-	if r.types != nil {
-		return
+// describes reports whether inner rows can tell anything of their columns, which
+// the application may ask as long as it has not closed them.
+func describes(inner driver.Rows) bool {
+	switch inner.(type) {
+	case driver.RowsColumnTypeScanType, driver.RowsColumnTypeDatabaseTypeName, driver.RowsColumnTypeLength,
+		driver.RowsColumnTypeNullable, driver.RowsColumnTypePrecisionScale:
+		return true
 	}
-	scan, hasScan := r.inner.(driver.RowsColumnTypeScanType)
-	name, hasName := r.inner.(driver.RowsColumnTypeDatabaseTypeName)
-	length, hasLength := r.inner.(driver.RowsColumnTypeLength)
-	nullable, hasNullable := r.inner.(driver.RowsColumnTypeNullable)
-	precision, hasPrecision := r.inner.(driver.RowsColumnTypePrecisionScale)
-	types := make([]columnType, len(r.cols))
+	return false
+}
+
+// describe asks inner rows of n columns, on the thread, all about all columns.
+func describe(inner driver.Rows, n int) []columnType {
+	scan, hasScan := inner.(driver.RowsColumnTypeScanType)
+	name, hasName := inner.(driver.RowsColumnTypeDatabaseTypeName)
+	length, hasLength := inner.(driver.RowsColumnTypeLength)
+	nullable, hasNullable := inner.(driver.RowsColumnTypeNullable)
+	precision, hasPrecision := inner.(driver.RowsColumnTypePrecisionScale)
+	types := make([]columnType, n)
 	for i := range types {
 		t := &types[i]
 		t.scan = reflect.TypeFor[any]()
@@ -55,24 +63,19 @@ func (r *rows) describe() {
 			t.precision, t.scale, t.hasPrecisionScale = precision.ColumnTypePrecisionScale(i)
 		}
 	}
-	r.types = types
+	return types
 }
 
 // column returns the description of column i. The first one asked for costs a
-// hop for all of them, unless open has brought them along. While a function of the
-// application's has the thread they are not known.
+// hop for all of them.
 func (r *rows) column(i int) columnType {
-	if r.described == nil && r.c.link.intr == nil {
-		r.described = r.types
+	if r.described == nil && !r.lost {
+		var types []columnType
+		r.c.closing(func() error { types = describe(r.inner.Inner(), len(r.cols)); return nil })
+		r.described = types
 	}
 	if r.described == nil {
-		unknown := columnType{scan: reflect.TypeFor[any]()}
-		if r.c.occupied.Load() && !r.c.link.worker.OnThread() {
-			return unknown // the function may want a lock that database/sql holds for this question
-		}
-		if err := r.c.closing(func() error { r.describe(); r.described = r.types; return nil }); err != nil || r.described == nil {
-			return unknown
-		}
+		return columnType{scan: reflect.TypeFor[any]()}
 	}
 	return r.described[i]
 }

@@ -1,53 +1,52 @@
-package driver
+package pinned
 
 import (
 	"context"
 	"database/sql/driver"
 )
 
-// request is a query with its arguments, or a statement with them, and how the
+// A Request is a query with its arguments, or a statement with them, and how the
 // inner driver is asked to carry it out: the rules are those of database/sql
-// for drivers with and without the optional interfaces. Its methods run
-// on the thread.
-type request struct {
-	query string
-	args  []driver.NamedValue
-	stmt  driver.Stmt // nil: the connection is to do it
+// for drivers with and without the optional interfaces.
+type Request struct {
+	Query string
+	Args  []driver.NamedValue
+	Stmt  *Stmt // nil: the connection is to do it
 }
 
 // exec carries the request out. skipped reports that a statement prepared for
 // it, not the connection, has returned ErrSkip.
-func (q *request) exec(ctx context.Context, c driver.Conn) (r driver.Result, skipped bool, err error) {
-	if q.stmt != nil {
-		r, err = execStmt(ctx, c, q.stmt, q.args)
+func (q *Request) exec(ctx context.Context, c driver.Conn) (r driver.Result, skipped bool, err error) {
+	if q.Stmt != nil {
+		r, err = execStmt(ctx, c, q.Stmt.inner, q.Args)
 		return r, false, err
 	}
-	if r, err = execConn(ctx, c, q.query, q.args); err != driver.ErrSkip {
+	if r, err = execConn(ctx, c, q.Query, q.Args); err != driver.ErrSkip {
 		return r, false, err
 	}
-	s, err := prepare(ctx, c, q.query)
+	s, err := prepare(ctx, c, q.Query)
 	if err != nil {
 		return nil, err == driver.ErrSkip, err
 	}
 	defer s.Close()
-	r, err = execStmt(ctx, c, s, q.args)
+	r, err = execStmt(ctx, c, s, q.Args)
 	return r, err == driver.ErrSkip, err
 }
 
 // rows is exec for rows. s is the statement that was prepared for the request
 // and is to be closed with them, if there is one.
-func (q *request) rows(ctx context.Context, c driver.Conn) (rs driver.Rows, s driver.Stmt, skipped bool, err error) {
-	if q.stmt != nil {
-		rs, err = queryStmt(ctx, c, q.stmt, q.args)
+func (q *Request) rows(ctx context.Context, c driver.Conn) (rs driver.Rows, s driver.Stmt, skipped bool, err error) {
+	if q.Stmt != nil {
+		rs, err = queryStmt(ctx, c, q.Stmt.inner, q.Args)
 		return rs, nil, false, err
 	}
-	if rs, err = queryConn(ctx, c, q.query, q.args); err != driver.ErrSkip {
+	if rs, err = queryConn(ctx, c, q.Query, q.Args); err != driver.ErrSkip {
 		return rs, nil, false, err
 	}
-	if s, err = prepare(ctx, c, q.query); err != nil {
+	if s, err = prepare(ctx, c, q.Query); err != nil {
 		return nil, nil, err == driver.ErrSkip, err
 	}
-	if rs, err = queryStmt(ctx, c, s, q.args); err != nil {
+	if rs, err = queryStmt(ctx, c, s, q.Args); err != nil {
 		s.Close()
 		return nil, nil, err == driver.ErrSkip, err
 	}
@@ -123,18 +122,4 @@ func queryStmt(ctx context.Context, c driver.Conn, s driver.Stmt, args []driver.
 		return nil, err
 	}
 	return s.Query(vs)
-}
-
-// prepare prepares a statement. A driver without contexts is asked in any case,
-// and its statement dropped if the context has ended meanwhile.
-func prepare(ctx context.Context, c driver.Conn, query string) (driver.Stmt, error) {
-	if p, ok := c.(driver.ConnPrepareContext); ok {
-		return p.PrepareContext(ctx, query)
-	}
-	s, err := c.Prepare(query)
-	if err == nil && ctx.Err() != nil {
-		s.Close()
-		return nil, ctx.Err()
-	}
-	return s, err
 }

@@ -1,15 +1,17 @@
-package driver
+package face
 
 import (
 	"context"
 	"database/sql/driver"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
-// stmt is the shim of one inner statement.
+// stmt is the face of one inner statement.
 type stmt struct {
 	c     *conn
 	query string
-	inner driver.Stmt
+	inner *pinned.Stmt
 	// closed is the caller's. database/sql closes a statement once; others may
 	// do it again.
 	closed bool
@@ -29,11 +31,11 @@ func (s *stmt) NumInput() int { return -1 }
 func (s *stmt) CheckNamedValue(*driver.NamedValue) error { return nil }
 
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	return s.c.execute(ctx, request{query: s.query, args: args, stmt: s.inner})
+	return s.c.execute(ctx, pinned.Request{Query: s.query, Args: args, Stmt: s.inner})
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	return s.c.query(ctx, request{query: s.query, args: args, stmt: s.inner})
+	return s.c.query(ctx, pinned.Request{Query: s.query, Args: args, Stmt: s.inner})
 }
 
 func (s *stmt) Exec(args []driver.Value) (driver.Result, error) {
@@ -59,6 +61,5 @@ func (s *stmt) Close() error {
 		return nil
 	}
 	s.closed = true
-	delete(s.c.stmts, s)
 	return s.c.closing(s.inner.Close)
 }

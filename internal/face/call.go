@@ -1,0 +1,201 @@
+package face
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
+	"github.com/sqlaio/sqlaio/threadpin"
+)
+
+// call is one hop of a connection, or on its thread no hop at all. The goroutine
+// that makes it owns it until it has left it.
+type call struct {
+	c       *conn
+	ctx     context.Context // the caller's
+	until   context.Context // withdraws the call, or has it stopped
+	work    pinned.Work
+	closing bool // the work only closes what is open: it can be done unsettled
+	writes  bool // it may change something: its outcome matters
+	call    pinned.Call
+	task    *threadpin.Task // nil: the call was made on the thread, and is over
+	undone  error           // the thread's: what kept the work from being done
+}
+
+// begin hands the call to the thread. With an adapter the inner driver gets a
+// context that never ends. Without one it gets ctx, and gets it also if it has
+// ended already: what that means is then the driver's affair.
+func (cl *call) begin(ctx context.Context, c *conn, w pinned.Work) error {
+	cl.c, cl.ctx, cl.until, cl.work, cl.undone = c, ctx, ctx, w, nil
+	cl.call.Reset()
+	if !c.pc.Stops() && ctx.Err() != nil {
+		cl.until = context.Background()
+	}
+	if c.over.Load() {
+		return sql.ErrConnDone
+	}
+	if c.pc.OnThread() {
+		return cl.inline()
+	}
+	if c.inline && !cl.closing {
+		return errOffThread
+	}
+	cl.task = c.pc.NewTask(cl)
+	err := cl.task.Begin(cl.until)
+	if err != nil {
+		cl.task.Release()
+		cl.task = nil
+	}
+	return broken(err)
+}
+
+// inline makes the call on the thread. A context of its own stops it.
+func (cl *call) inline() error {
+	if err := cl.until.Err(); err != nil {
+		return err
+	}
+	if cl.c.pc.Stops() && cl.until.Done() != nil && !cl.c.scoped(cl.until) {
+		unwatch := context.AfterFunc(cl.until, func() { cl.call.Stop(cl.ctx, cl.c.pc, cl.until.Err()) })
+		defer unwatch()
+	}
+	cl.RunOnThread()
+	return nil
+}
+
+// RunOnThread is the thread's side.
+func (cl *call) RunOnThread() {
+	if cl.closing {
+		cl.undone = cl.c.pc.RunClosing(cl.ctx, &cl.call, cl.work)
+		return
+	}
+	cl.undone = cl.c.pc.Run(cl.ctx, &cl.call, cl.work)
+}
+
+// await waits until the call is over or cond holds, and has it stopped when the
+// context ends. After an error the call is the thread's: it was never begun, or
+// it was left because nothing could be learned of it in time.
+func (cl *call) await(cond func() bool) error {
+	switch {
+	case cl.task == nil:
+		return nil
+	case !cl.c.pc.Stops():
+		if cl.task.Wait(cond, cl.until.Done()) {
+			return nil
+		}
+		if cl.task.Withdraw() {
+			return cl.until.Err()
+		}
+		cl.task.Wait(cond, nil)
+		return nil
+	}
+	left, err := pinned.Await(cl.until, cl.c.pc, &cl.call, cl.task, cond)
+	if left {
+		return cl.leave(err)
+	}
+	if err != nil {
+		cl.c.left() // the thread may still come to see that it was withdrawn
+	}
+	return err
+}
+
+// leave returns the error of a call that was left.
+func (cl *call) leave(cause error) error {
+	cl.c.left()
+	if cl.writes {
+		return pinned.Unknown(cause)
+	}
+	return cause
+}
+
+// end returns the error of a call that is over: of one whose work was not done,
+// or ended its goroutine.
+func (cl *call) end() error {
+	t := cl.task
+	cl.task = nil // before End raises a panic, for other calls may come after that
+	if t != nil {
+		if err := t.End(); err != nil {
+			return broken(err)
+		}
+	}
+	return cl.undone
+}
+
+// verdict returns the error of the work as the caller gets it.
+func (cl *call) verdict(err error) error { return cl.c.pc.Verdict(&cl.call, err, cl.writes) }
+
+// whole makes a call and waits for its end. The error is that of a call
+// that was not made or was left, or whose work was not done or ended its goroutine.
+func (cl *call) whole(ctx context.Context, c *conn, w pinned.Work) error {
+	if err := cl.begin(ctx, c, w); err != nil {
+		return err
+	}
+	if err := cl.await(nil); err != nil {
+		return err
+	}
+	return cl.end()
+}
+
+// function is work given as a function with an error.
+type function struct {
+	fn  func(context.Context) error
+	err error
+}
+
+// Do calls the function.
+func (f *function) Do(inner context.Context) { f.err = f.fn(inner) }
+
+// do calls fn on the thread. orphan, which may be nil, is called there after fn
+// if the caller has left meanwhile.
+func (c *conn) do(ctx context.Context, fn func(context.Context) error, orphan func()) error {
+	cl := &call{writes: orphan == nil}
+	cl.call.Orphan = orphan
+	f := &function{fn: fn}
+	if err := cl.whole(ctx, c, f); err != nil {
+		return err
+	}
+	return cl.verdict(f.err)
+}
+
+// blocking is do for calls that the application makes, under the guard's eyes.
+func (c *conn) blocking(ctx context.Context, query string, fn func(context.Context) error, orphan func()) error {
+	if c.guarded(ctx) {
+		after, err := c.guard(ctx, query)
+		if err != nil {
+			return err
+		}
+		if after != nil {
+			defer after()
+		}
+	}
+	return c.do(ctx, fn, orphan)
+}
+
+// closing calls fn, which closes something, on the thread. No context ends that.
+// A face of a function's leaves it to the thread when it is called elsewhere:
+// database/sql closes from goroutines of its own, and may hold a lock that the
+// function wants.
+func (c *conn) closing(fn func() error) error {
+	if c.over.Load() { // what it had open is closed
+		return nil
+	}
+	if c.inline && !c.pc.OnThread() {
+		c.pc.Later(func() { fn() })
+		return nil
+	}
+	cl := call{closing: true}
+	f := function{fn: func(context.Context) error { return fn() }}
+	if err := cl.whole(context.Background(), c, &f); err != nil {
+		return err
+	}
+	return f.err
+}
+
+// broken translates the error of a worker that is gone, so that database/sql
+// drops the connection.
+func broken(err error) error {
+	if err == threadpin.ErrAlreadyQuit {
+		return driver.ErrBadConn
+	}
+	return err
+}

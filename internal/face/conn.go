@@ -1,0 +1,187 @@
+package face
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
+)
+
+// conn is the face that database/sql sees of a pinned connection. Like every
+// driver.Conn it serves one call at a time, which database/sql ensures with a
+// lock. "The caller's" is what that call may touch.
+//
+// A face is one of these, for good:
+//
+//	the pool's    closing it closes the connection            (New)
+//	a guest       closing it closes what it has opened alone  (NewGuest)
+//	inline        a guest of a function on the thread: it makes no hops, and
+//	              refuses calls made elsewhere                 (NewInline)
+type conn struct {
+	pc      *pinned.Conn
+	opts    *Options
+	owns    bool
+	inline  bool
+	scope   context.Context // of an inline face: the function's; the thread's
+	cleanup runtime.Cleanup
+
+	holder *pinned.Holder // the thread's
+	over   atomic.Bool    // of a guest: its host has ended it; set by the thread
+
+	closed    bool       // the caller's
+	tx        *tx        // the caller's: the transaction that is open
+	execution *execution // the caller's, and the thread's during an Exec
+
+	// skip is the caller's: a statement that was prepared within a call has
+	// returned ErrSkip. database/sql answers ErrSkip by preparing the statement
+	// itself; since that has been done, its attempt gets the same error, which
+	// so arrives as it would from the bare driver.
+	skip bool
+}
+
+var (
+	_ driver.Conn               = (*conn)(nil)
+	_ driver.ConnPrepareContext = (*conn)(nil)
+	_ driver.ConnBeginTx        = (*conn)(nil)
+	_ driver.ExecerContext      = (*conn)(nil)
+	_ driver.QueryerContext     = (*conn)(nil)
+	_ driver.Pinger             = (*conn)(nil)
+	_ driver.NamedValueChecker  = (*conn)(nil)
+)
+
+var errOffThread = errors.New("sqlaio: the function's sql.Conn can be used in its own goroutine alone")
+
+// New returns the pool's face of a connection that was just opened, with the
+// interfaces whose absence database/sql can see.
+func New(pc *pinned.Conn, opts *Options) driver.Conn {
+	c := &conn{pc: pc, opts: opts, owns: true}
+	c.cleanup = runtime.AddCleanup(c, (*pinned.Conn).Quit, pc)
+	switch {
+	case pc.Resets() && pc.Validates():
+		return struct {
+			*conn
+			resetter
+			validator
+		}{c, resetter{c}, validator{c}}
+	case pc.Resets():
+		return struct {
+			*conn
+			resetter
+		}{c, resetter{c}}
+	case pc.Validates():
+		return struct {
+			*conn
+			validator
+		}{c, validator{c}}
+	}
+	return c
+}
+
+// Of returns the pinned connection below a driver.Conn of New; ok tells whether
+// it is one.
+func Of(dc any) (pc *pinned.Conn, ok bool) {
+	c, ok := dc.(interface{ self() *conn })
+	if !ok {
+		return nil, false
+	}
+	return c.self().pc, true
+}
+
+// OfConn is Of for the connection of a pool.
+func OfConn(sc *sql.Conn) (pc *pinned.Conn, ok bool) {
+	err := sc.Raw(func(dc any) error {
+		pc, ok = Of(dc)
+		return nil
+	})
+	return pc, ok && err == nil
+}
+
+// self finds the conn in each of New's types.
+func (c *conn) self() *conn { return c }
+
+// held returns what the face has open. It runs on the thread.
+func (c *conn) held() *pinned.Holder {
+	if c.holder == nil {
+		c.holder = c.pc.NewHolder()
+	}
+	return c.holder
+}
+
+// scoped reports whether a context ends with that of the function whose face
+// this is: then the function is stopped, and nobody has to watch the context.
+func (c *conn) scoped(ctx context.Context) bool {
+	return c.scope != nil && (ctx == c.scope || ctx.Done() == c.scope.Done())
+}
+
+// left gives the thread what it goes on using after a call was left.
+func (c *conn) left() { c.execution = nil }
+
+type resetter struct{ c *conn }
+
+// ResetSession is the one call that cannot ride along with another: its answer
+// decides whether there is another.
+func (r resetter) ResetSession(ctx context.Context) error {
+	return r.c.do(ctx, r.c.pc.Reset, func() {})
+}
+
+type validator struct{ c *conn }
+
+// IsValid answers with what the inner connection said after its last call.
+func (v validator) IsValid() bool { return v.c.pc.Valid() }
+
+// CheckNamedValue accepts everything: the real check is made on the thread, in
+// the call that uses the value.
+func (c *conn) CheckNamedValue(*driver.NamedValue) error { return nil }
+
+func (c *conn) Ping(ctx context.Context) error {
+	if !c.pc.Pings() {
+		return nil
+	}
+	return c.blocking(ctx, "", c.pc.Ping, func() {})
+}
+
+func (c *conn) Prepare(query string) (driver.Stmt, error) {
+	return c.PrepareContext(context.Background(), query)
+}
+
+func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	if c.skip {
+		c.skip = false
+		return nil, driver.ErrSkip
+	}
+	if err := c.ended(); err != nil {
+		return nil, err
+	}
+	s := &stmt{c: c, query: query, inner: new(pinned.Stmt)}
+	err := c.blocking(ctx, query, func(inner context.Context) error {
+		return c.pc.Prepare(inner, c.held(), query, s.inner)
+	}, func() { s.inner.Close() })
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close closes what the face has open; the pool's face closes the connection and
+// ends its thread. Closing twice does nothing.
+func (c *conn) Close() error {
+	if c.closed {
+		return nil
+	}
+	c.closed = true
+	if !c.owns {
+		return c.closing(func() error {
+			if c.holder != nil {
+				c.holder.Close()
+			}
+			return nil
+		})
+	}
+	c.cleanup.Stop()
+	defer c.pc.QuitAndWait()
+	return c.closing(c.pc.CloseInner)
+}

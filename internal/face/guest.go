@@ -1,0 +1,60 @@
+package face
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
+)
+
+// A Guest is a sql.Conn on a connection that belongs to somebody else, its host,
+// in a private pool of one: it shares no lock with anything.
+type Guest struct {
+	Conn *sql.Conn
+	face *conn
+}
+
+// NewGuest returns a guest whose calls hop, or run on the spot where they are
+// made on the thread.
+func NewGuest(pc *pinned.Conn) (Guest, error) {
+	return private(&conn{pc: pc, opts: Default})
+}
+
+// NewInline returns a guest for a function that runs on the thread, with the
+// function's context. Its calls run on the spot. Made elsewhere they are refused,
+// but for what database/sql closes and rolls back from goroutines of its own when
+// a context ends: that is left to the thread, and nobody waits for it.
+func NewInline(ctx context.Context, pc *pinned.Conn) (Guest, error) {
+	return private(&conn{pc: pc, opts: Default, inline: true, scope: ctx})
+}
+
+// End closes on the thread what the guest has open, and refuses its later calls.
+// It reports whether that was a transaction, which is rolled back. The sql.Conn
+// need not be closed: somebody may hold rows of it, for which its Close waits.
+func (g Guest) End() (tx bool) {
+	if g.face.holder != nil {
+		tx = g.face.holder.Close()
+	}
+	g.face.over.Store(true)
+	return tx
+}
+
+// private puts a connection into a pool of its own that is closed already: the
+// sql.Conn goes on working, and no goroutine is left.
+func private(c *conn) (Guest, error) {
+	db := sql.OpenDB(one{c})
+	defer db.Close()
+	sc, err := db.Conn(context.Background())
+	return Guest{sc, c}, err
+}
+
+// one is the connector of a pool of one connection.
+type one struct{ c *conn }
+
+func (o one) Connect(context.Context) (driver.Conn, error) { return o.c, nil }
+func (o one) Driver() driver.Driver                        { return noDriver{} }
+
+type noDriver struct{}
+
+func (noDriver) Open(string) (driver.Conn, error) { return nil, driver.ErrBadConn }

@@ -1,0 +1,34 @@
+package face
+
+import (
+	"context"
+)
+
+// Raw runs fn on the thread of a connection of New's, and waits for it once it
+// has begun: it is the caller's, and may use what the caller uses.
+func Raw(ctx context.Context, dc any, fn func() error) error {
+	c := dc.(interface{ self() *conn }).self()
+	cl := &call{writes: true}
+	f := &function{fn: func(context.Context) error {
+		err := fn()
+		c.pc.Observe(err)
+		return err
+	}}
+	if err := cl.begin(ctx, c, f); err != nil {
+		return err
+	}
+	if cl.task != nil && !cl.task.Wait(nil, cl.until.Done()) {
+		if cl.task.Withdraw() {
+			return ctx.Err()
+		}
+		if cl.call.Stop(ctx, c.pc, ctx.Err()) {
+			cl.task.Leave()
+			return ctx.Err()
+		}
+		cl.task.Wait(nil, nil)
+	}
+	if err := cl.end(); err != nil {
+		return err
+	}
+	return cl.verdict(f.err)
+}

@@ -1,0 +1,387 @@
+package face
+
+import (
+	"context"
+	"database/sql/driver"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
+	"github.com/sqlaio/sqlaio/internal/sqltext"
+	"github.com/sqlaio/sqlaio/threadpin"
+)
+
+// rows is the shim of one inner Rows. The worker reads ahead of the caller, a
+// batch at a time, and shows each row as soon as it has it:
+//
+//	caller                                      worker
+//	query ─────────────────── first fill ─────► opened, row, row, …, seal
+//	Next, Next: takes rows ── second fill ────► row, row, …, seal
+//
+// There are two batches; the worker fills one while the caller takes from the
+// other, and at most one fill is under way.
+type rows struct {
+	c    *conn
+	fill call // the last fill begun
+
+	// The caller's.
+	current   *batch       // rows are taken from here
+	taken     int          // how many
+	ahead     *batch       // begun or filled after current; nil: nothing is
+	fills     int          // begun in this result set
+	described []columnType // once the caller has asked for them
+	closed    bool
+	readsOnly bool // the query may be stopped at no cost but its rows
+	lost      bool // a fill was left: the thread closes the rows
+
+	// The caller's between fills, the worker's during them.
+	request pinned.Request
+	step    step   // what the next fill has to do first
+	into    *batch // where it reads rows to
+
+	// The worker's, during a fill. The caller reads them after opened, a
+	// batch's seal or the end of the fill has shown them.
+	skipped bool         // shown by the fill's end: a statement made for the request returned ErrSkip
+	more    bool         // shown by a seal with io.EOF: there is another result set
+	lazy    bool         // shown by a row: read no further ahead of the caller
+	quiet   bool         // shown by the fill's end: inner will be closed before a later call
+	size    int          // rows of the last fill
+	inner   *pinned.Rows // never nil
+	cols    []string     // shown by opened
+
+	_      line        // the caller polls these
+	opened atomic.Bool // set by the worker
+	_      line
+
+	batches [2]batch
+	space   [16]driver.Value // the first batch's, if it fits
+
+	failed error   // shown by the fill's end: the result set was not opened
+	nested []*rows // rows that were values of these
+}
+
+// line keeps what the caller and the thread write on different cache lines.
+type line [64]byte
+
+var (
+	_ driver.Rows              = (*rows)(nil)
+	_ driver.RowsNextResultSet = (*rows)(nil)
+)
+
+type step int
+
+const (
+	openQuery step = iota
+	openNextSet
+	readOn
+)
+
+// QueryContext queries in one hop, which brings the columns and the first rows
+// along, also where the inner connection needs a statement for it.
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	return c.query(ctx, pinned.Request{Query: query, Args: args})
+}
+
+// query returns when the query has columns or has failed; the first rows
+// follow in the same hop. On the thread the rows are read one by one.
+func (c *conn) query(ctx context.Context, q pinned.Request) (driver.Rows, error) {
+	if err := c.ended(); err != nil {
+		return nil, err
+	}
+	if c.pc.OnThread() {
+		return c.queryDirectly(ctx, q)
+	}
+	if c.guarded(ctx) {
+		after, err := c.guard(ctx, q.Query)
+		if err != nil {
+			return nil, err
+		}
+		if after != nil {
+			defer after()
+		}
+	}
+	q.Args = c.own(ctx, q.Args)
+	r := &rows{c: c, request: q, inner: new(pinned.Rows), readsOnly: c.pc.ReadsOnly(q.Query)}
+	r.fill.writes = !readsOnly(q.Query)
+	r.fill.call.Orphan = r.orphan
+	err := r.start(ctx, openQuery)
+	if r.skipped {
+		c.skip = true
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// orphan closes on the thread the rows of a caller who has left.
+func (r *rows) orphan() { r.closeInner() }
+
+// start opens a result set: the query's first, or the next one.
+func (r *rows) start(ctx context.Context, s step) error {
+	b := &r.batches[0]
+	b.reset()
+	r.current, r.taken, r.ahead, r.fills, r.described = b, 0, nil, 1, nil
+	r.opened.Store(false)
+	r.step, r.into = s, b
+	err := r.fill.begin(ctx, r.c, r)
+	if err == nil {
+		err = r.fill.await(r.opened.Load)
+	}
+	switch {
+	case err != nil:
+		r.fill.task, r.lost = nil, true
+		return err
+	case r.opened.Load():
+		return nil
+	}
+	if err := r.fill.end(); err != nil {
+		return err
+	}
+	return r.fill.verdict(r.failed)
+}
+
+func (r *rows) Columns() []string { return r.cols }
+
+// Next costs no hop while rows are there.
+func (r *rows) Next(dest []driver.Value) error {
+	for {
+		b := r.current
+		sealed := b.sealed.Load() // before n: nothing is added after the seal
+		n := int(b.n.Load())
+		switch {
+		case r.taken < n:
+			if sealed && r.ahead == nil && b.err == nil && r.mayReadAhead() {
+				r.refill()
+			}
+			copy(dest, b.row(r.taken))
+			r.taken++
+			return nil
+		case !sealed:
+			r.awaitRow(b)
+		case b.err != nil:
+			return r.fill.verdict(b.err)
+		default:
+			if r.ahead == nil {
+				r.refill()
+			}
+			r.current, r.taken, r.ahead = r.ahead, 0, nil
+		}
+	}
+}
+
+// mayReadAhead says no for the first row of a result: many callers want but
+// one.
+func (r *rows) mayReadAhead() bool {
+	return !r.lazy && r.c.opts.Rows > 1 && (r.taken > 0 || r.fills > 1)
+}
+
+// refill begins the next fill, into the batch that the caller is not taking
+// from. That the last one is sealed means that it is as good as over.
+func (r *rows) refill() {
+	b := &r.batches[0]
+	if b == r.current {
+		b = &r.batches[1]
+	}
+	b.reset()
+	r.ahead = b
+	r.fills++
+	if err := r.settleFill(); err != nil {
+		b.seal(err)
+		return
+	}
+	r.step, r.into = readOn, b
+	if err := r.fill.begin(r.fill.ctx, r.c, r); err != nil {
+		b.seal(err)
+	}
+}
+
+// awaitRow waits until b has a row that was not taken, or is sealed.
+func (r *rows) awaitRow(b *batch) {
+	err := r.fill.await(func() bool { return int(b.n.Load()) > r.taken || b.sealed.Load() })
+	if err == nil && r.fill.task != nil && r.fill.task.Over() && !b.sealed.Load() && int(b.n.Load()) == r.taken {
+		b.seal(io.ErrUnexpectedEOF)
+		err = r.settleFill() // raises the panic that kept b from being sealed
+	}
+	if err != nil {
+		r.fill.task = nil
+		r.abandon(err)
+	}
+}
+
+// abandon makes all that is asked of the rows fail. The fill that was left goes
+// on using the batches, so the caller gets one of its own.
+func (r *rows) abandon(err error) {
+	r.lost = true
+	b := new(batch)
+	b.seal(err)
+	r.current, r.taken, r.ahead = b, 0, b
+}
+
+// settleFill waits for the end of the last fill and gives its task back.
+func (r *rows) settleFill() error {
+	if r.fill.task == nil {
+		return nil
+	}
+	if err := r.fill.await(nil); err != nil {
+		r.fill.task = nil
+		r.abandon(err)
+		return err
+	}
+	return r.fill.end()
+}
+
+// HasNextResultSet is asked after Next has returned io.EOF; the worker has
+// asked the inner rows then.
+func (r *rows) HasNextResultSet() bool { return r.more }
+
+func (r *rows) NextResultSet() error {
+	if err := r.settleFill(); err != nil {
+		return err
+	}
+	if _, ok := r.inner.Inner().(driver.RowsNextResultSet); !ok || r.inner.Gone() || r.quiet {
+		return io.EOF
+	}
+	return r.start(r.fill.ctx, openNextSet)
+}
+
+// Close stops the fill under way and closes the inner rows. After the worker
+// has met the end of the rows that costs no hop.
+//
+// Nobody waits for the fill, and it may be in the middle of a step that takes
+// its time. It is stopped if the query only reads. Others are waited for,
+// unless their context ends too: a write that is stopped can cost the whole
+// transaction.
+func (r *rows) Close() error {
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	r.inner.Unwanted.Store(true)
+	err := r.endFill()
+	switch {
+	case r.lost:
+		return nil
+	case err != nil, r.c.closed:
+		return err
+	}
+	defer r.drop()
+	switch {
+	case r.inner.Gone():
+		return r.inner.Close() // what it returned
+	case r.quiet:
+		return nil
+	}
+	return r.finish()
+}
+
+// drop lets go of what was read and not fetched: the connection may remember
+// the rows for a while.
+func (r *rows) drop() {
+	for i := range r.batches {
+		r.batches[i].values, r.batches[i].arena = nil, nil
+	}
+	clear(r.space[:])
+	r.current, r.ahead = &batch{}, nil
+	r.current.seal(io.EOF)
+}
+
+// finish closes the inner rows with a hop. A driver that reads them to their end
+// for that is stopped when their context ends, if stopping costs no more than
+// the rows.
+func (r *rows) finish() error {
+	if !r.readsOnly || r.fill.ctx.Done() == nil {
+		return r.c.closing(r.closeInner)
+	}
+	ctx := r.fill.ctx
+	cl := &call{closing: true}
+	var started atomic.Bool
+	f := &function{fn: func(context.Context) error {
+		started.Store(true)
+		if cl.task != nil {
+			cl.task.Signal()
+		}
+		return r.closeInner()
+	}}
+	if err := cl.begin(context.Background(), r.c, f); err != nil {
+		return err
+	}
+	if cl.task != nil && !cl.task.Wait(nil, ctx.Done()) {
+		// It is not withdrawn: the rows have to be closed.
+		if pinned.AwaitGrace(cl.task, started.Load) {
+			cl.call.StopBegun(ctx, r.c.pc, ctx.Err())
+		}
+		if left, err := pinned.AwaitOutcome(&cl.call, cl.task, nil, ctx.Err()); left {
+			return err
+		}
+	}
+	if err := cl.end(); err != nil {
+		return err
+	}
+	return cl.verdict(f.err)
+}
+
+// patience is how long the fill of rows that were closed may go on before it is
+// stopped: most are as good as over. grace is the same for one whose context
+// has ended, if stopping it may cost more than the fill.
+const (
+	patience = time.Millisecond
+	grace    = 10 * time.Millisecond
+)
+
+// endFill waits for the fill under way, and has it stopped if it takes long.
+// What it failed with concerns nobody, unless it ended its goroutine.
+func (r *rows) endFill() error {
+	t := r.fill.task
+	if t == nil {
+		return nil
+	}
+	defer func() { r.fill.task = nil }()
+	if !t.Over() && !r.awaitEnd(t) {
+		r.lost = true
+		return nil
+	}
+	if err := t.Err(); err != nil && r.inner.Gone() {
+		return broken(t.End())
+	}
+	t.Release()
+	return nil
+}
+
+// awaitEnd reports false if the fill was withdrawn or left.
+func (r *rows) awaitEnd(t *threadpin.Task) bool {
+	c := r.c
+	if !c.pc.Stops() {
+		t.Wait(nil, nil)
+		return true
+	}
+	wait := patience
+	if !r.readsOnly {
+		if t.Wait(nil, r.fill.ctx.Done()) {
+			return true
+		}
+		wait = grace
+	}
+	late := make(chan struct{})
+	timer := time.AfterFunc(wait, func() { close(late) })
+	defer timer.Stop()
+	if t.Wait(nil, late) {
+		return true
+	}
+	if r.fill.call.Stop(r.fill.ctx, c.pc, context.Canceled) {
+		// It is withdrawn; the thread closes the rows when it comes to it.
+		c.pc.Later(func() { r.closeInner() })
+		t.Leave()
+		return false
+	}
+	left, _ := pinned.AwaitOutcome(&r.fill.call, t, nil, context.Canceled)
+	return !left
+}
+
+// readsOnly reports whether a query can change nothing, as far as its first word
+// tells.
+func readsOnly(query string) bool {
+	s := sqltext.New(query, sqltext.Unknown)
+	return s.NextSignificant().IsAny("select", "show", "values", "explain", "describe")
+}

@@ -1,0 +1,147 @@
+package face
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
+)
+
+type tx struct {
+	c     *conn
+	ctx   context.Context // BeginTx's: when it ends database/sql rolls back
+	inner *pinned.Tx      // the thread's
+	early bool            // the caller's: BeginTx has rolled it back
+}
+
+func (c *conn) Begin() (driver.Tx, error) {
+	return c.BeginTx(context.Background(), driver.TxOptions{})
+}
+
+// BeginTx returns the transaction if it was begun, however late: to report a
+// transaction that is open as not begun would leave it open. One whose context
+// has ended and that database/sql is about to roll back is rolled back first,
+// for some databases commit the old transaction when a new one begins.
+func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	if c.ended() != nil {
+		t := c.tx
+		t.Rollback()
+		t.early = true
+	}
+	t := &tx{c: c, ctx: ctx}
+	err := c.blocking(ctx, "", func(inner context.Context) (err error) {
+		t.inner, err = c.pc.Begin(inner, c.held(), opts, false)
+		return err
+	}, func() {
+		if t.inner != nil {
+			c.pc.Rollback(t.inner)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.tx = t
+	return t, nil
+}
+
+// ended returns the error of a transaction that is still open although its
+// context has ended: the rollback is on its way, in a goroutine of
+// database/sql's, and another call of a sql.Conn can come before it. Such a
+// call would become part of the transaction and be rolled back with it, though
+// it was reported as done. A driver without an adapter has to do that itself.
+func (c *conn) ended() error {
+	if c.tx == nil || !c.pc.Stops() {
+		return nil
+	}
+	return c.tx.ctx.Err()
+}
+
+// Commit is never interrupted: once sent, only its answer tells what became of
+// the transaction. If the transaction's context ends meanwhile and the answer
+// does not come, the connection is hung up and the outcome is unknown.
+func (t *tx) Commit() error {
+	if t.early {
+		return t.ctx.Err()
+	}
+	if t.c.inline && !t.c.pc.OnThread() {
+		return errOffThread
+	}
+	if t.c.over.Load() {
+		return sql.ErrConnDone
+	}
+	t.over()
+	c := t.c
+	cl := &call{writes: true}
+	f := &function{fn: func(context.Context) error { return c.pc.Commit(t.inner) }}
+	if err := cl.begin(context.Background(), c, f); err != nil {
+		return err
+	}
+	if cl.task != nil && !cl.task.Wait(nil, t.ctx.Done()) {
+		if gone, err := t.hurry(cl); gone {
+			return err
+		}
+	}
+	if err := cl.end(); err != nil {
+		return unsettled(cl, err)
+	}
+	return f.err
+}
+
+// hurry waits for a COMMIT whose transaction's context has ended. One that has
+// not begun by then becomes a rollback; one that is not answered is left. gone
+// reports that the call is the thread's then.
+func (t *tx) hurry(cl *call) (gone bool, err error) {
+	c, cause := t.c, t.ctx.Err()
+	cl.call.StopBegun(cl.ctx, c.pc, cause) // a wait for a lock may end
+	if pinned.AwaitGrace(cl.task, nil) {
+		return false, nil
+	}
+	if cl.call.Stop(cl.ctx, c.pc, cause) {
+		c.pc.Later(func() { c.pc.Rollback(t.inner) })
+		cl.task.Leave()
+		return true, cause
+	}
+	if !pinned.Leave(&cl.call, cl.task) {
+		return false, nil
+	}
+	c.pc.HangUp()
+	return true, cl.leave(cause)
+}
+
+// Rollback rolls back. It returns nil if BeginTx was there first.
+func (t *tx) Rollback() error {
+	if t.early {
+		return nil
+	}
+	t.over()
+	c := t.c
+	if c.over.Load() {
+		return nil
+	}
+	if c.inline && !c.pc.OnThread() {
+		c.pc.Later(func() { c.pc.Rollback(t.inner) })
+		return nil
+	}
+	cl := &call{}
+	f := &function{fn: func(context.Context) error { return c.pc.Rollback(t.inner) }}
+	if err := cl.whole(context.Background(), c, f); err != nil {
+		return unsettled(cl, err)
+	}
+	return f.err
+}
+
+func (t *tx) over() {
+	if t.c.tx == t {
+		t.c.tx = nil
+	}
+}
+
+// unsettled returns the error of a transaction that was not ended because the
+// connection could not be settled: it is open, so the connection has to go.
+func unsettled(cl *call, err error) error {
+	if cl.undone != nil {
+		return driver.ErrBadConn
+	}
+	return err
+}

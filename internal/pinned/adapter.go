@@ -1,0 +1,155 @@
+package pinned
+
+import (
+	"context"
+	"database/sql/driver"
+	"reflect"
+	"sync"
+)
+
+// An Adapter is what the shim knows about one driver beyond its interfaces.
+// It may also implement Opener and Traiter.
+type Adapter interface {
+	// Interrupter is called on a connection's thread right after inner was
+	// opened. Its result serves that connection alone. If it is nil, contexts
+	// go to the inner driver unchanged, which then does what it does.
+	Interrupter(inner driver.Conn, c driver.Connector) Interrupter
+}
+
+// An Interrupter stops calls of one connection. With it the inner driver sees
+// contexts that never end. It may also implement Settler, Reader, LockWaiter,
+// HangUpper, LossTeller, TxReporter, Watcher and Volatile.
+type Interrupter interface {
+	// Interrupt asks the database to stop the call that runs. It is called in
+	// a goroutine of its own, and again at growing intervals until the call
+	// ends. It may overlap the call's end and the idle time after it, but never
+	// a later call: the next one waits for it. ctx carries the call's values
+	// and does not end.
+	Interrupt(ctx context.Context)
+
+	// Interrupted reports whether err, of a call that Interrupt was called
+	// for, says that the database has stopped it and kept nothing of it. The
+	// caller then gets its context's error.
+	Interrupted(err error) bool
+}
+
+// A Settler is an Interrupter that leaves something behind.
+type Settler interface {
+	// Settle runs on the connection's thread between a call that Interrupt or
+	// StopWaiting was called for and the next one, and takes back what may
+	// still come. If it fails, the next call returns its error.
+	Settle() error
+}
+
+// A Reader is an Interrupter that may cost more than the call that it stops,
+// such as a transaction, and can tell for which queries it doesn't. Only for
+// those are rows interrupted that the caller has closed before their end.
+type Reader interface {
+	// ReadsOnly reports whether a query that is interrupted costs nothing but
+	// its own rows. It may be called in any goroutine and must be quick.
+	ReadsOnly(query string) bool
+}
+
+// A LockWaiter is an Interrupter whose COMMIT may wait for a lock before it
+// does anything.
+type LockWaiter interface {
+	// StopWaiting ends such a wait: COMMIT then fails and changes nothing. It
+	// is called as Interrupt is, for a COMMIT or ROLLBACK, and must not stop
+	// anything else.
+	StopWaiting()
+}
+
+// A HangUpper is an Interrupter of a connection over a network.
+type HangUpper interface {
+	// HangUp cuts the connection, from any goroutine and without blocking:
+	// whatever runs ends soon, with an error.
+	HangUp()
+}
+
+// A LossTeller is an Interrupter that knows its driver's errors.
+type LossTeller interface {
+	// Lost reports whether err says that the connection broke after the call
+	// was sent, so that it is unknown whether it was carried out.
+	Lost(err error) bool
+}
+
+// A TxReporter is an Interrupter that knows whether a transaction is open.
+type TxReporter interface {
+	// TxStatus is called on the thread after each call, with its error, and
+	// must cost next to nothing unless err is not nil.
+	TxStatus(err error) TxStatus
+}
+
+// A Watcher is an Interrupter that has to know what was executed.
+type Watcher interface {
+	// Executed is called on the thread after each statement with its text.
+	Executed(query string)
+}
+
+// Volatile is an Interrupter of a connection that may hold a database.
+type Volatile interface {
+	// Memory reports whether the database ends with the connection, which then
+	// is never dropped as long as it works.
+	Memory() bool
+}
+
+// TxStatus is what a database says about a connection's transaction.
+type TxStatus uint8
+
+// The statuses. With TxLost the session may have begun another transaction
+// silently, as MySQL does after a deadlock: a ROLLBACK is needed.
+const (
+	TxUnknown TxStatus = iota // it cannot be told
+	TxNone                    // no transaction is open
+	TxOpen                    // one is open
+	TxLost                    // the one that was open was rolled back as a whole
+)
+
+// An Opener is an Adapter that makes the connector for a data source name in
+// place of the driver's own OpenConnector.
+type Opener interface {
+	OpenConnector(d driver.Driver, dsn string) (driver.Connector, error)
+}
+
+// A Traiter is an Adapter of a driver whose rows spare the shim some work.
+type Traiter interface {
+	// Traits is asked once for each connector.
+	Traits() Traits
+}
+
+// Traits are promises about a driver. The zero value promises nothing.
+type Traits struct {
+	// FreshBytes: every []byte that Rows.Next returns is the caller's, so it
+	// need not be copied.
+	FreshBytes bool
+
+	// QuietEnd: after io.EOF rows hold nothing that others could wait for, and
+	// their Close returns nil. It may then run at the start of the next call.
+	QuietEnd bool
+}
+
+var adapters struct {
+	sync.RWMutex
+	byType map[reflect.Type]Adapter
+}
+
+// RegisterAdapter makes a serve every driver of the same dynamic type as
+// sample, however it is registered or wrapped. The last registration wins.
+func RegisterAdapter(sample driver.Driver, a Adapter) {
+	if sample == nil || a == nil {
+		panic("aio: RegisterAdapter needs a sample driver and an adapter")
+	}
+	adapters.Lock()
+	defer adapters.Unlock()
+	if adapters.byType == nil {
+		adapters.byType = make(map[reflect.Type]Adapter)
+	}
+	adapters.byType[reflect.TypeOf(sample)] = a
+}
+
+// AdapterFor returns the adapter of d, or nil.
+func AdapterFor(d driver.Driver) Adapter {
+	adapters.RLock()
+	defer adapters.RUnlock()
+	return adapters.byType[reflect.TypeOf(d)]
+}

@@ -1,0 +1,232 @@
+package pinned
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+// A Call is one call of a connection. Its zero value waits. Run carries it out
+// on the thread; anybody may Stop it, and whoever waits for it may Leave it.
+// Its state is a set of bits, and this is how it moves:
+//
+//	0 (waiting)            -> begun (the thread), left (Leave), over (Stop: it never begins)
+//	left                   -> left|begun (the thread)
+//	begun                  -> begun|stopping (Stop), |left (Leave), |over (the thread)
+//	begun|stopping         -> |left (Leave), |over (the thread)
+//	over                   is the end: nothing of the call happens after it
+type Call struct {
+	// Orphan, if not nil, is called on the thread after the work if the waiter
+	// has left: it closes what the work has opened for it. Set before Run.
+	Orphan func()
+
+	state atomic.Uint32
+	stop  atomic.Pointer[stopping] // set by the first Stop
+	abort atomic.Pointer[func()]
+	outer *Call // the thread's: the call that this one is made inside of
+}
+
+const (
+	begun = 1 << iota
+	stoppingBit
+	left
+	over
+)
+
+// stopping is the attempt to stop a call.
+type stopping struct {
+	cause error
+	ctx   context.Context    // ends when the call is over
+	end   context.CancelFunc // called by the thread at the call's end
+	done  chan struct{}      // closed when nothing more will come of the attempt
+}
+
+// Stop withdraws a call that waits, and has one that runs stopped. It does not
+// wait. It reports whether the call was withdrawn: then it never begins. Only
+// the first Stop of a call counts.
+func (cl *Call) Stop(ctx context.Context, c *Conn, cause error) (withdrawn bool) {
+	return cl.stopWith(ctx, c, cause)
+}
+
+// StopBegun is Stop for a call that is not to be withdrawn: it does nothing to
+// one that waits.
+func (cl *Call) StopBegun(ctx context.Context, c *Conn, cause error) {
+	if cl.state.Load() != 0 {
+		cl.stopWith(ctx, c, cause)
+	}
+}
+
+func (cl *Call) stopWith(ctx context.Context, c *Conn, cause error) (withdrawn bool) {
+	s := &stopping{cause: cause, done: make(chan struct{})}
+	s.ctx, s.end = context.WithCancel(context.WithoutCancel(ctx))
+	if !cl.stop.CompareAndSwap(nil, s) {
+		s.end()
+		return false
+	}
+	if cl.state.CompareAndSwap(0, over) {
+		s.end()
+		close(s.done)
+		return true
+	}
+	for {
+		was := cl.state.Load()
+		if was&over != 0 {
+			s.end()
+			close(s.done)
+			return false
+		}
+		if cl.state.CompareAndSwap(was, was|stoppingBit) {
+			break
+		}
+	}
+	if abort := cl.abort.Load(); abort != nil {
+		(*abort)()
+	}
+	if c.intr == nil {
+		close(s.done)
+		return false
+	}
+	go c.insist(cl, s)
+	return false
+}
+
+// Leave gives up waiting for a call. It reports false if the call is over: its
+// result is there. One that waits is still made.
+func (cl *Call) Leave() bool {
+	for {
+		was := cl.state.Load()
+		if was&over != 0 {
+			return false
+		}
+		if cl.state.CompareAndSwap(was, was|left) {
+			return true
+		}
+	}
+}
+
+// Over reports whether the thread is done with the call.
+func (cl *Call) Over() bool { return cl.state.Load()&over != 0 }
+
+// Stopped returns why the call was asked to stop; nil if it was not.
+func (cl *Call) Stopped() error {
+	if s := cl.stop.Load(); s != nil {
+		return s.cause
+	}
+	return nil
+}
+
+// SetAbort sets what is called once when a begun call is stopped: it ends the
+// context that the call's work has got. It is to be set before Run.
+func (cl *Call) SetAbort(fn func()) { cl.abort.Store(&fn) }
+
+// Reset makes a call that is over, or was never given to Run, wait again. The
+// caller must be its only user, but for a Stop of the last use that comes late.
+func (cl *Call) Reset() {
+	cl.state.Store(0)
+	if cl.stop.Load() != nil {
+		cl.stop.Store(nil)
+	}
+}
+
+// begin reports whether the call is to be carried out. It runs on the thread.
+func (cl *Call) begin() bool {
+	return cl.state.CompareAndSwap(0, begun) || cl.state.CompareAndSwap(left, left|begun)
+}
+
+// finish ends the call on the thread. It returns what is left of an attempt to
+// stop it, which the next call has to wait for; nil if there was none.
+func (cl *Call) finish() *stopping {
+	was := cl.state.Or(over)
+	if was&left != 0 && cl.Orphan != nil {
+		cl.Orphan()
+	}
+	if was&stoppingBit == 0 {
+		return nil
+	}
+	s := cl.stop.Load()
+	s.end()
+	return s
+}
+
+// firstPause and longestPause are between two attempts to stop a call.
+const (
+	firstPause   = time.Millisecond
+	longestPause = 20 * time.Millisecond
+)
+
+// insist asks the database to stop the call, again and again: the call may be
+// between two statements, or not yet have reached the database.
+func (c *Conn) insist(cl *Call, s *stopping) {
+	defer close(s.done)
+	timer := time.NewTimer(firstPause)
+	defer timer.Stop()
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		c.interrupt(cl, s)
+		timer.Reset(pause)
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+// interrupt makes one attempt. A transaction that is being ended is not
+// interrupted: at most its wait for a lock is.
+func (c *Conn) interrupt(cl *Call, s *stopping) {
+	if !c.firm.TryLock() {
+		if w, ok := c.intr.(LockWaiter); ok {
+			w.StopWaiting()
+		}
+		return
+	}
+	defer c.firm.Unlock()
+	if !cl.Over() {
+		c.intr.Interrupt(context.WithoutCancel(s.ctx))
+	}
+}
+
+// Verdict returns the error of a call as its caller gets it: that of the stop if
+// the database says so, and ErrOutcomeUnknown if a write was lost on the way.
+// It runs on the thread, or after the call's end.
+func (c *Conn) Verdict(cl *Call, err error, writes bool) error {
+	if err == nil {
+		return nil
+	}
+	s := cl.stop.Load()
+	if s == nil || c.intr == nil {
+		return err
+	}
+	if anyIn(err, c.intr.Interrupted) {
+		return s.cause
+	}
+	if l, ok := c.intr.(LossTeller); ok && anyIn(err, l.Lost) {
+		if writes {
+			return Unknown(errors.Join(s.cause, err))
+		}
+		return s.cause
+	}
+	return err
+}
+
+// anyIn reports whether is holds for err or one that it wraps.
+func anyIn(err error, is func(error) bool) bool {
+	if err == nil {
+		return false
+	}
+	if is(err) {
+		return true
+	}
+	switch w := err.(type) {
+	case interface{ Unwrap() error }:
+		return anyIn(w.Unwrap(), is)
+	case interface{ Unwrap() []error }:
+		for _, e := range w.Unwrap() {
+			if anyIn(e, is) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,342 @@
+package pinned
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sqlaio/sqlaio/threadpin"
+)
+
+// A Conn is one inner connection and its thread. Fields without a note are set
+// by Open and never change. What is "the thread's" may be used inside Run only.
+type Conn struct {
+	worker    *threadpin.Worker
+	intr      Interrupter // nil: contexts go to the inner driver
+	reporter  TxReporter  // nil: nobody can tell whether a transaction is open
+	watcher   Watcher
+	validator driver.Validator
+	resetter  driver.SessionResetter
+	pinger    driver.Pinger
+	traits    Traits
+	memory    bool   // the connection holds a database of its own
+	dsn       string // what it was opened with; "": not known, and never shown
+
+	valid atomic.Bool // what IsValid said after the last call; the thread writes it
+	owes  atomic.Bool // later is not empty
+
+	// firm is held by the thread while it ends a transaction, and by whoever
+	// interrupts a call while it does.
+	firm sync.Mutex
+
+	mu    sync.Mutex
+	later []func() // guarded by mu: what others have left to the thread
+
+	// The thread's.
+	inner   driver.Conn // nil once closed
+	current *Call       // the innermost that runs; nil: none does
+	stopped *stopping   // of the last call that was stopped; nil: settled
+	holders list        // what faces have open
+	late    []*Rows     // exhausted rows that are still to be closed
+	tx      *Tx         // begun and not ended; nil: none
+	status  TxStatus    // what the database said after the last call
+	dead    bool        // the connection is of no more use
+}
+
+// Work is what a call does. It is done on the thread, with the context that the
+// inner driver gets.
+type Work interface{ Do(inner context.Context) }
+
+// Func is a function as Work.
+type Func func(inner context.Context)
+
+// Do calls f.
+func (f Func) Do(inner context.Context) { f(inner) }
+
+// Open starts a thread and opens a connection of ctor on it. If that fails the
+// thread ends before Open returns. ctx goes to the connector, which decides what
+// its end means; if it has not returned some time after that, Open returns
+// ctx.Err() and the thread closes what still comes.
+// dsn is the data source name if it is known.
+func Open(ctx context.Context, ctor driver.Connector, dsn string, a Adapter, traits Traits, opts []threadpin.Option) (*Conn, error) {
+	c := &Conn{traits: traits, dsn: dsn}
+	c.valid.Store(true)
+	w, err := threadpin.Start(append(opts[:len(opts):len(opts)], threadpin.WithOnStop(c.closeAll))...)
+	if err != nil {
+		return nil, err
+	}
+	c.worker = w
+	opened := false
+	defer func() {
+		if !opened {
+			go w.Quit()
+		}
+	}()
+	var cl Call
+	var failed error
+	left, err := Hop(ctx, c, &cl, Func(func(context.Context) {
+		c.inner, failed = ctor.Connect(ctx)
+		if failed == nil {
+			c.learn(ctor, a)
+		}
+	}))
+	switch {
+	case left:
+		return nil, err
+	case err != nil:
+		w.Quit()
+		return nil, err
+	case failed != nil:
+		w.Quit()
+		return nil, failed
+	}
+	opened = true
+	return c, nil
+}
+
+// learn asks what is to be known of a new connection.
+func (c *Conn) learn(ctor driver.Connector, a Adapter) {
+	c.resetter, _ = c.inner.(driver.SessionResetter)
+	c.validator, _ = c.inner.(driver.Validator)
+	c.pinger, _ = c.inner.(driver.Pinger)
+	if a != nil {
+		c.intr = a.Interrupter(c.inner, ctor)
+	}
+	if v, ok := c.intr.(Volatile); ok {
+		c.memory = v.Memory()
+	}
+	c.watcher, _ = c.intr.(Watcher)
+	var ok bool
+	if c.reporter, ok = c.intr.(TxReporter); !ok {
+		c.reporter = reporterOf(c.inner)
+	}
+}
+
+// Worker returns a branch of the connection's worker.
+func (c *Conn) Worker() *threadpin.Worker { return c.worker.Branch() }
+
+// OnThread reports whether the caller is on the connection's thread.
+func (c *Conn) OnThread() bool { return c.worker.OnThread() }
+
+// Stops reports whether calls can be stopped from outside. If not, the inner
+// driver watches the contexts that it is given.
+func (c *Conn) Stops() bool { return c.intr != nil }
+
+// Traits returns what the adapter promised.
+func (c *Conn) Traits() Traits { return c.traits }
+
+// Memory reports whether the database ends with the connection.
+func (c *Conn) Memory() bool { return c.memory }
+
+// DSN returns the data source name that the connection was opened with, or "" if
+// that is not known. It may hold a password.
+func (c *Conn) DSN() string { return c.dsn }
+
+// Valid reports what the inner connection said of itself after its last call.
+func (c *Conn) Valid() bool { return c.valid.Load() }
+
+// Inner returns the inner connection. The thread's; nil once it is closed.
+func (c *Conn) Inner() driver.Conn { return c.inner }
+
+// Resets, Validates and Pings report whether the inner connection has the
+// methods.
+func (c *Conn) Resets() bool    { return c.resetter != nil }
+func (c *Conn) Validates() bool { return c.validator != nil }
+func (c *Conn) Pings() bool     { return c.pinger != nil }
+
+// Dead reports whether the connection is of no more use. The thread's.
+func (c *Conn) Dead() bool { return c.dead || c.inner == nil }
+
+// Kill makes the connection of no more use. The thread's.
+func (c *Conn) Kill() { c.dead = c.dead || !c.memory }
+
+// HangUp cuts the connection if it is one over a network and its driver is
+// known. It may be called from any goroutine and does not block.
+func (c *Conn) HangUp() {
+	if h, ok := c.intr.(HangUpper); ok {
+		h.HangUp()
+	}
+}
+
+// ReadsOnly reports whether a query may be stopped at no cost but its own rows.
+func (c *Conn) ReadsOnly(query string) bool {
+	r, picky := c.intr.(Reader)
+	return c.intr != nil && (!picky || r.ReadsOnly(query))
+}
+
+// Later leaves fn, which closes something, to the thread. It may be called from
+// any goroutine, does not wait, and is meant for those who may hold a lock that
+// the thread's function wants.
+func (c *Conn) Later(fn func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.later = append(c.later, fn)
+	c.owes.Store(true)
+}
+
+// Run carries out a call on the thread: what was left over from the one before
+// is settled first, and the state of the connection is known afterwards. It
+// returns the cause of a call that was withdrawn, or the error that kept it from
+// being made. Calls made inside of w's work, on the thread, may use Run too.
+func (c *Conn) Run(ctx context.Context, cl *Call, w Work) error {
+	if err := c.settle(); err != nil {
+		return err
+	}
+	return c.run(ctx, cl, w)
+}
+
+// RunClosing is Run for work that only closes what is open: it is done also if
+// the connection cannot be settled.
+func (c *Conn) RunClosing(ctx context.Context, cl *Call, w Work) error {
+	c.settle()
+	return c.run(ctx, cl, w)
+}
+
+func (c *Conn) run(ctx context.Context, cl *Call, w Work) error {
+	if len(c.late) > 0 {
+		c.closeLate()
+	}
+	if c.owes.Load() {
+		c.doLater()
+	}
+	if !cl.begin() {
+		return cl.Stopped()
+	}
+	if c.intr != nil && ctx.Done() != nil {
+		ctx = context.WithoutCancel(ctx)
+	}
+	cl.outer, c.current = c.current, cl
+	defer c.after(cl)
+	w.Do(ctx)
+	return nil
+}
+
+// after is done whatever the work did: return, panic or end its goroutine.
+func (c *Conn) after(cl *Call) {
+	c.current, cl.outer = cl.outer, nil
+	if c.owes.Load() {
+		c.doLater()
+	}
+	if c.validator != nil && c.inner != nil {
+		c.valid.Store(c.validator.IsValid())
+	}
+	if s := cl.finish(); s != nil {
+		c.stopped = s
+	}
+}
+
+// settle takes back what may still come of the last call that was stopped.
+func (c *Conn) settle() error {
+	s := c.stopped
+	if s == nil {
+		return nil
+	}
+	<-s.done
+	c.stopped = nil
+	err := c.settleNow()
+	if err != nil {
+		c.stopped = s
+	}
+	return err
+}
+
+func (c *Conn) settleNow() error {
+	if settler, ok := c.intr.(Settler); ok && c.inner != nil {
+		return settler.Settle()
+	}
+	return nil
+}
+
+func (c *Conn) doLater() {
+	c.mu.Lock()
+	fns := c.later
+	c.later = nil
+	c.owes.Store(false)
+	c.mu.Unlock()
+	for _, fn := range fns {
+		fn()
+	}
+}
+
+// Observe notes after each call of the inner driver what has become of the
+// connection and its transaction.
+func (c *Conn) Observe(err error) {
+	if err != nil && errors.Is(err, driver.ErrBadConn) {
+		c.dead = true
+	}
+	if c.reporter != nil && c.inner != nil {
+		c.status = c.reporter.TxStatus(err)
+		if c.tx != nil {
+			c.tx.observe(c.status, err)
+		} else if c.status == TxLost {
+			// The session may have begun another one silently.
+			c.statement("ROLLBACK")
+		}
+	}
+}
+
+// statement executes a statement of this package's own.
+func (c *Conn) statement(text string) error {
+	q := Request{Query: text}
+	_, _, err := q.exec(context.Background(), c.inner)
+	if c.reporter != nil {
+		c.status = c.reporter.TxStatus(nil)
+	}
+	return err
+}
+
+// Reset does what the pool of database/sql does before it hands a connection to
+// its next user. The thread's.
+func (c *Conn) Reset(inner context.Context) error {
+	if c.resetter == nil {
+		return nil
+	}
+	err := c.resetter.ResetSession(inner)
+	c.Observe(err)
+	return err
+}
+
+// Ping asks the inner connection. The thread's.
+func (c *Conn) Ping(inner context.Context) error {
+	if c.inner == nil {
+		return driver.ErrBadConn
+	}
+	err := c.pinger.Ping(inner)
+	c.Observe(err)
+	return err
+}
+
+// CloseInner closes the connection whole: rows, statements and the transaction
+// first. The thread's. Closing again does nothing.
+func (c *Conn) CloseInner() error {
+	if c.inner == nil {
+		return nil
+	}
+	c.settle()
+	c.closeHolders()
+	inner := c.inner
+	c.inner = nil
+	c.dead = true
+	return inner.Close()
+}
+
+// closeAll is the last thing on the thread, however it ends.
+func (c *Conn) closeAll() { c.CloseInner() }
+
+// Quit ends the thread after the calls that wait, from any goroutine, and does
+// not wait for it.
+func (c *Conn) Quit() { go c.worker.Quit() }
+
+// QuitAndWait ends the thread after the calls that wait.
+func (c *Conn) QuitAndWait() { c.worker.Quit() }
+
+// NewTask returns a task that will run job on the thread.
+func (c *Conn) NewTask(job threadpin.Job) *threadpin.Task { return c.worker.NewTask(job) }
+
+// OnOtherThread reports whether the caller is on another worker's thread.
+func (c *Conn) OnOtherThread() bool { return c.worker.OnOtherThread() }
+
+// Queued returns how many calls wait for the thread.
+func (c *Conn) Queued() int { return c.worker.Stats().Queued }

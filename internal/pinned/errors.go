@@ -1,0 +1,50 @@
+package pinned
+
+import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+
+	"github.com/sqlaio/sqlaio/threadpin"
+)
+
+var (
+	// ErrOutcomeUnknown is wrapped by the error of a write or a COMMIT whose
+	// answer did not come: it may have been carried out. Only a look at the data
+	// can tell. The context's or the driver's error is wrapped too.
+	ErrOutcomeUnknown = errors.New("sqlaio: it is unknown whether the write was carried out")
+
+	// ErrRolledBack is wrapped by the error of a statement or a commit in a
+	// transaction that the database has rolled back by itself. The error that
+	// made it do so is wrapped too. Roll back and begin again.
+	ErrRolledBack = errors.New("sqlaio: the database has rolled the transaction back by itself")
+
+	// ErrTxEnded is wrapped by the error of a statement or a commit in a
+	// transaction that an earlier statement has ended: DDL on MySQL, or a COMMIT
+	// or ROLLBACK in the text of a statement.
+	ErrTxEnded = errors.New("sqlaio: a statement has ended the transaction (DDL, COMMIT or ROLLBACK in its text)")
+
+	// ErrTxLeftOpen is wrapped by the error of a call that has left a
+	// transaction open on a connection that others use too. It was rolled back.
+	ErrTxLeftOpen = errors.New("sqlaio: the call left a transaction open, which was rolled back: end it in the call, or use a connection of your own")
+
+	// ErrWouldDeadlock is returned where a call would wait for itself: for the
+	// thread it is made on, or for the connection that its own scope holds.
+	ErrWouldDeadlock = errors.New("sqlaio: the call would wait for itself")
+
+	errClosedStmt = errors.New("sqlaio: the statement was closed with its connection")
+	errOpenRows   = errors.New("sqlaio: the rows were closed with their connection")
+)
+
+// Unknown returns the error of a call that was left, or whose connection broke,
+// before its outcome was known.
+func Unknown(cause error) error { return fmt.Errorf("%w: %w", ErrOutcomeUnknown, cause) }
+
+// broken translates the error of a worker that is gone, so that database/sql
+// drops the connection.
+func broken(err error) error {
+	if err == threadpin.ErrAlreadyQuit {
+		return driver.ErrBadConn
+	}
+	return err
+}

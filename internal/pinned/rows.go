@@ -1,0 +1,144 @@
+package pinned
+
+import (
+	"context"
+	"database/sql/driver"
+	"io"
+	"sync/atomic"
+)
+
+// Rows are rows of the inner driver, with the statement that was made for them
+// if the driver needs one. They are the thread's.
+//
+// Whoever reads them for somebody else keeps them apart from what that somebody
+// holds: as long as they are open their connection refers to them.
+type Rows struct {
+	link
+
+	// Unwanted is set by anybody who needs no more of the rows.
+	Unwanted atomic.Bool
+
+	holder  *Holder
+	inner   driver.Rows // nil: not opened
+	stmt    driver.Stmt // to be closed with inner; may be nil
+	nested  []*Rows     // rows that were values of these: they end with them
+	gone    bool        // inner is closed
+	closing error       // what closing it returned
+}
+
+// Query opens rows of the holder's.
+func (c *Conn) Query(inner context.Context, h *Holder, q *Request, r *Rows) (skipped bool, err error) {
+	if err := c.mayRun(q); err != nil {
+		return false, err
+	}
+	rs, stmt, skipped, err := q.rows(inner, c.inner)
+	c.Observe(err)
+	c.executed(q)
+	if err != nil {
+		return skipped, err
+	}
+	r.holder, r.inner, r.stmt, r.self = h, rs, stmt, r
+	h.open.add(&r.link)
+	return false, nil
+}
+
+// Nest takes rows that are a value of a row of r.
+func (r *Rows) Nest(n *Rows, inner driver.Rows) {
+	n.holder, n.inner, n.self = r.holder, inner, n
+	r.nested = append(r.nested, n)
+}
+
+// mayRun returns why a request is not to be made.
+func (c *Conn) mayRun(q *Request) error {
+	if c.inner == nil {
+		return driver.ErrBadConn
+	}
+	if q.Stmt != nil && q.Stmt.inner == nil {
+		return errClosedStmt
+	}
+	return c.Refused()
+}
+
+func (c *Conn) executed(q *Request) {
+	if c.watcher != nil {
+		c.watcher.Executed(q.Query)
+	}
+}
+
+// Inner returns the inner rows.
+func (r *Rows) Inner() driver.Rows { return r.inner }
+
+// Gone reports whether the rows are closed.
+func (r *Rows) Gone() bool { return r.gone }
+
+// Next reads a row.
+func (r *Rows) Next(dest []driver.Value) error {
+	if r.gone {
+		return errOpenRows
+	}
+	err := r.inner.Next(dest)
+	if err != nil {
+		if err == io.EOF {
+			r.holder.c.Observe(nil)
+		} else {
+			r.holder.c.Observe(err)
+		}
+	}
+	return err
+}
+
+// HasNextResultSet reports whether another result set follows.
+func (r *Rows) HasNextResultSet() bool {
+	n, ok := r.inner.(driver.RowsNextResultSet)
+	return ok && !r.gone && n.HasNextResultSet()
+}
+
+// NextResultSet goes to the next result set.
+func (r *Rows) NextResultSet() error {
+	n, ok := r.inner.(driver.RowsNextResultSet)
+	if !ok || r.gone {
+		return io.EOF
+	}
+	err := n.NextResultSet()
+	if err != io.EOF {
+		r.holder.c.Observe(err)
+	}
+	return err
+}
+
+// Close closes the rows. Closing again returns the same.
+func (r *Rows) Close() error {
+	if r.gone || r.inner == nil {
+		return r.closing
+	}
+	r.gone = true
+	r.holder.open.remove(&r.link)
+	r.closing = r.inner.Close()
+	for _, n := range r.nested {
+		n.Close()
+	}
+	if r.stmt != nil {
+		r.stmt.Close()
+	}
+	r.holder.c.Observe(r.closing)
+	return r.closing
+}
+
+func (r *Rows) close() { r.Close() }
+
+// CloseLate closes the rows before a later call, once they are Unwanted: they are
+// exhausted, so that nobody waits for what they hold.
+func (r *Rows) CloseLate() { r.holder.c.late = append(r.holder.c.late, r) }
+
+func (c *Conn) closeLate() {
+	kept := c.late[:0]
+	for _, r := range c.late {
+		if r.Unwanted.Load() {
+			r.Close()
+		} else {
+			kept = append(kept, r)
+		}
+	}
+	clear(c.late[len(kept):])
+	c.late = kept
+}

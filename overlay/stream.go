@@ -1,0 +1,381 @@
+package overlay
+
+import (
+	"context"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
+	"github.com/sqlaio/sqlaio/reflectguard"
+)
+
+// A stream is the rows of StreamAsync on their way to a Result. It does not refer
+// to the Result, so an unused Result can be collected. Its err says where it is:
+// nil while more rows may come, afterwards what comes after the rows that are
+// buffered: io.EOF, ErrClosed, the context's error or the driver's. It is set once.
+type stream struct {
+	s       *session
+	owns    bool // the session is the stream's own and ends with it
+	place   site
+	plain   bool        // the query only reads: to stop it costs nothing but its rows
+	unwatch func() bool // ends the watch over the context
+
+	// The thread's.
+	rows   *pinned.Rows
+	reader *reader
+
+	mu       sync.Mutex
+	buffered [][]value         // guarded by mu: read and not fetched
+	size     int64             // guarded by mu: their bytes
+	err      error             // guarded by mu
+	fetches  int               // guarded by mu: fetches that wait for rows
+	ahead    *core             // guarded by mu: the call that reads ahead; nil: none does
+	closing  *Future[struct{}] // guarded by mu: closeAsync's
+}
+
+const (
+	// aheadBytes and aheadRows bound what a stream reads ahead.
+	aheadBytes = 1 << 20
+	aheadRows  = 256
+	// chunkTime is after how long a read that has a row returns it, so that
+	// slow rows arrive when they are there.
+	chunkTime = time.Millisecond
+	// patience is how long the rest of a stream's rows may take to be dropped
+	// before the database is asked to stop sending them.
+	patience = 10 * time.Millisecond
+)
+
+// StreamAsync runs a query whose rows are read as they are fetched, with up to
+// 1 MiB of them read ahead. The result has a connection of its own until the rows
+// end, it is closed, its loop ends, or ctx does. One that is left open is closed
+// when it is garbage collected, with a ResourceWarning.
+func (e *Engine) StreamAsync(ctx context.Context, query string, args ...any) *Future[*Result] {
+	place := caller(e.config)
+	q := newRequest(query, args)
+	f := new(Future[*Result])
+	f.origin, f.place = e.config, place
+	opening, cancel := context.WithCancel(reflectguard.MayBlock(ctx))
+	f.cancel = &connecting{opening, cancel}
+	e.mu.Lock()
+	closed := e.done != nil
+	if !closed {
+		e.connecting.Add(1)
+	}
+	e.mu.Unlock()
+	if closed {
+		cancel()
+		f.settle(ErrClosed)
+		return f
+	}
+	stop := context.AfterFunc(e.ctx, cancel)
+	go func() {
+		r, err := e.openStream(opening, ctx, place, q)
+		stop()
+		cancel()
+		if err != nil && e.ctx.Err() != nil {
+			err = ErrClosed
+		}
+		f.value = r
+		e.connecting.Done()
+		f.settle(err)
+	}()
+	return f
+}
+
+// openStream opens a stream on a connection of its own; another one is taken if
+// that turns out to be dead.
+func (e *Engine) openStream(opening, ctx context.Context, place site, q *request) (*Result, error) {
+	for attempt := 1; ; attempt++ {
+		s, err := e.openSession(opening, place)
+		if err != nil {
+			return nil, err
+		}
+		again := s.lease.reused || attempt <= 2
+		r, err := streamOn(opening, ctx, s, true, place, q).Await(background)
+		if err == nil {
+			return r, nil
+		}
+		s.closeAsync()
+		if err2, ok := err.(*staleError); ok {
+			if again {
+				continue
+			}
+			err = err2.error
+		}
+		return nil, err
+	}
+}
+
+// staleError is the error of a query that met a dead connection before anything
+// was done.
+type staleError struct{ error }
+
+func (e *staleError) Unwrap() error { return e.error }
+
+// StreamAsync is Engine.StreamAsync on this connection, which cannot do anything
+// else meanwhile on databases that have but one result open at a time.
+func (c *Conn) StreamAsync(ctx context.Context, query string, args ...any) *Future[*Result] {
+	q := newRequest(query, args)
+	place := caller(c.s.config)
+	if c.closed.Load() {
+		return completed[*Result](c.s.config, nil, ErrClosed)
+	}
+	f := streamOn(ctx, ctx, c.s, false, place, q)
+	return f
+}
+
+// streamOn opens a stream on a session. opening bounds the opening, ctx the rest.
+func streamOn(opening, ctx context.Context, s *session, owns bool, place site, q *request) *Future[*Result] {
+	o := q.options()
+	o.place = place
+	st := &stream{s: s, owns: owns, place: place, plain: o.kind == read}
+	o.undo = func(l *lane) { st.end(l, ErrClosed) }
+	if err := s.enter(&o); err != nil {
+		return completed[*Result](s.config, nil, err)
+	}
+	return start(opening, s.queue, o, func(inner context.Context, l *lane) (*Result, error) {
+		if !l.pc.Stops() { // the driver watches the context for as long as the rows are open
+			inner = ctx
+		}
+		rows, err := l.query(inner, q)
+		if err != nil {
+			if owns && isBad(err) {
+				err = &staleError{err}
+			}
+			return nil, err
+		}
+		st.rows, st.reader = rows, newReader(rows, l.pc.Traits())
+		l.streams = append(l.streams, st)
+		if err := st.read(l, 0); err != nil && err != io.EOF {
+			return nil, err
+		}
+		r := &Result{config: s.config, keys: st.reader.keys, stream: st}
+		if len(r.keys) == 0 {
+			st.end(l, ErrReturnsNoRows)
+			r.keys = nil
+		}
+		st.watch(ctx)
+		r.watchLeak()
+		return r, nil
+	})
+}
+
+// watch closes the stream when its context ends.
+func (st *stream) watch(ctx context.Context) {
+	if ctx.Done() == nil {
+		return
+	}
+	unwatch := context.AfterFunc(ctx, func() { st.closeAsync(ctx.Err()) })
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.err != nil {
+		unwatch()
+		return
+	}
+	st.unwatch = unwatch
+}
+
+// read reads rows on the thread until n are buffered: for 0 some, for -1 all.
+// After the last one, or an error, the stream has ended; it returns why.
+func (st *stream) read(l *lane, n int) error {
+	start := time.Now()
+	for read := 0; ; read++ {
+		st.mu.Lock()
+		err, have, size := st.err, len(st.buffered), st.size
+		st.mu.Unlock()
+		switch {
+		case err != nil:
+			return err
+		case n > 0 && have >= n,
+			n == 0 && have > 0 && (have >= aheadRows || size >= aheadBytes || (read < 8 || read%8 == 0) && time.Since(start) > chunkTime):
+			return nil
+		}
+		row, bytes, err := st.reader.next()
+		if err != nil {
+			st.end(l, err)
+			continue
+		}
+		st.mu.Lock()
+		st.buffered = append(st.buffered, row)
+		st.size += int64(bytes)
+		st.mu.Unlock()
+	}
+}
+
+// end ends the stream on the thread: it closes the rows, and the session if that
+// is the stream's own. Ending again does nothing.
+func (st *stream) end(l *lane, why error) {
+	if i := slices.Index(l.streams, st); i >= 0 {
+		l.streams = slices.Delete(l.streams, i, i+1)
+	}
+	closing := st.closeRows(l)
+	if why == io.EOF && closing != nil {
+		why = closing
+	}
+	if c := l.current.Load(); c != nil {
+		if cause := c.stopped(); cause != nil && why != io.EOF && why != ErrClosed {
+			why = c.verdict(l, why)
+		}
+	}
+	st.mu.Lock()
+	first := st.err == nil
+	if first {
+		st.err = why
+	}
+	unwatch := st.unwatch
+	st.mu.Unlock()
+	if unwatch != nil {
+		unwatch()
+	}
+	if first && st.owns {
+		st.s.closeAsync()
+	}
+}
+
+// closeRows closes the rows. Where that reads the rest of them, the database is
+// asked to stop after a while.
+func (st *stream) closeRows(l *lane) error {
+	if st.rows == nil || st.rows.Gone() {
+		return nil
+	}
+	if c := l.current.Load(); c != nil && st.plain && l.q.config.dialect.oneResult() {
+		timer := time.AfterFunc(patience, func() { c.pinned.StopBegun(background, l.pc, context.Canceled) })
+		defer timer.Stop()
+	}
+	return st.rows.Close()
+}
+
+// closeStreams ends what is open on a lane.
+func (l *lane) closeStreams() {
+	for len(l.streams) > 0 {
+		l.streams[len(l.streams)-1].end(l, ErrClosed)
+	}
+}
+
+// closeAsync ends the stream from anywhere. Fetching fails with why from now on.
+func (st *stream) closeAsync(why error) *Future[struct{}] {
+	st.mu.Lock()
+	if st.closing != nil {
+		defer st.mu.Unlock()
+		return st.closing
+	}
+	f := &Future[struct{}]{core: core{origin: st.s.config}}
+	st.closing = f
+	over, ahead := st.err != nil, st.ahead
+	st.buffered, st.size = nil, 0
+	st.mu.Unlock()
+	if over {
+		st.mu.Lock()
+		st.err = why
+		st.mu.Unlock()
+		f.settle(nil)
+		return f
+	}
+	if ahead != nil && st.plain {
+		ahead.stop(why)
+	}
+	o := callOptions{kind: ending, quiet: true, tidy: true, place: st.place, describe: "CloseAsync of a stream"}
+	last := start(background, st.s.queue, o, func(_ context.Context, l *lane) (struct{}, error) {
+		st.end(l, why)
+		st.mu.Lock()
+		st.buffered, st.size, st.err = nil, 0, why
+		st.mu.Unlock()
+		return struct{}{}, nil
+	})
+	last.whenDone(func() {
+		if st.owns { // closing the stream is over when its connection has gone back
+			st.s.closeAsync().whenDone(func() { f.settle(nil) })
+			return
+		}
+		f.settle(nil)
+	})
+	return f
+}
+
+// fetchStream is fetch for a stream.
+func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as func([]Row, error) (T, error)) *Future[T] {
+	st := r.stream
+	if err := ctx.Err(); err != nil {
+		v, err := as(nil, err)
+		return completed(r.config, v, err)
+	}
+	st.mu.Lock()
+	if st.fetches == 0 && st.enough(n) {
+		rows, err := st.take(n)
+		st.mu.Unlock()
+		st.after(last)
+		v, err := as(wrap(r.keys, rows), err)
+		return completed(r.config, v, err)
+	}
+	st.fetches++
+	st.mu.Unlock()
+	o := callOptions{kind: read, place: caller(r.config), describe: "fetch of a stream"}
+	o.ended = func() {
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		st.fetches--
+	}
+	return start(ctx, st.s.queue, o, func(ctx context.Context, l *lane) (T, error) {
+		st.read(l, n)
+		st.mu.Lock()
+		rows, err := st.take(n)
+		st.mu.Unlock()
+		st.after(last)
+		return as(wrap(r.keys, rows), err)
+	})
+}
+
+// enough reports whether a fetch of n rows need not wait. It needs mu.
+func (st *stream) enough(n int) bool {
+	return st.err != nil || n == 0 && len(st.buffered) > 0 || n > 0 && len(st.buffered) >= n
+}
+
+// take takes up to n rows that are buffered; fewer come with the error that has
+// kept the others from coming. It needs mu.
+func (st *stream) take(n int) ([][]value, error) {
+	short := n < 0 || n > len(st.buffered) || len(st.buffered) == 0
+	if n <= 0 || n > len(st.buffered) {
+		n = len(st.buffered)
+	}
+	rows := st.buffered[:n:n]
+	st.buffered = st.buffered[n:]
+	st.size = st.size * int64(len(st.buffered)) / int64(max(1, n+len(st.buffered)))
+	if short && st.err != io.EOF {
+		return rows, st.err
+	}
+	return rows, nil
+}
+
+// after reads on while the caller is busy with what it has got, or closes the
+// stream after its last fetch.
+func (st *stream) after(last bool) {
+	if last {
+		st.closeAsync(ErrClosed)
+		return
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.err != nil || st.ahead != nil || st.closing != nil || len(st.buffered) >= aheadRows/2 || st.size >= aheadBytes/2 {
+		return
+	}
+	st.ahead = new(core) // until the call is known
+	go st.readAhead()
+}
+
+func (st *stream) readAhead() {
+	o := callOptions{kind: read, quiet: true, tidy: true, place: st.place, describe: "reading a stream ahead"}
+	f := start(background, st.s.queue, o, func(_ context.Context, l *lane) (struct{}, error) {
+		st.read(l, 0)
+		return struct{}{}, nil
+	})
+	st.mu.Lock()
+	st.ahead = &f.core
+	st.mu.Unlock()
+	f.whenDone(func() {
+		st.mu.Lock()
+		st.ahead = nil
+		st.mu.Unlock()
+	})
+}
