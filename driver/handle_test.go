@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	aio "github.com/sqlaio/sqlaio/driver"
-	"github.com/sqlaio/sqlaio/internal/drivertest"
+	"github.com/sqlaio/sqlaio/internal/test/drivertest"
 )
 
 // onHandle runs fn on the thread of a new connection.

@@ -12,7 +12,7 @@ const module = "github.com/sqlaio/sqlaio"
 
 // programs are the packages of the module that use it as an application does.
 var programs = []string{
-	"examples", "internal/bench", "internal/conformance", "internal/drivertest", "internal/foreign",
+	"examples", "internal/test/bench", "internal/test/conformance", "internal/test/drivertest", "internal/test/foreign",
 }
 
 // plumbing are packages of the standard library that call back what others gave

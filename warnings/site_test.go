@@ -89,7 +89,7 @@ func TestWhatIsTheApplication(t *testing.T) {
 		{m + "/driver.TestX", "/src/driver/x_test.go", m + "/driver", true},
 		{m + "/driver_test.TestX", "x_test.go", m + "/driver_test", true},
 		{m + "/examples/loop/ui.Tick", "ui.go", m + "/examples/loop/ui", true},
-		{m + "/internal/conformance.Run", "run.go", m + "/internal/conformance", true},
+		{m + "/internal/test/conformance.Run", "run.go", m + "/internal/test/conformance", true},
 		{m + "/internal/benchmarks.Run", "run.go", m + "/internal/benchmarks", false},
 		{"database/sql.(*DB).QueryContext", "sql.go", "database/sql", false},
 		{"database/sql/driver.IsValue", "driver.go", "database/sql/driver", false},
