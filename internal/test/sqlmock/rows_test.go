@@ -1,4 +1,4 @@
-package sqlaio_test
+package sqlmock_test
 
 import (
 	"database/sql"

@@ -1,6 +1,4 @@
-// Package sqlaio_test are tests in the style of sqlmock's users, through the shim
-// and through the overlay. Those of the shim run on the bare mock too.
-package sqlaio_test
+package sqlmock_test
 
 import (
 	"database/sql"
@@ -169,7 +167,7 @@ func TestArgumentMatchers(t *testing.T) {
 		},
 		run: func(t *testing.T, db *sql.DB) {
 			_, err := db.Exec("INSERT", "dora", time.Time{})
-			wantText(t, err, "matcher sqlaio_test.recent could not match 1 argument")
+			wantText(t, err, "matcher sqlmock_test.recent could not match 1 argument")
 			_, err = db.Exec("INSERT", "dora", now)
 			ok(t, err)
 		},
