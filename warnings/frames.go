@@ -11,9 +11,7 @@ import (
 const module = "github.com/sqlaio/sqlaio"
 
 // programs are the packages of the module that use it as an application does.
-var programs = []string{
-	"examples", "internal/test/bench", "internal/test/conformance", "internal/test/drivertest", "internal/test/foreign",
-}
+var programs = []string{"examples", "internal/test"}
 
 // plumbing are packages of the standard library that call back what others gave
 // them: never the line to look at.

@@ -90,7 +90,7 @@ func TestWhatIsTheApplication(t *testing.T) {
 		{m + "/driver_test.TestX", "x_test.go", m + "/driver_test", true},
 		{m + "/examples/loop/ui.Tick", "ui.go", m + "/examples/loop/ui", true},
 		{m + "/internal/test/conformance.Run", "run.go", m + "/internal/test/conformance", true},
-		{m + "/internal/benchmarks.Run", "run.go", m + "/internal/benchmarks", false},
+		{m + "/internal/testing.Run", "run.go", m + "/internal/testing", false},
 		{"database/sql.(*DB).QueryContext", "sql.go", "database/sql", false},
 		{"database/sql/driver.IsValue", "driver.go", "database/sql/driver", false},
 		{"runtime.goexit", "asm.s", "runtime", false},
