@@ -46,13 +46,13 @@ deps: ## install what the tests need: a C compiler and MariaDB (root on Debian o
 test: deps ## run all tests with the race detector, against SQLite and a private MariaDB
 	$(WITH_MARIADB) go test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 	go test -timeout $(TIMEOUT) $(TESTFLAGS) -run Conformance ./driver
-	go test -timeout $(TIMEOUT) $(TESTFLAGS) ./internal/conformance
-	$(WITH_MARIADB) go -C internal/reflectors test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+	go test -timeout $(TIMEOUT) $(TESTFLAGS) ./internal/test/conformance
+	$(WITH_MARIADB) go -C internal/test/reflectors test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 
 .PHONY: drivers
 drivers: ## test pgx, lib/pq and two more SQLite drivers, bare against aio, and on a private PostgreSQL
 	@scripts/install-test-deps drivers
-	$(WITH_POSTGRES) go -C internal/drivers test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+	$(WITH_POSTGRES) go -C internal/test/drivers test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 
 .PHONY: portable
 portable: deps ## run the tests of the code for systems other than Linux
@@ -65,16 +65,16 @@ stress: deps ## repeat the concurrency tests under CPU load (STRESS=packages COU
 
 .PHONY: conformance
 conformance: deps ## run the test suites of the wrapped drivers, bare and through the shim, and compare
-	@$(WITH_MARIADB) go run ./internal/foreign $(CONFORMANCEFLAGS)
+	@$(WITH_MARIADB) go run ./internal/test/foreign $(CONFORMANCEFLAGS)
 
 .PHONY: cluster
 cluster: ## kill nodes of a private Galera cluster, and cut them off, under writes: none may be lost (KILLS=12)
 	@scripts/install-test-deps cluster
-	scripts/galera run go test -race -timeout $(TIMEOUT) -count 1 -v $(TESTFLAGS) ./internal/cluster -kills $(KILLS)
+	scripts/galera run go test -race -timeout $(TIMEOUT) -count 1 -v $(TESTFLAGS) ./internal/test/cluster -kills $(KILLS)
 
 .PHONY: bench
 bench: deps ## compare bare and wrapped drivers: medians, ratios, allocations (BENCHFLAGS=...)
-	@if [ -d internal/bench ]; then $(WITH_MARIADB) go -C internal/bench run . $(BENCHFLAGS); fi
+	@if [ -d internal/test/bench ]; then $(WITH_MARIADB) go -C internal/test/bench run . $(BENCHFLAGS); fi
 
 .PHONY: bench-once
 bench-once: deps ## run every benchmark once, to see that it works

@@ -19,7 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	aio "github.com/sqlaio/sqlaio/driver"
-	"github.com/sqlaio/sqlaio/internal/drivertest"
+	"github.com/sqlaio/sqlaio/internal/test/drivertest"
 	"github.com/sqlaio/sqlaio/threadpin"
 )
 

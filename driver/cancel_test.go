@@ -7,7 +7,7 @@ import (
 	"time"
 
 	aio "github.com/sqlaio/sqlaio/driver"
-	"github.com/sqlaio/sqlaio/internal/drivertest"
+	"github.com/sqlaio/sqlaio/internal/test/drivertest"
 )
 
 // The rows read ahead must not land on those that the caller has yet to take,

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	aio "github.com/sqlaio/sqlaio/driver"
-	"github.com/sqlaio/sqlaio/internal/conformance"
+	"github.com/sqlaio/sqlaio/internal/test/conformance"
 )
 
 // validity: asking at the moment the pool asks would cost every call a second

@@ -12,7 +12,7 @@ import (
 	_ "github.com/go-sql-driver/mysql"
 
 	aio "github.com/sqlaio/sqlaio/driver"
-	dt "github.com/sqlaio/sqlaio/internal/drivertest"
+	dt "github.com/sqlaio/sqlaio/internal/test/drivertest"
 )
 
 // registered registers a new fake driver.

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	aio "github.com/sqlaio/sqlaio/driver"
-	dt "github.com/sqlaio/sqlaio/internal/drivertest"
+	dt "github.com/sqlaio/sqlaio/internal/test/drivertest"
 	"github.com/sqlaio/sqlaio/threadpin"
 )
 

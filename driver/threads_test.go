@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	aio "github.com/sqlaio/sqlaio/driver"
-	dt "github.com/sqlaio/sqlaio/internal/drivertest"
+	dt "github.com/sqlaio/sqlaio/internal/test/drivertest"
 )
 
 // kinds have between them every optional interface and every fallback.

@@ -13,7 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/sqlaio/sqlaio/internal/drivertest"
+	"github.com/sqlaio/sqlaio/internal/test/drivertest"
 	"github.com/sqlaio/sqlaio/overlay"
 	"github.com/sqlaio/sqlaio/threadpin"
 )

@@ -16,7 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	aio "github.com/sqlaio/sqlaio/driver"
-	"github.com/sqlaio/sqlaio/internal/drivertest"
+	"github.com/sqlaio/sqlaio/internal/test/drivertest"
 )
 
 // What the tests against models share.

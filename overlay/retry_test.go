@@ -18,7 +18,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	aio "github.com/sqlaio/sqlaio/driver"
-	dt "github.com/sqlaio/sqlaio/internal/drivertest"
+	dt "github.com/sqlaio/sqlaio/internal/test/drivertest"
 	"github.com/sqlaio/sqlaio/overlay"
 )
 

@@ -10,7 +10,7 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/sqlaio/sqlaio/internal/drivertest"
+	"github.com/sqlaio/sqlaio/internal/test/drivertest"
 	"github.com/sqlaio/sqlaio/overlay"
 	"github.com/sqlaio/sqlaio/threadpin"
 )

@@ -11,9 +11,7 @@ import (
 const module = "github.com/sqlaio/sqlaio"
 
 // programs are the packages of the module that use it as an application does.
-var programs = []string{
-	"examples", "internal/bench", "internal/conformance", "internal/drivertest", "internal/foreign",
-}
+var programs = []string{"examples", "internal/test"}
 
 // plumbing are packages of the standard library that call back what others gave
 // them: never the line to look at.
