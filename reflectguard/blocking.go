@@ -52,9 +52,9 @@ func Call(ctx context.Context, foreign bool, query string) (after func(), err er
 		return nil, nil
 	}
 	switch warnings.Decide(warnings.Blocking, message, warnings.Site{}) {
-	case warnings.Drop:
+	case warnings.Ignore:
 		return nil, nil
-	case warnings.Refuse:
+	case warnings.Error:
 		return nil, warn(message, advice, query, 0)
 	}
 	start := time.Now()
@@ -69,7 +69,7 @@ func Call(ctx context.Context, foreign bool, query string) (after func(), err er
 
 // warn makes a warning, unless nobody would hear of it.
 func warn(message, advice, query string, took time.Duration) error {
-	if warnings.Decide(warnings.Blocking, message, warnings.Site{}) == warnings.Drop {
+	if warnings.Decide(warnings.Blocking, message, warnings.Site{}) == warnings.Ignore {
 		return nil
 	}
 	return warnings.Warn(&warnings.BlockingWarning{

@@ -10,7 +10,7 @@ import (
 	"github.com/sqlaio/sqlaio/warnings"
 )
 
-// envChild makes this program warn instead of running its tests.
+// envChild is set to make this program warn instead of running its tests.
 const envChild = "WARNINGS_TEST_CHILD"
 
 func warnAsChild() {
@@ -41,9 +41,10 @@ func TestTheEnvironmentSetsFilters(t *testing.T) {
 	}
 }
 
-func TestAMalformedEntryIsReportedOnceAndTheOthersCount(t *testing.T) {
-	out := child(t, "eror::BlockingWarning,ignore::ResourceWarning,a:b:c:d:e")
+func TestAMalformedEntryIsReportedOnceAndTheOthersApply(t *testing.T) {
+	out := child(t, "eror::BlockingWarning,ignore::ResourceWarning,a:b:c:d:e,error::Warnung")
 	if strings.Count(out, `\"eror::BlockingWarning\": no action \"eror\"`) != 1 ||
+		strings.Count(out, `\"error::Warnung\": no category \"Warnung\" (there are [BlockingWarning ResourceWarning `) != 1 ||
 		strings.Count(out, "more fields than") != 1 || strings.Contains(out, "left open") {
 		t.Errorf("%s", out)
 	}
@@ -52,26 +53,27 @@ func TestAMalformedEntryIsReportedOnceAndTheOthersCount(t *testing.T) {
 func TestEntries(t *testing.T) {
 	for _, c := range []struct {
 		value string
-		want  warnings.Verdict
+		want  warnings.Action
 	}{
-		{"", warnings.Show},
-		{"error", warnings.Refuse},
-		{"e", warnings.Refuse},
-		{"ERROR", warnings.Refuse},
-		{" error :: BlockingWarning ", warnings.Refuse},
-		{"error::blockingwarning", warnings.Refuse},
-		{"error::Warning", warnings.Refuse},
-		{"error::ResourceWarning", warnings.Show},
-		{"error:Blocking REFL", warnings.Refuse},
-		{"error:reflection", warnings.Show},
-		{"error:blocking .*", warnings.Show},
-		{"error:::" + here, warnings.Refuse},
-		{"error:::github.com/sqlaio/...", warnings.Refuse},
-		{"error:::github.com/sqlaio", warnings.Show},
-		{"error,ignore", warnings.Drop},
-		{"ignore,error", warnings.Refuse},
-		{"error,::BlockingWarning", warnings.Show},
-		{",,error,", warnings.Refuse},
+		{"", warnings.Default},
+		{"error", warnings.Error},
+		{"e", warnings.Error},
+		{"ERROR", warnings.Error},
+		{" error :: BlockingWarning ", warnings.Error},
+		{"error::blockingwarning", warnings.Error},
+		{"error::Warning", warnings.Error},
+		{"error::ResourceWarning", warnings.Default},
+		{"error:Blocking REFL", warnings.Error},
+		{"error:reflection", warnings.Default},
+		{"error:blocking .*", warnings.Default},
+		{"error:::" + here, warnings.Error},
+		{"error:::github.com/sqlaio/...", warnings.Error},
+		{"error:::github.com/sqlaio", warnings.Default},
+		{"error,ignore", warnings.Ignore},
+		{"ignore,error", warnings.Error},
+		{"error,::BlockingWarning", warnings.Default},
+		{"error::Blocking", warnings.Default}, // no such category
+		{",,error,", warnings.Error},
 	} {
 		t.Run(c.value, func(t *testing.T) {
 			warnings.WithEnv(t, c.value)
