@@ -9,7 +9,7 @@ import (
 // A Category is the kind of a warning. It is named after the warning's type.
 type Category string
 
-// The categories. Other packages may have their own.
+// The categories. A warning type of another package uses one of these.
 const (
 	// Blocking is a call that blocks where it should not.
 	Blocking Category = "BlockingWarning"

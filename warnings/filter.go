@@ -31,8 +31,14 @@ func (a Action) String() string {
 // A Match limits a filter to some warnings.
 type Match func(*filter)
 
-// OfCategory matches one category.
-func OfCategory(c Category) Match { return func(f *filter) { f.category = c } }
+// OfCategory matches one category. It panics if there is no such category.
+func OfCategory(c Category) Match {
+	known, err := parseCategory(string(c))
+	if err != nil {
+		panic("warnings: " + err.Error())
+	}
+	return func(f *filter) { f.category = known }
+}
 
 // WithMessage matches messages that contain a match of re.
 func WithMessage(re *regexp.Regexp) Match { return func(f *filter) { f.message = re } }

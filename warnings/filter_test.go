@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -195,5 +196,19 @@ func TestFiltersAndWarningsAtOnce(t *testing.T) {
 	}
 	if got := warnings.Decide(warnings.Deprecation, "m", warnings.Site{}); got != warnings.Default {
 		t.Errorf("a filter stayed: %v", got)
+	}
+}
+
+func TestACategoryIsRefusedIfThereIsNone(t *testing.T) {
+	for _, c := range []warnings.Category{"", "Warning", "BlokingWarning"} {
+		func() {
+			defer func() {
+				got, _ := recover().(string)
+				if !strings.HasPrefix(got, fmt.Sprintf("warnings: no category %q (there are [BlockingWarning ", c)) {
+					t.Errorf("%q: panic %q", c, got)
+				}
+			}()
+			warnings.OfCategory(c)
+		}()
 	}
 }
