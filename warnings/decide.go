@@ -27,19 +27,32 @@ func Decide(c Category, message string, site Site) Action {
 // of. Warn sets w's site, if it has none, to that of the call in progress. The handler has returned when Warn does. w must not be
 // changed afterwards or passed to Warn again.
 func Warn(w Warning) error {
-	if w != nil && give(w) == Error {
+	if w != nil && give(w, Error) == Error {
 		return w
 	}
 	return nil
 }
 
-// give applies the filters to w and returns the action taken.
-func give(w Warning) Action {
+// Show is Warn for a warning that has no call left to fail, such as one about
+// something the garbage collector found: where a filter says Error, w is shown
+// once per call site.
+func Show(w Warning) {
+	if w != nil {
+		give(w, Default)
+	}
+}
+
+// give applies the filters to w and returns the action taken. That is onError
+// where they say Error.
+func give(w Warning, onError Action) Action {
 	reportEnv()
 	s := current.Load()
 	d, c := w.Details(), w.Category()
 	p := place{site: d.Site}
 	a := s.action(c, d.Message, &p)
+	if a == Error {
+		a = onError
+	}
 	if a == Ignore {
 		return a
 	}

@@ -28,7 +28,8 @@
 //		return err // a filter says Error
 //	}
 //
-// [Decide] tells in advance what would happen, at a few nanoseconds if a filter drops the warning by its
+// Where no call is left to fail, as in a cleanup, use [Show]. [Decide] tells in
+// advance what would happen, at a few nanoseconds if a filter drops the warning by its
 // category, and for a look at the stack if it was shown before at the same site.
 // A resource that somebody may forget to close remembers where it was made with
 // [Caller], in 8 bytes; [KeepSites] turns that off.

@@ -16,7 +16,7 @@ const envChild = "WARNINGS_TEST_CHILD"
 func warnAsChild() {
 	for range 2 {
 		fmt.Println("blocking:", warnings.Warn(blocking("m")) != nil)
-		warnings.Warn(&warnings.ResourceWarning{Info: warnings.Info{Message: "left open"}})
+		warnings.Show(&warnings.ResourceWarning{Info: warnings.Info{Message: "left open"}})
 	}
 }
 
@@ -34,6 +34,9 @@ func child(t *testing.T, value string) string {
 func TestTheEnvironmentSetsFilters(t *testing.T) {
 	out := child(t, "error::BlockingWarning,ignore::ResourceWarning")
 	if out != "blocking: true\nblocking: true\n" {
+		t.Errorf("%s", out)
+	}
+	if out := child(t, "error"); strings.Count(out, "blocking: true") != 2 || strings.Count(out, "left open") != 1 {
 		t.Errorf("%s", out)
 	}
 	if out := child(t, ""); strings.Count(out, "blocking: false") != 2 || strings.Count(out, "left open") != 1 {

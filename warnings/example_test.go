@@ -79,6 +79,14 @@ func ExampleDecide() {
 	// Output: ignore
 }
 
+// A cleanup has no call that could fail.
+func ExampleShow() {
+	defer warnings.Filter(warnings.Error)()
+	defer warnings.SetHandler(func(w warnings.Warning) { fmt.Println(w.Details().Message) })()
+	warnings.Show(&warnings.ResourceWarning{Info: warnings.Info{Message: "result never closed"}})
+	// Output: result never closed
+}
+
 // The warning about a connection that was never closed says where it was opened.
 func ExampleSite() {
 	opened := warnings.Caller()

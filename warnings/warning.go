@@ -22,7 +22,7 @@ type Info struct {
 	Message   string
 	Advice    string // what to do instead, in one sentence
 	Statement string // the SQL, if any, shortened and without values
-	Site      Site   // where the application did it; set by Warn if zero
+	Site      Site   // where the application did it; set by Warn and Show if zero
 }
 
 // Details returns i.

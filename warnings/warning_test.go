@@ -84,3 +84,25 @@ func TestWarnReturnsNilUnlessAFilterSaysError(t *testing.T) {
 		t.Errorf("got %v, not the warning itself", err)
 	}
 }
+
+func TestShowShowsWhatErrorWouldReturn(t *testing.T) {
+	leak := func(message string) warnings.Warning {
+		return &warnings.ResourceWarning{Info: warnings.Info{Message: message}}
+	}
+	for _, c := range []struct {
+		action warnings.Action
+		want   int // of three at one call site
+	}{{warnings.Default, 1}, {warnings.Always, 3}, {warnings.Once, 1}, {warnings.Ignore, 0}, {warnings.Error, 1}} {
+		t.Run(c.action.String(), func(t *testing.T) {
+			r := warnings.Record(t)
+			filter(t, c.action)
+			warnings.Show(nil)
+			for range 3 {
+				warnings.Show(leak("left open"))
+			}
+			if got := r.All(); len(got) != c.want {
+				t.Errorf("shown %v, want %d", got, c.want)
+			}
+		})
+	}
+}
