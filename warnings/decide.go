@@ -1,5 +1,10 @@
 package warnings
 
+import "github.com/sqlaio/sqlaio/internal/sqltext"
+
+// statementLength is the most bytes of a statement that a warning shows.
+const statementLength = 200
+
 // Decide returns what Warn would do with a warning of that category and message:
 // Ignore if it would be dropped, Error if Warn would return it, and any other
 // action if it would be shown. A zero site stands for the call in progress, and
@@ -24,7 +29,8 @@ func Decide(c Category, message string, site Site) Action {
 
 // Warn passes w through the filters, and shows it if they say so. It returns w as
 // an error only if a filter says Error; the caller must then not do what it warned
-// of. Warn sets w's site, if it has none, to that of the call in progress. The handler has returned when Warn does. w must not be
+// of. Warn sets w's site, if it has none, to that of the call in progress, and
+// shortens its statement. The handler has returned when Warn does. w must not be
 // changed afterwards or passed to Warn again.
 func Warn(w Warning) error {
 	if w != nil && give(w, Error) == Error {
@@ -57,6 +63,7 @@ func give(w Warning, onError Action) Action {
 		return a
 	}
 	d.Site = p.get()
+	d.Statement = sqltext.Shorten(d.Statement, statementLength)
 	if a == Error {
 		return a
 	}

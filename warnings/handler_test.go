@@ -29,7 +29,7 @@ func logged(t *testing.T, warn func()) map[string]any {
 
 func TestTheDefaultHandlerLogsOneRecord(t *testing.T) {
 	w := blocking("blocking call")
-	w.Advice, w.Statement, w.Took = "use SyncDB()", "SELECT ?", time.Second
+	w.Advice, w.Statement, w.Took = "use SyncDB()", "SELECT 'secret'", time.Second
 	got := logged(t, func() { warnings.Warn(w) })
 	for k, want := range map[string]any{
 		"level": "WARN", "msg": "blocking call", "category": "BlockingWarning", "advice": "use SyncDB()",

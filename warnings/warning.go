@@ -21,7 +21,7 @@ type Warning interface {
 type Info struct {
 	Message   string
 	Advice    string // what to do instead, in one sentence
-	Statement string // the SQL, if any, shortened and without values
+	Statement string // the SQL, if any; Warn and Show shorten it and remove its values
 	Site      Site   // where the application did it; set by Warn and Show if zero
 }
 

@@ -106,3 +106,18 @@ func TestShowShowsWhatErrorWouldReturn(t *testing.T) {
 		})
 	}
 }
+
+func TestAStatementIsShownShortAndWithoutItsValues(t *testing.T) {
+	r := warnings.Record(t)
+	query := "SELECT 'secret'" + strings.Repeat(", a", 1000)
+	leak := &warnings.ResourceWarning{Info: warnings.Info{Message: "left open", Statement: query}}
+	warnings.Show(leak)
+	filter(t, warnings.Error)
+	w := blocking("m")
+	w.Statement = query
+	for _, err := range []error{r.All()[0], warnings.Warn(w)} {
+		if got := err.Error(); strings.Contains(got, "secret") || !strings.Contains(got, ": SELECT ?, a, a") || len(got) > 500 {
+			t.Errorf("%s", got)
+		}
+	}
+}
