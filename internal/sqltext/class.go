@@ -37,3 +37,6 @@ var classOf = func() (t [256]class) {
 	set(operator, "+-*/<>=~!@#%^&|")
 	return t
 }()
+
+// IsWordByte reports whether c may be part of a word.
+func IsWordByte(c byte) bool { return classOf[c] == letter || classOf[c] == digit }
