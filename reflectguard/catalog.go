@@ -57,6 +57,9 @@ var (
 	// shown are the first words after SHOW that make it describe.
 	shown = setOf("databases schemas tables columns fields index indexes keys triggers events charset collation engines create")
 
+	// ending are the words after which a SELECT names no more tables.
+	ending = setOf("where group order having limit union intersect except window for set returning into offset fetch")
+
 	// explained are words that begin statements: EXPLAIN shows the plan of these,
 	// rather than describing a table of that name.
 	explained = setOf(`select insert update delete replace with table values analyze verbose format extended partitions

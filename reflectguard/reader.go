@@ -122,8 +122,7 @@ func (r *reader) word(t sqltext.Token) {
 		}
 	case t.IsAny("join", "straight_join"):
 		r.expect = r.from&r.bit() != 0
-	case t.IsAny("where", "group", "order", "having", "limit", "union", "intersect", "except", "window", "for", "set",
-		"returning", "into", "offset", "fetch"):
+	case ending.has(t.Text):
 		r.from &^= r.bit()
 		r.expect = false
 	case t.IsAny("only", "lateral"):

@@ -1,9 +1,6 @@
 package sqltext
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
 const ellipsis = "…"
 
@@ -88,15 +85,11 @@ func (p *preceding) expectsName() bool {
 // clip cuts text to max bytes, between two characters.
 func clip(text string, max int) string {
 	text = strings.ToValidUTF8(text, "?")
-	if len(text) <= max {
+	switch n := max - len(ellipsis); {
+	case len(text) <= max:
 		return text
+	case n >= 0:
+		return strings.ToValidUTF8(text[:n], "") + ellipsis
 	}
-	n := max - len(ellipsis)
-	if n < 0 {
-		return ""
-	}
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n] + ellipsis
+	return ""
 }

@@ -1,9 +1,6 @@
 package sqltext
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // A Dialect says how text is cut into tokens.
 type Dialect uint8
@@ -52,7 +49,12 @@ func (t Token) Is(keyword string) bool { return t.Kind == Word && equal(t.Text, 
 
 // IsAny reports whether the token is one of the keywords.
 func (t Token) IsAny(keywords ...string) bool {
-	return t.Kind == Word && slices.ContainsFunc(keywords, t.Is)
+	for _, k := range keywords {
+		if t.Is(k) {
+			return true
+		}
+	}
+	return false
 }
 
 // IsPunct reports whether the token is that punctuation.
@@ -67,20 +69,16 @@ func (t Token) Name() string {
 	if t.Kind != Quoted {
 		return t.Text
 	}
-	name := t.Text
-	if name[0] == 'u' || name[0] == 'U' {
-		name = name[2:] // U&
+	name := strings.TrimLeft(t.Text, "uU&")[1:]
+	if t.Open {
+		return name
 	}
-	name = name[1:]
-	if !t.Open {
-		name = name[:len(name)-1]
-	}
-	return name
+	return name[:len(name)-1]
 }
 
 // IsNamed reports whether the token is that name, in any case, quoted or not.
 func (t Token) IsNamed(name string) bool { return t.IsName() && equal(t.Name(), name) }
 
-// equal ignores the case of ASCII letters. It is false for others of any other case,
-// since those differ in length.
+// equal ignores the case of ASCII letters, and of no others: Unicode's other cases of
+// these differ in length.
 func equal(s, ascii string) bool { return len(s) == len(ascii) && strings.EqualFold(s, ascii) }
