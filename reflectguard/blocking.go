@@ -21,7 +21,7 @@ const (
 	WaitMessage = "a wait blocks in a context where nothing may block"
 	// ThreadMessage: a function on one connection's thread waits for another
 	// connection.
-	ThreadMessage = "a connection's thread waits for another connection's"
+	ThreadMessage = "a connection's thread waits for another connection"
 )
 
 // Noticeable is the shortest time for which a warning says how long a call blocked.
