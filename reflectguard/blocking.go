@@ -4,57 +4,71 @@ import (
 	"context"
 	"time"
 
-	"github.com/sqlaio/sqlaio/internal/sqltext"
 	"github.com/sqlaio/sqlaio/warnings"
 )
 
 // The messages of this package's warnings, for filters.
 const (
-	// ReflectionMessage: the schema is read through an asynchronous handle's
-	// blocking methods.
+	// ReflectionMessage: the schema is read with the blocking methods of an
+	// asynchronous handle.
 	ReflectionMessage = "an asynchronous handle is used for blocking schema reflection"
 	// HandleMessage: those methods are used for something else.
 	HandleMessage = "an asynchronous handle is used in a blocking way"
-	// ContextMessage: a call blocks although its context is marked by NonBlocking.
+	// ContextMessage: a call blocks although its context is marked NonBlocking.
 	ContextMessage = "a database call blocks in a context where nothing may block"
-	// ThreadMessage: a function on a connection's thread waits for another one's.
-	ThreadMessage = "a connection's thread waits for another connection's"
+	// WaitMessage: the caller waits for asynchronous calls although its context is
+	// marked NonBlocking.
+	WaitMessage = "a wait blocks in a context where nothing may block"
+	// ThreadMessage: a function on one connection's thread waits for another
+	// connection.
+	ThreadMessage = "a connection's thread waits for another connection"
 )
 
-// Noticeable is from when on a warning tells how long a call has blocked.
+// Noticeable is the shortest time for which a warning says how long a call blocked.
 const Noticeable = time.Millisecond
 
-const statementLength = 200
-
 // Handle warns that an asynchronous handle is about to be used in a blocking way.
-// query is "" if it is not known; optOut is the handle's way to say that
-// blocking is meant. The error is the warning, if a filter says so: the call must
-// not be made then.
+// query is "" if unknown; optOut is the handle's way to say that blocking is
+// intended. On an error, which a filter asked for, the call must not be made.
 func Handle(query, optOut string) error {
+	message, advice := HandleMessage, "use the asynchronous methods or RunInThread; "
 	if IsReflection(query) {
-		return warn(ReflectionMessage, "use RunInThread, HasTableAsync or TableNamesAsync; "+optOut+" says that blocking is meant", query, 0)
+		message, advice = ReflectionMessage, "use RunInThread, HasTableAsync or TableNamesAsync; "
 	}
-	return warn(HandleMessage, "use the asynchronous methods or RunInThread; "+optOut+" says that blocking is meant", query, 0)
+	return warn(message, advice+optOut+" says that blocking is meant", query, 0)
 }
 
-// Call is asked before a call that blocks. Where ctx is marked by NonBlocking, or
-// foreign says that the caller is on the thread of another connection, it warns: with
-// an error at once, if a filter wants that, or when the function that it returns is
-// called after the call. The function is nil if there is nothing to warn of.
+// Call is called before a database call that blocks. It warns if ctx is marked
+// NonBlocking, or if foreign is set: the caller is on the thread of another
+// connection. The caller must call after, unless it is nil, when the call has
+// returned. On an error, which a filter asked for, the call must not be made. If
+// there is nothing to warn about, Call allocates nothing.
 func Call(ctx context.Context, foreign bool, query string) (after func(), err error) {
-	var message, advice string
 	switch {
 	case IsNonBlocking(ctx):
-		message, advice = ContextMessage, "use overlay's asynchronous methods, or another goroutine; MayBlock says that blocking is meant"
+		return guard(ContextMessage, "use overlay's asynchronous methods, or another goroutine; MayBlock says that blocking is meant", query)
 	case foreign:
-		message, advice = ThreadMessage, "make the call on the thread's own connection, or from another goroutine"
-	default:
+		return guard(ThreadMessage, "make the call on the thread's own connection, or from another goroutine", query)
+	}
+	return nil, nil
+}
+
+// Wait is Call for waiting: it is called before what waits for asynchronous calls,
+// as Await and WithTx do, and warns if ctx is marked NonBlocking. what names the
+// method. It costs an atomic load in a program that has marked no context.
+func Wait(ctx context.Context, what string) (after func(), err error) {
+	if !IsNonBlocking(ctx) {
 		return nil, nil
 	}
+	return guard(WaitMessage, what+" waits: use OnDone or Then, or another goroutine; MayBlock says that blocking is meant", "")
+}
+
+// guard warns at once if a filter says Error, and otherwise when after is called.
+func guard(message, advice, query string) (after func(), err error) {
 	switch warnings.Decide(warnings.Blocking, message, warnings.Site{}) {
-	case warnings.Drop:
+	case warnings.Ignore:
 		return nil, nil
-	case warnings.Refuse:
+	case warnings.Error:
 		return nil, warn(message, advice, query, 0)
 	}
 	start := time.Now()
@@ -67,13 +81,13 @@ func Call(ctx context.Context, foreign bool, query string) (after func(), err er
 	}, nil
 }
 
-// warn makes a warning, unless nobody would hear of it.
+// warn makes the warning only if somebody would see it.
 func warn(message, advice, query string, took time.Duration) error {
-	if warnings.Decide(warnings.Blocking, message, warnings.Site{}) == warnings.Drop {
+	if warnings.Decide(warnings.Blocking, message, warnings.Site{}) == warnings.Ignore {
 		return nil
 	}
 	return warnings.Warn(&warnings.BlockingWarning{
-		Info: warnings.Info{Message: message, Advice: advice, Statement: sqltext.Shorten(query, statementLength)},
+		Info: warnings.Info{Message: message, Advice: advice, Statement: query},
 		Took: took,
 	})
 }

@@ -2,35 +2,32 @@ package reflectguard
 
 import "github.com/sqlaio/sqlaio/internal/sqltext"
 
-// command looks at a statement by its first word, and reports whether
-// there is nothing else to look for in it.
-func (r *reader) command(first string) bool {
-	ahead := r.s // what is only looked at is read again
-	switch first {
-	case "pragma":
+// command looks at a statement by its first word, and reports whether nothing
+// else in it needs to be looked at.
+func (r *reader) command(first sqltext.Token) bool {
+	ahead := r.s
+	switch {
+	case first.Is("pragma"):
 		r.found = r.found || r.dialect == sqltext.SQLite && isPragma(&ahead)
-	case "show":
+	case first.Is("show"):
 		r.found = r.found || r.dialect == sqltext.MySQL && isShow(&ahead)
-	case "desc", "describe", "explain":
+	case first.IsAny("desc", "describe", "explain"):
 		r.found = r.found || r.dialect == sqltext.MySQL && isDescribe(&ahead)
-	case "create":
+	case first.Is("create"):
 		return r.create(&ahead)
-	case "grant", "revoke":
 	default:
-		return false
+		return first.IsAny("grant", "revoke")
 	}
 	return true
 }
 
-// isPragma reads what follows PRAGMA: a name, maybe behind that of a database.
+// isPragma reads what follows PRAGMA: a name, perhaps qualified by a database.
 func isPragma(s *sqltext.Scanner) bool {
 	name := s.NextSignificant()
-	ahead := *s
-	if ahead.NextSignificant().IsPunct('.') {
-		name = ahead.NextSignificant()
+	if s.NextSignificant().IsPunct('.') {
+		name = s.NextSignificant()
 	}
-	var b folded
-	return name.IsName() && pragmas[string(b.fold(name.Name()))]
+	return name.IsName() && pragmas.has(name.Name())
 }
 
 // isShow reads what follows SHOW.
@@ -49,16 +46,14 @@ func isShow(s *sqltext.Scanner) bool {
 	case t.Is("create"):
 		return !next.Is("user")
 	}
-	var b folded
-	return t.Kind == sqltext.Word && shown[string(b.fold(t.Text))]
+	return t.Kind == sqltext.Word && shown.has(t.Text)
 }
 
-// isDescribe reads what follows DESCRIBE or EXPLAIN: a table, and maybe a column or
-// a pattern of columns.
+// isDescribe reads what follows DESCRIBE or EXPLAIN: a table, and perhaps a column
+// or a pattern for columns.
 func isDescribe(s *sqltext.Scanner) bool {
 	t := s.NextSignificant()
-	var b folded
-	if !t.IsName() || t.Kind == sqltext.Word && explained[string(b.fold(t.Text))] {
+	if !t.IsName() || t.Kind == sqltext.Word && explained.has(t.Text) {
 		return false
 	}
 	t = s.NextSignificant()
@@ -74,9 +69,9 @@ func isDescribe(s *sqltext.Scanner) bool {
 	return t.Kind == sqltext.EOF || t.IsPunct(';')
 }
 
-// create passes over what is only written down: views, triggers and functions. The
-// bodies of the latter hold semicolons, so nothing behind them is looked
-// at, unless the dialect has bodies in strings. CREATE TABLE may have a query.
+// create skips definitions: views, triggers and functions. The bodies of the latter
+// two contain semicolons, so nothing after them is looked at, unless the dialect
+// has bodies in strings. CREATE TABLE may contain a query.
 func (r *reader) create(s *sqltext.Scanner) bool {
 	for range 12 {
 		t := s.NextSignificant()

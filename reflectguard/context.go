@@ -5,13 +5,13 @@ import (
 	"sync/atomic"
 )
 
-// marking is set once a context has been marked. Until then none needs searching.
+// marking is set once any context has been marked. Until then none is searched.
 var marking atomic.Bool
 
 type key struct{}
 
-// marked is a context that carries its mark, so that the common case, in which
-// it is itself what is asked, takes no search.
+// marked is a context with a mark. IsNonBlocking recognises the type, so that
+// asking a marked context itself, the common case, takes no search.
 type marked struct {
 	context.Context
 	nonBlocking bool
@@ -24,8 +24,8 @@ func (m *marked) Value(k any) any {
 	return m.Context.Value(k)
 }
 
-// NonBlocking returns ctx marked as that of code which must not block. The mark
-// goes along to contexts derived from it.
+// NonBlocking returns ctx marked for code that must not block. Contexts derived
+// from it have the mark too.
 func NonBlocking(ctx context.Context) context.Context {
 	if ctx == nil {
 		panic("reflectguard: nil context")
@@ -34,8 +34,8 @@ func NonBlocking(ctx context.Context) context.Context {
 	return &marked{ctx, true}
 }
 
-// MayBlock returns ctx without the mark, for work that another goroutine
-// does for code which must not block. A context without it is returned as it is.
+// MayBlock returns ctx without the mark, for work that another goroutine does on
+// behalf of code that must not block. It returns an unmarked context unchanged.
 func MayBlock(ctx context.Context) context.Context {
 	if !IsNonBlocking(ctx) {
 		return ctx
@@ -43,8 +43,8 @@ func MayBlock(ctx context.Context) context.Context {
 	return &marked{ctx, false}
 }
 
-// IsNonBlocking reports whether ctx is marked. It costs a nanosecond in a program
-// that marks none, else a search like that of any value. It allocates nothing.
+// IsNonBlocking reports whether ctx is marked. It costs an atomic load in a program
+// that has marked no context, and a Value lookup otherwise. It allocates nothing.
 func IsNonBlocking(ctx context.Context) bool {
 	if !marking.Load() || ctx == nil || ctx == context.Background() {
 		return false

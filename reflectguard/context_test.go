@@ -12,7 +12,7 @@ type otherKey struct{}
 
 type anotherKey struct{}
 
-func TestTheMarkGoesAlong(t *testing.T) {
+func TestDerivedContextsHaveTheMark(t *testing.T) {
 	ctx := reflectguard.NonBlocking(context.WithValue(context.Background(), otherKey{}, 7))
 	derived, cancel := context.WithTimeout(context.WithValue(ctx, anotherKey{}, 8), time.Hour)
 	defer cancel()
@@ -26,7 +26,7 @@ func TestTheMarkGoesAlong(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotMarked(t *testing.T) {
+func TestOtherContextsAreNotMarked(t *testing.T) {
 	reflectguard.NonBlocking(context.Background())
 	for _, c := range []context.Context{nil, context.Background(), context.TODO(), context.WithValue(context.Background(), otherKey{}, 1)} {
 		if reflectguard.IsNonBlocking(c) {
@@ -35,7 +35,7 @@ func TestWhatIsNotMarked(t *testing.T) {
 	}
 }
 
-func TestMayBlockTakesTheMarkAway(t *testing.T) {
+func TestMayBlockRemovesTheMark(t *testing.T) {
 	parent, cancel := context.WithCancel(context.Background())
 	ctx := reflectguard.MayBlock(reflectguard.NonBlocking(parent))
 	if reflectguard.IsNonBlocking(ctx) {

@@ -1,7 +1,7 @@
 package reflectguard
 
-// Read is IsReflection without the quick look at the words.
+// Read is IsReflection without the quick check of the words.
 func Read(query string) bool { return isReflection(query) }
 
-// Unmark makes the process one in which no context was ever marked.
+// Unmark resets the process to the state in which no context has been marked.
 func Unmark() { marking.Store(false) }

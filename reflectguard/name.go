@@ -1,6 +1,10 @@
 package reflectguard
 
-import "github.com/sqlaio/sqlaio/internal/sqltext"
+import (
+	"strings"
+
+	"github.com/sqlaio/sqlaio/internal/sqltext"
+)
 
 // name looks at a name, or at a word that may be one.
 func (r *reader) name(t sqltext.Token) {
@@ -10,9 +14,8 @@ func (r *reader) name(t sqltext.Token) {
 		r.table(t)
 	case r.isCommonTable(t):
 		r.shadow = t.Name()
-	case r.dialect == sqltext.PostgreSQL && t.Kind == sqltext.Word && r.isCalled() && !r.ofAnotherSchema():
-		var b folded
-		r.found = functions[string(b.fold(t.Text))]
+	case r.dialect == sqltext.PostgreSQL && t.Kind == sqltext.Word && r.isCalled() && !r.inOtherSchema():
+		r.found = functions.has(t.Text)
 	}
 }
 
@@ -22,15 +25,15 @@ func (r *reader) isCalled() bool {
 	return ahead.NextSignificant().IsPunct('(')
 }
 
-// ofAnotherSchema reports whether what comes is qualified, but not by pg_catalog.
-func (r *reader) ofAnotherSchema() bool {
+// inOtherSchema reports whether the current name is qualified, but not by pg_catalog.
+func (r *reader) inOtherSchema() bool {
 	return r.prev.IsPunct('.') && !r.before.IsNamed("pg_catalog")
 }
 
-// table looks at a table's name, whose first part t is, and moves behind it.
+// table reads the rest of a table's name, whose first part is t.
 func (r *reader) table(t sqltext.Token) {
 	last, schema := t, sqltext.Token{}
-	standard := false // INFORMATION_SCHEMA is among the qualifiers
+	standard := false // INFORMATION_SCHEMA is one of the qualifiers
 	for {
 		ahead := r.s
 		if !ahead.NextSignificant().IsPunct('.') {
@@ -55,43 +58,37 @@ func (r *reader) table(t sqltext.Token) {
 }
 
 // isSQLite reports whether t names a table of SQLite's that describes. Pragmas are
-// functions as well as tables.
+// both functions and tables.
 func isSQLite(t sqltext.Token, called bool) bool {
-	var b folded
 	name := t.Name()
 	if hasPrefix(name, "pragma_") {
-		return pragmas[string(b.fold(name[len("pragma_"):]))]
+		return pragmas.has(name[len("pragma_"):])
 	}
-	return !called && sqliteTables[string(b.fold(name))]
+	return !called && sqliteTables.has(name)
 }
 
 func (r *reader) isPostgres(t, schema sqltext.Token) bool {
-	var b folded
-	name := b.fold(t.Name())
 	switch {
 	case r.isCalled():
-		return functions[string(name)]
+		return functions.has(t.Name())
 	case schema.IsNamed("pg_catalog"):
 		return true
 	case schema.Kind != sqltext.EOF:
 		return false
 	}
-	return pgTables[string(name)] && !r.isShadow(t, schema)
+	return pgTables.has(t.Name()) && !r.isShadow(t, schema)
 }
 
-// isShadow reports whether the name is that of a table of WITH's.
+// isShadow reports whether the name is that of a common table.
 func (r *reader) isShadow(t, schema sqltext.Token) bool {
-	return r.shadow != "" && schema.Kind == sqltext.EOF && equalFold(t.Name(), r.shadow)
+	return r.shadow != "" && schema.Kind == sqltext.EOF && strings.EqualFold(t.Name(), r.shadow)
 }
 
-// isCommonTable reports whether t is the name in WITH t AS (...) or
-// WITH t (a, b) AS (...), and one that would else be a catalog's.
+// isCommonTable reports whether t is the name in WITH t AS (...) or in
+// WITH t (a, b) AS (...), and hides a catalog's table.
 func (r *reader) isCommonTable(t sqltext.Token) bool {
-	if !r.prev.IsAny("with", "recursive") && !r.prev.IsPunct(',') {
-		return false
-	}
-	var b folded
-	if !isSQLite(t, false) && !pgTables[string(b.fold(t.Name()))] {
+	if !r.prev.IsAny("with", "recursive") && !r.prev.IsPunct(',') ||
+		!isSQLite(t, false) && !pgTables.has(t.Name()) {
 		return false
 	}
 	ahead := r.s
@@ -101,9 +98,4 @@ func (r *reader) isCommonTable(t sqltext.Token) bool {
 	}
 	next, ok := ahead.NextSignificant(), next.Is("as")
 	return ok && (next.IsPunct('(') || next.IsAny("not", "materialized"))
-}
-
-func equalFold(a, b string) bool {
-	var x, y folded
-	return len(a) == len(b) && string(x.fold(a)) == string(y.fold(b))
 }

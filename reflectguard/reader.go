@@ -6,39 +6,31 @@ import (
 	"github.com/sqlaio/sqlaio/internal/sqltext"
 )
 
-// A reader follows the statements of a text in one dialect as far as it takes to
-// know where tables are named: behind FROM and JOIN, and behind the commas there.
+// A reader follows the statements of a text in one dialect just closely enough to
+// know where tables are named: after FROM and JOIN, and after the commas there.
 type reader struct {
 	s       sqltext.Scanner
 	dialect sqltext.Dialect
 
-	found   bool // something that describes
-	strange bool // not whole in this dialect
-	hash    bool // # as an operator of its own
+	found   bool // something describes
+	strange bool // the text is not valid in this dialect
+	hash    bool // # is used as an operator of its own
 
 	first  bool          // at the first word of a statement
-	mute   bool          // nothing to look for up to the semicolon
-	over   bool          // nor behind it
-	depth  int           // parentheses open
-	query  uint64        // a bit for each depth: a SELECT is there,
-	from   uint64        // and its tables are being listed
+	mute   bool          // ignore everything up to the semicolon
+	over   bool          // ignore everything after it too
+	depth  int           // open parentheses
+	query  uint64        // one bit per depth: there is a SELECT at it
+	from   uint64        // one bit per depth: in the list of its tables
 	expect bool          // the next name is a table's
-	before sqltext.Token // the one before prev
-	prev   sqltext.Token // the last token that is no comment
-	shadow string        // a table of WITH's that has the name of a catalog's
+	before sqltext.Token // the token before prev
+	prev   sqltext.Token // the last token, not counting comments
+	shadow string        // a common table that has the name of a catalog's
 }
 
-func newReader(query string, d sqltext.Dialect) reader {
-	return reader{s: sqltext.New(query, d), dialect: d, first: true}
-}
-
-// read reads to the end, for what is strange may come last.
+// read reads to the end, because what is invalid may come last.
 func (r *reader) read() {
-	for {
-		t := r.s.Next()
-		if t.Kind == sqltext.EOF {
-			return
-		}
+	for t := r.s.Next(); t.Kind != sqltext.EOF; t = r.s.Next() {
 		r.check(t)
 		if t.Kind == sqltext.Comment {
 			continue
@@ -52,7 +44,7 @@ func (r *reader) read() {
 	}
 }
 
-// check notes what no text of the dialect has.
+// check notes tokens that no valid text in the dialect contains.
 func (r *reader) check(t sqltext.Token) {
 	switch {
 	case t.Open, t.Kind == sqltext.Invalid:
@@ -60,28 +52,26 @@ func (r *reader) check(t sqltext.Token) {
 	case t.Kind == sqltext.Operator && t.Text == "#":
 		r.hash = true
 	case t.Kind == sqltext.Operator && strings.Contains(t.Text, "*/"):
-		r.strange = true // the end of a comment that ended before
+		r.strange = true // the end of a comment that has already ended
 	case r.dialect == sqltext.MySQL && (t.IsPunct('[') || t.Kind == sqltext.Word && t.Text[0] == '$'):
 		r.strange = true // dollar quotes are PostgreSQL's
 	}
 }
 
-// bit is that of the depth. Deeper than 62 all share one.
+// bit is the current depth's. Depths over 62 share one.
 func (r *reader) bit() uint64 { return 1 << min(max(r.depth, 0), 63) }
 
 func (r *reader) take(t sqltext.Token) {
 	switch t.Kind {
 	case sqltext.Punct:
-		r.punct(t)
+		r.punct(t.Text[0])
 	case sqltext.Word:
-		var b folded
-		r.word(t, b.fold(t.Text))
+		r.word(t)
 	case sqltext.Quoted:
 		r.name(t)
 	case sqltext.String:
-		if r.expect && r.dialect == sqltext.SQLite { // which takes it for a name
-			var b folded
-			r.found = sqliteTables[string(b.fold(strings.Trim(t.Text, "'")))]
+		if r.expect && r.dialect == sqltext.SQLite { // which accepts a string as a name
+			r.found = sqliteTables.has(strings.Trim(t.Text, "'"))
 		}
 		r.expect = false
 	default:
@@ -89,17 +79,17 @@ func (r *reader) take(t sqltext.Token) {
 	}
 }
 
-func (r *reader) punct(t sqltext.Token) {
-	switch t.Text[0] {
+func (r *reader) punct(c byte) {
+	switch c {
 	case '(', '[':
 		r.depth++
 		r.query &^= r.bit()
 		r.from &^= r.bit()
-		if r.expect && t.Text[0] == '(' { // FROM (a JOIN b)
+		if r.expect && c == '(' { // FROM (a JOIN b)
 			r.from |= r.bit()
 			return
 		}
-		if r.first && t.Text[0] == '(' { // (SELECT ...)
+		if r.first && c == '(' { // (SELECT ...)
 			return
 		}
 	case ')', ']':
@@ -111,35 +101,31 @@ func (r *reader) punct(t sqltext.Token) {
 	r.expect, r.first = false, false
 }
 
-func (r *reader) word(t sqltext.Token, w []byte) {
+func (r *reader) word(t sqltext.Token) {
 	if r.first {
 		r.first = false
-		if r.command(string(w)) {
-			r.mute = true
-			return
-		}
-		r.expect = string(w) == "table" // TABLE t is a query
-		if r.expect {
+		r.mute = r.command(t)
+		r.expect = t.Is("table") // TABLE t is a query
+		if r.mute || r.expect {
 			return
 		}
 	}
-	switch string(w) {
-	case "select", "update":
+	switch {
+	case t.IsAny("select", "update"):
 		r.query |= r.bit()
 		r.from &^= r.bit()
 		r.expect = false
-	case "from":
+	case t.Is("from"):
 		r.expect = r.query&r.bit() != 0 && !r.prev.Is("distinct")
 		if r.expect {
 			r.from |= r.bit()
 		}
-	case "join", "straight_join":
+	case t.IsAny("join", "straight_join"):
 		r.expect = r.from&r.bit() != 0
-	case "where", "group", "order", "having", "limit", "union", "intersect", "except", "window", "for", "set",
-		"returning", "into", "offset", "fetch":
+	case ending.has(t.Text):
 		r.from &^= r.bit()
 		r.expect = false
-	case "only", "lateral":
+	case t.IsAny("only", "lateral"):
 	default:
 		r.name(t)
 	}

@@ -1,26 +1,25 @@
 package reflectguard
 
-import "github.com/sqlaio/sqlaio/internal/sqltext"
+import (
+	"strings"
 
-// IsReflection reports whether a statement of the text reads what the schema is,
-// from the catalogs of SQLite, MySQL or PostgreSQL or by their commands. Names
-// in strings, comments and other places than a table's do not count. It takes time
-// linear in the length of the text and allocates nothing; ordinary
-// statements are told by their words alone, about a nanosecond a byte.
-func IsReflection(query string) bool {
-	if !mayReflect(query) {
-		return false
-	}
-	return isReflection(query)
-}
+	"github.com/sqlaio/sqlaio/internal/sqltext"
+)
 
-// isReflection reads the text in each dialect: nobody says which it is in. A
-// dialect counts if the text is whole in it, without open strings or strange
-// bytes, or if it is whole in none.
+// IsReflection reports whether a statement in the text reads the schema, from the
+// catalogs of SQLite, MySQL or PostgreSQL or with their commands. Names in strings,
+// in comments and anywhere but in the place of a table do not count. It takes
+// time linear in the length of the text and allocates nothing. Ordinary statements
+// are ruled out by their words alone, at some nanoseconds a byte.
+func IsReflection(query string) bool { return mayReflect(query) && isReflection(query) }
+
+// isReflection reads the text in each dialect, since it does not know which one it
+// is in. A dialect counts if the text is valid in it, without open strings or strange
+// bytes, or if it is valid in none.
 func isReflection(query string) bool {
-	var whole, found, mysql bool
+	var valid, found, mysql bool
 	for _, d := range [...]sqltext.Dialect{sqltext.SQLite, sqltext.MySQL, sqltext.PostgreSQL} {
-		r := newReader(query, d)
+		r := reader{s: sqltext.New(query, d), dialect: d, first: true}
 		r.read()
 		if d == sqltext.MySQL {
 			mysql = !r.strange
@@ -31,20 +30,20 @@ func isReflection(query string) bool {
 		if r.found && !r.strange {
 			return true
 		}
-		whole = whole || !r.strange
+		valid = valid || !r.strange
 		found = found || r.found
 	}
-	return found && !whole
+	return found && !valid
 }
 
-// mayReflect looks for words of a catalog, wherever they are, and for those of a
-// command where one may begin. It finds all that isReflection could.
+// mayReflect looks for words of a catalog anywhere, and for those of a command
+// where one may begin. It finds everything that isReflection could.
 func mayReflect(query string) bool {
-	var before byte // the last that is no space
+	var before byte // the last byte that is not a space
 	comment := false
 	for i := 0; i < len(query); {
 		c := query[i]
-		if !isWord[c] {
+		if !sqltext.IsWordByte(c) {
 			switch c {
 			case '#':
 				comment = true
@@ -58,10 +57,10 @@ func mayReflect(query string) bool {
 			continue
 		}
 		start := i
-		for i < len(query) && isWord[query[i]] {
+		for i < len(query) && sqltext.IsWordByte(query[i]) {
 			i++
 		}
-		if w := query[start:i]; isSuspect(w) || (comment || before == 0 || before == ';') && isCommand(w) {
+		if w := query[start:i]; isSuspect(w) || (comment || before == 0 || before == ';') && commands.has(w) {
 			return true
 		}
 		before = 'a'
@@ -69,14 +68,7 @@ func mayReflect(query string) bool {
 	return false
 }
 
-var isWord = func() (t [256]bool) {
-	for c := range t {
-		t[c] = c >= 0x80 || c == '_' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
-	}
-	return t
-}()
-
-// isSuspect reports whether a word may be a name of a catalog.
+// isSuspect reports whether a word may be a name in a catalog.
 func isSuspect(w string) bool {
 	if len(w) < 4 {
 		return false
@@ -89,18 +81,12 @@ func isSuspect(w string) bool {
 	case 'i':
 		return hasPrefix(w, "information_schema")
 	case 't', 'o', 'c', 'f':
-		var b folded
-		return functions[string(b.fold(w))]
+		return functions.has(w)
 	}
 	return false
 }
 
-// isCommand reports whether a statement that begins with the word may describe.
-func isCommand(w string) bool {
-	var b folded
-	switch string(b.fold(w)) {
-	case "pragma", "show", "desc", "describe", "explain":
-		return true
-	}
-	return false
+// hasPrefix ignores the case of letters.
+func hasPrefix(w, prefix string) bool {
+	return len(w) >= len(prefix) && strings.EqualFold(w[:len(prefix)], prefix)
 }

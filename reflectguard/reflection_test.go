@@ -47,14 +47,14 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// What stands around a statement does not matter, nor the case of its letters.
-func TestCorpusInOtherClothes(t *testing.T) {
+// Neither what surrounds a statement nor the case of its letters matters.
+func TestCorpusInOtherSurroundings(t *testing.T) {
 	for _, s := range corpus(t) {
 		if strings.Contains(s.text, "$") || strings.Contains(s.text, "CREATE TRIGGER") {
-			continue // tags have their case, and bodies no end that is looked for
+			continue // tags are case sensitive, and the end of a body is not looked for
 		}
-		for _, clothes := range []string{"  %s", "/* it is */ %s", "-- so\n%s", "SELECT 1;\n%s", "%s\n;SELECT a FROM t"} {
-			text := fmt.Sprintf(clothes, s.text)
+		for _, around := range []string{"  %s", "/* it is */ %s", "-- so\n%s", "SELECT 1;\n%s", "%s\n;SELECT a FROM t"} {
+			text := fmt.Sprintf(around, s.text)
 			if open := strings.LastIndex(text, "/*"); open >= 0 && !strings.Contains(text[open:], "*/") {
 				continue
 			}
@@ -70,7 +70,7 @@ func TestCorpusInOtherClothes(t *testing.T) {
 	}
 }
 
-// The quick look passes by nothing that reading would find.
+// The quick check misses nothing that reading would find.
 func FuzzIsReflection(f *testing.F) {
 	for _, s := range corpus(f) {
 		f.Add(s.text)
@@ -78,12 +78,12 @@ func FuzzIsReflection(f *testing.F) {
 	f.Fuzz(func(t *testing.T, query string) {
 		got, read := reflectguard.IsReflection(query), reflectguard.Read(query)
 		if got != read {
-			t.Errorf("%v by the words, %v by reading", got, read)
+			t.Errorf("quick check %v, reading %v", got, read)
 		}
 	})
 }
 
-// In time that grew with the square of the length these would take much longer.
+// These would take much longer if time grew with the square of the length.
 func TestTimeIsLinear(t *testing.T) {
 	const size = 1 << 17
 	for _, piece := range []string{

@@ -7,7 +7,7 @@ import (
 	"github.com/sqlaio/sqlaio/warnings"
 )
 
-// cheap are the ways to be dropped that must cost an ordinary call nothing.
+// cheap are ways to drop a warning that must cost an ordinary call next to nothing.
 var cheap = []struct {
 	name  string
 	match []warnings.Match
@@ -24,7 +24,7 @@ func TestDroppingAllocatesNothing(t *testing.T) {
 	check := func(name string) {
 		t.Helper()
 		if n := testing.AllocsPerRun(1000, func() {
-			if decide(message) != warnings.Drop {
+			if decide(message) != warnings.Ignore {
 				t.Fatal("not dropped")
 			}
 		}); n != 0 {
@@ -46,7 +46,7 @@ func TestARepeatAllocatesNothing(t *testing.T) {
 	site := warnings.Caller()
 	warnings.Warn(&warnings.BlockingWarning{Info: warnings.Info{Message: message, Site: site}})
 	if n := testing.AllocsPerRun(1000, func() {
-		if warnings.Decide(warnings.Blocking, message, site) != warnings.Drop {
+		if warnings.Decide(warnings.Blocking, message, site) != warnings.Ignore {
 			t.Fatal("not dropped")
 		}
 	}); n != 0 {
@@ -60,7 +60,7 @@ func TestCallerAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkDropped is what a warning costs that nobody gets.
+// BenchmarkDropped measures a warning that is not shown.
 func BenchmarkDropped(b *testing.B) {
 	for _, c := range cheap {
 		b.Run(c.name, func(b *testing.B) {
@@ -94,10 +94,10 @@ func BenchmarkCaller(b *testing.B) {
 	}
 }
 
-// repeat warns as a driver does, each time of the same line.
+// repeat warns as a driver does, each time about the same line.
 func repeat() {
 	site := warnings.Caller()
-	if warnings.Decide(warnings.Blocking, message, site) != warnings.Drop {
+	if warnings.Decide(warnings.Blocking, message, site) != warnings.Ignore {
 		w := blocking(message)
 		w.Site = site
 		warnings.Warn(w)

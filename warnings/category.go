@@ -1,10 +1,15 @@
 package warnings
 
-// A Category says what kind of thing a warning is about. It is the name of the
-// warning's type.
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Category is the kind of a warning. It is named after the warning's type.
 type Category string
 
-// The categories of this module. Other packages may have their own.
+// The categories. A warning type of another package uses one of these.
 const (
 	// Blocking is a call that blocks where it should not.
 	Blocking Category = "BlockingWarning"
@@ -12,9 +17,17 @@ const (
 	Resource Category = "ResourceWarning"
 	// Unawaited is a future whose outcome nobody looked at.
 	Unawaited Category = "UnawaitedWarning"
-	// Deprecation is the use of what will go away.
+	// Deprecation is the use of something that will be removed.
 	Deprecation Category = "DeprecationWarning"
 )
 
-// categories are those that AIOWARNINGS may name.
 var categories = []Category{Blocking, Resource, Unawaited, Deprecation}
+
+// parseCategory ignores the case of letters.
+func parseCategory(name string) (Category, error) {
+	i := slices.IndexFunc(categories, func(c Category) bool { return strings.EqualFold(name, string(c)) })
+	if i < 0 {
+		return "", fmt.Errorf("no category %q (there are %v)", name, categories)
+	}
+	return categories[i], nil
+}

@@ -1,109 +1,86 @@
 package warnings
 
-// A Verdict is what would become of a warning.
-type Verdict uint8
+import "github.com/sqlaio/sqlaio/internal/sqltext"
 
-// The verdicts.
-const (
-	Drop   Verdict = iota // nobody would hear of it
-	Show                  // the handler, or a recording, would get it
-	Refuse                // Warn would return it as an error
-)
+// statementLength is the most bytes of a statement that a warning shows.
+const statementLength = 200
 
-// String returns the verdict's name.
-func (v Verdict) String() string {
-	switch v {
-	case Drop:
-		return "drop"
-	case Show:
-		return "show"
-	case Refuse:
-		return "refuse"
-	}
-	return "unknown"
-}
-
-// Decide tells what Warn would do with a warning of that category and message, so
-// that one nobody wants need not be made. A zero site stands for the call in
-// progress, and is looked for only if the answer depends on it. Decide allocates
-// nothing, and remembers nothing: of two callers at once both may hear Show.
-func Decide(c Category, message string, site Site) Verdict {
+// Decide returns what Warn would do with a warning of that category and message:
+// Ignore if it would be dropped, Error if Warn would return it, and any other
+// action if it would be shown. A zero site stands for the call in progress, and
+// is looked up only if the answer depends on it. Decide allocates nothing and
+// records nothing, so two concurrent callers may both learn that it would be shown.
+func Decide(c Category, message string, site Site) Action {
 	reportEnv()
 	s := current.Load()
 	p := place{site: site}
-	switch a := s.action(c, message, &p); a {
-	case Ignore:
-		return Drop
-	case Error:
-		return Refuse
-	case Always:
-		return Show
-	default:
-		if s.isNew(keyOf(a, c, message, &p)) {
-			return Show
+	a := s.action(c, message, &p)
+	if a == Default || a == Once {
+		k := keyOf(a, c, message, &p)
+		for _, to := range s.audience() {
+			if !to.seen.has(k) {
+				return a
+			}
 		}
-		return Drop
+		return Ignore
+	}
+	return a
+}
+
+// Warn passes w through the filters, and shows it if they say so. It returns w as
+// an error only if a filter says Error; the caller must then not do what it warned
+// of. Warn sets w's site, if it has none, to that of the call in progress, and
+// shortens its statement. The handler has returned when Warn does. w must not be
+// changed afterwards or passed to Warn again.
+func Warn(w Warning) error {
+	if w != nil && give(w, Error) == Error {
+		return w
+	}
+	return nil
+}
+
+// Show is Warn for a warning that has no call left to fail, such as one about
+// something the garbage collector found: where a filter says Error, w is shown
+// once per call site.
+func Show(w Warning) {
+	if w != nil {
+		give(w, Default)
 	}
 }
 
-// Warn gives w to the filters, and to the handler or the recordings under way if
-// they want it shown. It returns w, as an error, only if a filter says Error: the
-// caller then does not do what it warned of. If w has no site yet, Warn sets it
-// to that of the call in progress. w must not be changed afterwards, nor be given
-// again. The handler has returned when Warn does.
-func Warn(w Warning) error {
-	if w == nil {
-		return nil
-	}
+// give applies the filters to w and returns the action taken. That is onError
+// where they say Error.
+func give(w Warning, onError Action) Action {
 	reportEnv()
 	s := current.Load()
 	d, c := w.Details(), w.Category()
 	p := place{site: d.Site}
 	a := s.action(c, d.Message, &p)
+	if a == Error {
+		a = onError
+	}
 	if a == Ignore {
-		return nil
+		return a
 	}
 	d.Site = p.get()
+	d.Statement = sqltext.Shorten(d.Statement, statementLength)
 	if a == Error {
-		return w
+		return a
 	}
-	s.show(w, a, keyOf(a, c, d.Message, &p))
-	return nil
+	k := keyOf(a, c, d.Message, &p)
+	for _, to := range s.audience() {
+		if a == Always || to.seen.add(k) {
+			to.take(w)
+		}
+	}
+	return a
 }
 
 func keyOf(a Action, c Category, message string, p *place) key {
 	k := key{action: a, category: c, message: message}
 	if a == Default {
-		f := p.get().frame()
+		f := frameOf(p.get().pc)
 		k.file, k.line = f.file, f.line
 	}
 	return k
-}
-
-// isNew reports whether somebody is left who has not been shown k.
-func (s *state) isNew(k key) bool {
-	if len(s.recordings) == 0 {
-		return !shown.has(k)
-	}
-	for _, r := range s.recordings {
-		if !r.seen.has(k) {
-			return true
-		}
-	}
-	return false
-}
-
-// show gives w to everybody who is to have it.
-func (s *state) show(w Warning, a Action, k key) {
-	if len(s.recordings) == 0 {
-		if a == Always || shown.add(k) {
-			s.handler()(w)
-		}
-		return
-	}
-	for _, r := range s.recordings {
-		if a == Always || r.seen.add(k) {
-			r.add(w)
-		}
-	}
 }

@@ -5,23 +5,23 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 )
 
 // EnvVar names the environment variable that sets filters when the program
-// starts, as PYTHONWARNINGS does: entries "action:message:category:package",
-// separated by commas, of which the last one that matches decides.
-// Fields left out at the end, or empty, match everything:
+// starts, as PYTHONWARNINGS does. Its entries have the form
+// "action:message:category:package" and are separated by commas; the last one that
+// matches decides. Empty and omitted fields match everything:
 //
 //	AIOWARNINGS=error::BlockingWarning,ignore::ResourceWarning
 //
-// The action may be abbreviated; the message is how messages begin, in
-// small letters or capitals. An entry that is malformed is reported once, to slog,
-// when first something would be warned of; the others count.
+// The action may be abbreviated. The message is a prefix, in either case. A malformed
+// entry is ignored, and reported once to slog when the first warning is issued.
 const EnvVar = "AIOWARNINGS"
 
-// unreported holds the malformed entries until somebody could be warned.
+// unreported holds what is wrong with malformed entries until it is logged.
 var unreported atomic.Pointer[[]error]
 
 func reportEnv() {
@@ -35,19 +35,20 @@ func reportEnv() {
 	}
 }
 
-// parseEnv returns the filters, the last entry first, and what is wrong with
-// entries that are not among them.
+// parseEnv returns the filters, the last entry first, and an error for each
+// malformed entry.
 func parseEnv(value string) (filters []*filter, malformed []error) {
 	for entry := range strings.SplitSeq(value, ",") {
-		if strings.TrimSpace(entry) == "" {
+		entry = strings.TrimSpace(entry)
+		if entry == "" {
 			continue
 		}
 		f, err := parseEntry(entry)
 		if err != nil {
-			malformed = append(malformed, fmt.Errorf("%q: %w", strings.TrimSpace(entry), err))
+			malformed = append(malformed, fmt.Errorf("%q: %w", entry, err))
 			continue
 		}
-		filters = append([]*filter{f}, filters...)
+		filters = slices.Insert(filters, 0, f)
 	}
 	return filters, malformed
 }
@@ -65,23 +66,26 @@ func parseEntry(entry string) (*filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	category, err := parseCategory(fields[2])
-	if err != nil {
-		return nil, err
+	match := []Match{FromPackage(fields[3])}
+	if name := fields[2]; name != "" && !strings.EqualFold(name, "Warning") {
+		category, err := parseCategory(name)
+		if err != nil {
+			return nil, err
+		}
+		match = append(match, OfCategory(category))
 	}
-	match := []Match{OfCategory(category), FromPackage(fields[3])}
 	if fields[1] != "" {
-		begins, err := regexp.Compile("(?i)^" + regexp.QuoteMeta(fields[1]))
+		prefix, err := regexp.Compile("(?i)^" + regexp.QuoteMeta(fields[1]))
 		if err != nil { // not UTF-8
 			return nil, err
 		}
-		match = append(match, WithMessage(begins))
+		match = append(match, WithMessage(prefix))
 	}
 	return newFilter(action, match), nil
 }
 
-// parseAction takes any beginning of an action's name, all of which differ in
-// their first letter.
+// parseAction accepts any prefix of an action's name. All differ in their first
+// letter; the empty prefix means Default.
 func parseAction(s string) (Action, error) {
 	for i, name := range actions {
 		if strings.HasPrefix(name, strings.ToLower(s)) {
@@ -89,16 +93,4 @@ func parseAction(s string) (Action, error) {
 		}
 	}
 	return 0, fmt.Errorf("no action %q (there are %s)", s, strings.Join(actions, ", "))
-}
-
-func parseCategory(s string) (Category, error) {
-	if s == "" || strings.EqualFold(s, "Warning") {
-		return "", nil
-	}
-	for _, c := range categories {
-		if strings.EqualFold(s, string(c)) {
-			return c, nil
-		}
-	}
-	return "", fmt.Errorf("no category %q (there are %v)", s, categories)
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/sqlaio/sqlaio/warnings"
 )
 
-// envChild makes this program warn instead of running its tests.
+// envChild is set to make this program warn instead of running its tests.
 const envChild = "WARNINGS_TEST_CHILD"
 
 func warnAsChild() {
 	for range 2 {
 		fmt.Println("blocking:", warnings.Warn(blocking("m")) != nil)
-		warnings.Warn(&warnings.ResourceWarning{Info: warnings.Info{Message: "left open"}})
+		warnings.Show(&warnings.ResourceWarning{Info: warnings.Info{Message: "left open"}})
 	}
 }
 
@@ -36,14 +36,18 @@ func TestTheEnvironmentSetsFilters(t *testing.T) {
 	if out != "blocking: true\nblocking: true\n" {
 		t.Errorf("%s", out)
 	}
+	if out := child(t, "error"); strings.Count(out, "blocking: true") != 2 || strings.Count(out, "left open") != 1 {
+		t.Errorf("%s", out)
+	}
 	if out := child(t, ""); strings.Count(out, "blocking: false") != 2 || strings.Count(out, "left open") != 1 {
 		t.Errorf("%s", out)
 	}
 }
 
-func TestAMalformedEntryIsReportedOnceAndTheOthersCount(t *testing.T) {
-	out := child(t, "eror::BlockingWarning,ignore::ResourceWarning,a:b:c:d:e")
+func TestAMalformedEntryIsReportedOnceAndTheOthersApply(t *testing.T) {
+	out := child(t, "eror::BlockingWarning,ignore::ResourceWarning,a:b:c:d:e,error::Warnung")
 	if strings.Count(out, `\"eror::BlockingWarning\": no action \"eror\"`) != 1 ||
+		strings.Count(out, `\"error::Warnung\": no category \"Warnung\" (there are [BlockingWarning ResourceWarning `) != 1 ||
 		strings.Count(out, "more fields than") != 1 || strings.Contains(out, "left open") {
 		t.Errorf("%s", out)
 	}
@@ -52,26 +56,27 @@ func TestAMalformedEntryIsReportedOnceAndTheOthersCount(t *testing.T) {
 func TestEntries(t *testing.T) {
 	for _, c := range []struct {
 		value string
-		want  warnings.Verdict
+		want  warnings.Action
 	}{
-		{"", warnings.Show},
-		{"error", warnings.Refuse},
-		{"e", warnings.Refuse},
-		{"ERROR", warnings.Refuse},
-		{" error :: BlockingWarning ", warnings.Refuse},
-		{"error::blockingwarning", warnings.Refuse},
-		{"error::Warning", warnings.Refuse},
-		{"error::ResourceWarning", warnings.Show},
-		{"error:Blocking REFL", warnings.Refuse},
-		{"error:reflection", warnings.Show},
-		{"error:blocking .*", warnings.Show},
-		{"error:::" + here, warnings.Refuse},
-		{"error:::github.com/sqlaio/...", warnings.Refuse},
-		{"error:::github.com/sqlaio", warnings.Show},
-		{"error,ignore", warnings.Drop},
-		{"ignore,error", warnings.Refuse},
-		{"error,::BlockingWarning", warnings.Show},
-		{",,error,", warnings.Refuse},
+		{"", warnings.Default},
+		{"error", warnings.Error},
+		{"e", warnings.Error},
+		{"ERROR", warnings.Error},
+		{" error :: BlockingWarning ", warnings.Error},
+		{"error::blockingwarning", warnings.Error},
+		{"error::Warning", warnings.Error},
+		{"error::ResourceWarning", warnings.Default},
+		{"error:Blocking REFL", warnings.Error},
+		{"error:reflection", warnings.Default},
+		{"error:blocking .*", warnings.Default},
+		{"error:::" + here, warnings.Error},
+		{"error:::github.com/sqlaio/...", warnings.Error},
+		{"error:::github.com/sqlaio", warnings.Default},
+		{"error,ignore", warnings.Ignore},
+		{"ignore,error", warnings.Error},
+		{"error,::BlockingWarning", warnings.Default},
+		{"error::Blocking", warnings.Default}, // no such category
+		{",,error,", warnings.Error},
 	} {
 		t.Run(c.value, func(t *testing.T) {
 			warnings.WithEnv(t, c.value)

@@ -9,10 +9,10 @@ import (
 	"github.com/sqlaio/sqlaio/warnings"
 )
 
-// reflect stands for a function that warns.
+// reflect is some function that warns.
 func reflect() error {
 	const message = "blocking reflection on an async engine"
-	if warnings.Decide(warnings.Blocking, message, warnings.Site{}) == warnings.Drop {
+	if warnings.Decide(warnings.Blocking, message, warnings.Site{}) == warnings.Ignore {
 		return nil
 	}
 	return warnings.Warn(&warnings.BlockingWarning{Info: warnings.Info{
@@ -43,7 +43,7 @@ func ExampleSetHandler() {
 	})
 	defer undo()
 	for range 3 {
-		reflect() // shown once, for it is one call site
+		reflect() // shown once: it is one call site
 	}
 	// Output: BlockingWarning: blocking reflection on an async engine (example_test.go)
 }
@@ -64,7 +64,7 @@ func ExampleMatch() {
 	undo := warnings.Filter(warnings.Error, warnings.FromPackage("example.com/ui/..."))
 	defer undo()
 	fmt.Println(warnings.Decide(warnings.Blocking, "m", warnings.Site{}))
-	// Output: show
+	// Output: default
 }
 
 func ExampleAction() {
@@ -72,14 +72,22 @@ func ExampleAction() {
 	// Output: default always once ignore error
 }
 
-func ExampleVerdict() {
+func ExampleDecide() {
 	undo := warnings.Filter(warnings.Ignore, warnings.OfCategory(warnings.Resource))
 	defer undo()
 	fmt.Println(warnings.Decide(warnings.Resource, "left open", warnings.Site{}))
-	// Output: drop
+	// Output: ignore
 }
 
-// A connection that is never closed shows where it was opened.
+// A cleanup has no call that could fail.
+func ExampleShow() {
+	defer warnings.Filter(warnings.Error)()
+	defer warnings.SetHandler(func(w warnings.Warning) { fmt.Println(w.Details().Message) })()
+	warnings.Show(&warnings.ResourceWarning{Info: warnings.Info{Message: "result never closed"}})
+	// Output: result never closed
+}
+
+// The warning about a connection that was never closed says where it was opened.
 func ExampleSite() {
 	opened := warnings.Caller()
 	w := &warnings.ResourceWarning{Info: warnings.Info{Message: "never closed", Site: opened}}
@@ -88,11 +96,11 @@ func ExampleSite() {
 }
 
 func ExampleInfo() {
-	w := &warnings.DeprecationWarning{Info: warnings.Info{Message: "Old is going away", Advice: "use New"}}
+	w := &warnings.DeprecationWarning{Info: warnings.Info{Message: "Old will be removed", Advice: "use New"}}
 	fmt.Println(w)
 	fmt.Println(w.Details().Advice)
 	// Output:
-	// DeprecationWarning: Old is going away (use New)
+	// DeprecationWarning: Old will be removed (use New)
 	// use New
 }
 
@@ -102,7 +110,7 @@ func ExampleUnawaitedWarning() {
 	// Output: UnawaitedWarning: future never awaited: disk full
 }
 
-// A test gives its *testing.T.
+// A test passes its *testing.T.
 func ExampleRecord() {
 	var t testEnd
 	r := warnings.Record(&t)
@@ -119,14 +127,14 @@ type testEnd struct{ end func() }
 func (t *testEnd) Helper()          {}
 func (t *testEnd) Cleanup(f func()) { t.end = f }
 
-// Whatever has a beginning and an end can record, as a job of a scheduler's.
+// Anything that begins and ends can record, such as a job of a scheduler.
 func ExampleTB() {
 	var job testEnd
 	var t warnings.TB = &job
 	r := warnings.Record(t)
 	reflect()
 	job.end()
-	reflect() // no more of the job's
+	reflect() // after the job: not recorded
 	fmt.Println(len(r.All()))
 	// Output: 1
 }
@@ -145,7 +153,7 @@ func ExampleCategory() {
 	// Output: true
 }
 
-// How long it took is no part of the message, which stays the same.
+// How long it took is not part of the message, which is constant.
 func ExampleBlockingWarning() {
 	w := &warnings.BlockingWarning{Info: warnings.Info{Message: "blocking call"}, Took: 30 * time.Millisecond}
 	fmt.Println(w)
@@ -159,9 +167,9 @@ func ExampleResourceWarning() {
 }
 
 func ExampleDeprecationWarning() {
-	w := &warnings.DeprecationWarning{Info: warnings.Info{Message: "Old is going away", Advice: "use New"}}
+	w := &warnings.DeprecationWarning{Info: warnings.Info{Message: "Old will be removed", Advice: "use New"}}
 	fmt.Println(w)
-	// Output: DeprecationWarning: Old is going away (use New)
+	// Output: DeprecationWarning: Old will be removed (use New)
 }
 
 func ExampleRecording() {

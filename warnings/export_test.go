@@ -1,13 +1,13 @@
 package warnings
 
-// ParseEnv reports how many entries of AIOWARNINGS count, and what is wrong with
+// ParseEnv returns the number of valid entries of AIOWARNINGS, and an error for each of
 // the others.
 func ParseEnv(value string) (int, []error) {
 	filters, malformed := parseEnv(value)
 	return len(filters), malformed
 }
 
-// WithEnv sets filters as AIOWARNINGS=value would, below those there are.
+// WithEnv sets filters as AIOWARNINGS=value would, after the existing ones.
 func WithEnv(t TB, value string) {
 	filters, _ := parseEnv(value)
 	var before []*filter
@@ -32,5 +32,5 @@ func (m *Memory) Len() int       { return len(m.m.recent) + len(m.m.old) }
 
 const MaxKeys = maxKeys
 
-// Forget makes the handler see everything anew.
+// Forget makes the handler see repeats again.
 func Forget() { shown.clear() }

@@ -2,27 +2,25 @@ package warnings
 
 import (
 	"regexp"
-	"slices"
 	"strings"
-	"sync"
 )
 
-// An Action is what a filter has done with a warning.
+// An Action is what a filter does with a warning.
 type Action uint8
 
-// The actions. "Once" and "once per call site" mean warnings of the same
+// The actions. "Once" and "once per call site" apply to warnings of the same
 // category and message; a call site is a file and a line.
 const (
 	Default Action = iota // show it once per call site
 	Always                // show it every time
 	Once                  // show it once, wherever it comes from
 	Ignore                // drop it
-	Error                 // do not show it: Warn returns it as an error
+	Error                 // return it from Warn as an error
 )
 
 var actions = []string{"default", "always", "once", "ignore", "error"}
 
-// String returns the name, as AIOWARNINGS has it.
+// String returns the action's name as used in AIOWARNINGS.
 func (a Action) String() string {
 	if int(a) < len(actions) {
 		return actions[a]
@@ -33,48 +31,44 @@ func (a Action) String() string {
 // A Match limits a filter to some warnings.
 type Match func(*filter)
 
-// OfCategory matches one category.
-func OfCategory(c Category) Match { return func(f *filter) { f.category = c } }
-
-// WithMessage matches messages in which re is found. The answers for the first 64
-// messages are remembered, so that the same ones are not searched again.
-func WithMessage(re *regexp.Regexp) Match {
-	p := &pattern{re: re}
-	return func(f *filter) { f.message = p }
+// OfCategory matches one category. It panics if there is no such category.
+func OfCategory(c Category) Match {
+	known, err := parseCategory(string(c))
+	if err != nil {
+		panic("warnings: " + err.Error())
+	}
+	return func(f *filter) { f.category = known }
 }
+
+// WithMessage matches messages that contain a match of re.
+func WithMessage(re *regexp.Regexp) Match { return func(f *filter) { f.message = re } }
 
 // FromPackage matches warnings whose call site is in the package with that import
-// path; "path/..." also matches the packages below. A warning from which only
-// this can tell costs a look at the stack.
+// path; "path/..." also matches the packages below it. It costs a look at the stack
+// for each warning that passes the filter's other matches.
 func FromPackage(path string) Match {
-	return func(f *filter) {
-		f.pkg, f.below = strings.CutSuffix(path, "/...")
-		f.anywhere = path == "..."
+	pkg, below := strings.CutSuffix(path, "/...")
+	if path == "..." {
+		pkg = ""
 	}
+	return func(f *filter) { f.pkg, f.below = pkg, below }
 }
 
-// Filter adds a filter in front of the others: the first that matches decides,
-// and a warning none matches is treated by Default. All of the matches
-// must hold; with none, every warning matches. undo takes this filter away; it
-// may be called in any order with others', from any goroutine, and twice.
+// Filter adds a filter before all others. The first filter that matches a warning
+// decides; if none does, Default applies. A filter matches if all its matches do;
+// one without any matches every warning. undo removes the filter. It may be
+// called from any goroutine, in any order with others, and more than once.
 func Filter(action Action, match ...Match) (undo func()) {
-	f := newFilter(action, match)
-	change(func(s *state) { s.filters = slices.Insert(slices.Clone(s.filters), 0, f) })
-	return sync.OnceFunc(func() {
-		change(func(s *state) {
-			s.filters = slices.DeleteFunc(slices.Clone(s.filters), func(g *filter) bool { return g == f })
-		})
-	})
+	return add(func(s *state) *[]*filter { return &s.filters }, newFilter(action, match))
 }
 
-// A filter is never changed once it is among the others.
+// A filter is immutable.
 type filter struct {
 	action   Action
-	category Category // "" for every one
-	message  *pattern // nil for every one
-	pkg      string   // "" for every one
-	below    bool     // packages below pkg too
-	anywhere bool     // pkg was "..."
+	category Category       // "" matches all
+	message  *regexp.Regexp // nil matches all
+	pkg      string         // "" matches all
+	below    bool           // also match packages below pkg
 }
 
 func newFilter(action Action, match []Match) *filter {
@@ -84,32 +78,25 @@ func newFilter(action Action, match []Match) *filter {
 			m(f)
 		}
 	}
-	if f.anywhere {
-		f.pkg = ""
-	}
 	return f
 }
 
 // matches asks for the site last, and only if the answer depends on it.
 func (f *filter) matches(c Category, message string, p *place) bool {
-	if f.category != "" && f.category != c {
+	if f.category != "" && f.category != c || f.message != nil && !f.message.MatchString(message) {
 		return false
 	}
-	if f.message != nil && !f.message.matches(message) {
-		return false
+	if f.pkg == "" {
+		return true
 	}
-	return f.pkg == "" || f.matchesPackage(p.get().Package())
-}
-
-func (f *filter) matchesPackage(pkg string) bool {
-	rest, ok := strings.CutPrefix(pkg, f.pkg)
+	rest, ok := strings.CutPrefix(p.get().Package(), f.pkg)
 	return ok && (rest == "" || f.below && rest[0] == '/')
 }
 
-// A place is a site that is looked for when somebody asks.
+// A place is a site that is looked up on demand.
 type place struct {
 	site  Site
-	known bool // it has been looked for, though maybe in vain
+	known bool // looked up, though perhaps not found
 }
 
 func (p *place) get() Site {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -12,10 +13,10 @@ import (
 	"github.com/sqlaio/sqlaio/warnings"
 )
 
-// here is this test's package, as a call site has it.
+// here is this test's package as it appears in a call site.
 const here = "github.com/sqlaio/sqlaio/warnings_test"
 
-func decide(message string) warnings.Verdict {
+func decide(message string) warnings.Action {
 	return warnings.Decide(warnings.Blocking, message, warnings.Site{})
 }
 
@@ -98,7 +99,7 @@ func TestEveryMatchMustHold(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			filter(t, warnings.Error, c.match...)
-			if got := decide("blocking reflection") == warnings.Refuse; got != c.want {
+			if got := decide("blocking reflection") == warnings.Error; got != c.want {
 				t.Errorf("matches: %v, want %v", got, c.want)
 			}
 		})
@@ -108,13 +109,13 @@ func TestEveryMatchMustHold(t *testing.T) {
 func TestAFilterByPackageTakesTheSiteGiven(t *testing.T) {
 	filter(t, warnings.Error, warnings.FromPackage(here))
 	opened := warnings.Caller()
-	if got := warnings.Decide(warnings.Resource, "m", opened); got != warnings.Refuse {
+	if got := warnings.Decide(warnings.Resource, "m", opened); got != warnings.Error {
 		t.Error(got)
 	}
 }
 
-// The latest filter that is left decides, in whatever order they go, and going
-// twice is going once.
+// The latest remaining filter decides, in whatever order filters are removed, and
+// removing one twice changes nothing.
 func TestFiltersAgainstAModel(t *testing.T) {
 	type entry struct {
 		action   warnings.Action
@@ -123,11 +124,8 @@ func TestFiltersAgainstAModel(t *testing.T) {
 	}
 	all := []warnings.Action{warnings.Always, warnings.Ignore, warnings.Error}
 	categories := []warnings.Category{warnings.Blocking, warnings.Resource, ""}
-	verdicts := map[warnings.Action]warnings.Verdict{
-		warnings.Always: warnings.Show, warnings.Ignore: warnings.Drop, warnings.Error: warnings.Refuse,
-	}
 	rapid.Check(t, func(t *rapid.T) {
-		var model []entry // the latest first
+		var model []entry // latest first
 		var gone []func()
 		defer func() {
 			for _, e := range model {
@@ -137,7 +135,11 @@ func TestFiltersAgainstAModel(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"add": func(t *rapid.T) {
 				e := entry{action: rapid.SampledFrom(all).Draw(t, "action"), category: rapid.SampledFrom(categories).Draw(t, "category")}
-				e.undo = warnings.Filter(e.action, warnings.OfCategory(e.category))
+				var match []warnings.Match
+				if e.category != "" {
+					match = append(match, warnings.OfCategory(e.category))
+				}
+				e.undo = warnings.Filter(e.action, match...)
 				model = slices.Insert(model, 0, e)
 			},
 			"undo": func(t *rapid.T) {
@@ -157,10 +159,10 @@ func TestFiltersAgainstAModel(t *testing.T) {
 			},
 			"": func(t *rapid.T) {
 				for _, c := range categories[:2] {
-					want := warnings.Show
+					want := warnings.Default
 					for _, e := range model {
 						if e.category == "" || e.category == c {
-							want = verdicts[e.action]
+							want = e.action
 							break
 						}
 					}
@@ -192,22 +194,21 @@ func TestFiltersAndWarningsAtOnce(t *testing.T) {
 	if n := len(r.All()); n != 200 {
 		t.Errorf("%d warnings, want each of 200 messages once", n)
 	}
-	if got := warnings.Decide(warnings.Deprecation, "m", warnings.Site{}); got != warnings.Show {
+	if got := warnings.Decide(warnings.Deprecation, "m", warnings.Site{}); got != warnings.Default {
 		t.Errorf("a filter stayed: %v", got)
 	}
 }
 
-func TestAMessageIsMatchedTheSameEachTime(t *testing.T) {
-	filter(t, warnings.Error, warnings.WithMessage(regexp.MustCompile(`7$`)))
-	for range 2 {
-		for i := range 200 { // more than are remembered
-			want := warnings.Show
-			if i%10 == 7 {
-				want = warnings.Refuse
-			}
-			if got := decide(fmt.Sprint("message ", i)); got != want {
-				t.Errorf("%d: %v, want %v", i, got, want)
-			}
-		}
+func TestACategoryIsRefusedIfThereIsNone(t *testing.T) {
+	for _, c := range []warnings.Category{"", "Warning", "BlokingWarning"} {
+		func() {
+			defer func() {
+				got, _ := recover().(string)
+				if !strings.HasPrefix(got, fmt.Sprintf("warnings: no category %q (there are [BlockingWarning ", c)) {
+					t.Errorf("%q: panic %q", c, got)
+				}
+			}()
+			warnings.OfCategory(c)
+		}()
 	}
 }

@@ -7,72 +7,66 @@ import (
 	"sync/atomic"
 )
 
-// module is the path of this module: its packages are not the application.
+// module is this module's path. Its packages are not the application.
 const module = "github.com/sqlaio/sqlaio"
 
 // programs are the packages of the module that use it as an application does.
 var programs = []string{"examples", "internal/test"}
 
-// plumbing are packages of the standard library that call back what others gave
-// them: never the line to look at.
+// plumbing are standard library packages that call functions given to them. A call
+// site is never in one of them.
 var plumbing = []string{"runtime", "database/sql", "context", "internal", "iter", "reflect", "sync", "time"}
 
-// A frame is what a program counter stands for.
+// A frame describes a program counter.
 type frame struct {
 	pc             uintptr
 	function, file string
 	pkg            string
 	line           int
-	app            bool // the application's own
+	app            bool // belongs to the application
 }
 
-// frames caches frames by program counter. A slot holds any one that hashes to
-// it; whoever finds another one there resolves its own and replaces it.
+// frames caches frames by program counter. Frames with the same hash replace each
+// other in their slot.
 var frames [1 << frameBits]atomic.Pointer[frame]
 
 const frameBits = 10
 
+// frameOf returns an empty frame for pc 0.
 func frameOf(pc uintptr) *frame {
 	slot := &frames[uint64(pc)*0x9E3779B97F4A7C15>>(64-frameBits)]
 	if f := slot.Load(); f != nil && f.pc == pc {
 		return f
 	}
-	f := resolve(pc)
+	rf, _ := runtime.CallersFrames([]uintptr{pc}).Next()
+	pkg := packageOf(rf.Function)
+	f := &frame{
+		pc: pc, function: rf.Function, file: rf.File, pkg: pkg, line: rf.Line,
+		app: rf.Function != "" && isApp(pkg, rf.File),
+	}
 	slot.Store(f)
 	return f
 }
 
-func resolve(pc uintptr) *frame {
-	rf, _ := runtime.CallersFrames([]uintptr{pc}).Next()
-	pkg := packageOf(rf.Function)
-	return &frame{
-		pc: pc, function: rf.Function, file: rf.File, pkg: pkg, line: rf.Line,
-		app: rf.Function != "" && isApp(pkg, rf.File),
-	}
-}
-
-// packageOf cuts the import path off a function's name, in which dots of the
-// path's last element are escaped.
+// packageOf returns the import path in a function's name, where dots in the last
+// element of the path are escaped.
 func packageOf(function string) string {
-	function, _, _ = strings.Cut(function, "[") // type arguments may hold paths
+	function, _, _ = strings.Cut(function, "[") // type arguments may contain paths
 	slash := strings.LastIndexByte(function, '/') + 1
 	name, _, _ := strings.Cut(function[slash:], ".")
 	return function[:slash] + strings.ReplaceAll(name, "%2e", ".")
 }
 
-// isApp reports whether code of that package and file is the application's. A
-// package's tests may be in the package itself, so the file tells.
+// isApp reports whether code in that package and file belongs to the application.
+// Tests may be in a package of the module itself, so the file name decides.
 func isApp(pkg, file string) bool {
 	if strings.HasSuffix(path.Base(file), "_test.go") {
 		return true
 	}
-	if pkg == module {
-		return false
-	}
 	if dir, ok := strings.CutPrefix(pkg, module+"/"); ok {
 		return within(dir, programs)
 	}
-	return !within(pkg, plumbing)
+	return pkg != module && !within(pkg, plumbing)
 }
 
 // within reports whether pkg is one of the packages or below one.
@@ -85,36 +79,21 @@ func within(pkg string, packages []string) bool {
 	return false
 }
 
-// caller finds the innermost frame of the application's. Most stacks show it
-// among the first frames; looking deeper means to begin again.
+// caller finds the innermost frame of the application, which is usually among the
+// first 16. It gives up after some 500 frames.
 func caller() Site {
-	var near [16]uintptr
-	n := runtime.Callers(2, near[:])
-	if s := firstApp(near[:n]); !s.IsZero() || n < len(near) {
-		return s
-	}
-	return deepCaller(2 + len(near))
-}
-
-// deepCaller gives up after some hundred frames: recursion within the plumbing.
-func deepCaller(skip int) Site {
-	skip++ // its own frame
-	for range 8 {
-		var deep [64]uintptr
-		n := runtime.Callers(skip, deep[:])
-		if s := firstApp(deep[:n]); !s.IsZero() || n < len(deep) {
-			return s
+	for skip := 2; skip < 500; {
+		var pcs [16]uintptr
+		n := runtime.Callers(skip, pcs[:])
+		for _, pc := range pcs[:n] {
+			if frameOf(pc).app {
+				return Site{pc}
+			}
+		}
+		if n < len(pcs) {
+			break
 		}
 		skip += n
-	}
-	return Site{}
-}
-
-func firstApp(pcs []uintptr) Site {
-	for _, pc := range pcs {
-		if frameOf(pc).app {
-			return Site{pc}
-		}
 	}
 	return Site{}
 }

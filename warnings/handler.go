@@ -3,38 +3,22 @@ package warnings
 import (
 	"context"
 	"log/slog"
-	"slices"
-	"sync"
 	"time"
 )
 
-// SetHandler makes h receive the warnings that are shown, until undo, which may be
-// called like Filter's. nil stands for the handler of the beginning: a record to
+// SetHandler makes h receive the warnings that are shown, until undo is called,
+// which has the same rules as Filter's. A nil h is the initial handler: it logs to
 // slog.Default() at level WARN with the attributes category, advice, site and
-// statement. h is called by the goroutine that warns, several at once if they
-// do; it must not panic, nor do what it may be warned of.
+// statement. h is called in the goroutine that warns, so possibly concurrently.
+// It must not panic, and must not cause warnings itself.
 func SetHandler(h func(Warning)) (undo func()) {
 	if h == nil {
 		h = logWarning
 	}
-	mine := &h
-	change(func(s *state) { s.handlers = append(slices.Clip(s.handlers), mine) })
-	return sync.OnceFunc(func() {
-		change(func(s *state) {
-			s.handlers = slices.DeleteFunc(slices.Clone(s.handlers), func(o *func(Warning)) bool { return o == mine })
-		})
-	})
+	return add(func(s *state) *[]*sink { return &s.handlers }, &sink{&shown, h})
 }
 
-// handler returns the latest.
-func (s *state) handler() func(Warning) {
-	if n := len(s.handlers); n > 0 {
-		return *s.handlers[n-1]
-	}
-	return logWarning
-}
-
-// logWarning gives the record the application's line as its source.
+// logWarning logs w with the application's line as the record's source.
 func logWarning(w Warning) {
 	ctx := context.Background()
 	h := slog.Default().Handler()

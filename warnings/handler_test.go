@@ -11,7 +11,7 @@ import (
 	"github.com/sqlaio/sqlaio/warnings"
 )
 
-// logged returns the record that warn leaves in the log, without its time.
+// logged returns the log record that warn causes.
 func logged(t *testing.T, warn func()) map[string]any {
 	t.Helper()
 	warnings.Forget()
@@ -29,7 +29,7 @@ func logged(t *testing.T, warn func()) map[string]any {
 
 func TestTheDefaultHandlerLogsOneRecord(t *testing.T) {
 	w := blocking("blocking call")
-	w.Advice, w.Statement, w.Took = "use SyncDB()", "SELECT ?", time.Second
+	w.Advice, w.Statement, w.Took = "use SyncDB()", "SELECT 'secret'", time.Second
 	got := logged(t, func() { warnings.Warn(w) })
 	for k, want := range map[string]any{
 		"level": "WARN", "msg": "blocking call", "category": "BlockingWarning", "advice": "use SyncDB()",
@@ -45,7 +45,7 @@ func TestTheDefaultHandlerLogsOneRecord(t *testing.T) {
 	}
 }
 
-func TestTheLogHasTheErrorNobodySaw(t *testing.T) {
+func TestTheLogHasTheUnseenError(t *testing.T) {
 	got := logged(t, func() {
 		warnings.Warn(&warnings.UnawaitedWarning{Info: warnings.Info{Message: "lost"}, Err: io.EOF})
 	})
@@ -54,7 +54,7 @@ func TestTheLogHasTheErrorNobodySaw(t *testing.T) {
 	}
 }
 
-func TestTheLatestHandlerLeftGetsTheWarnings(t *testing.T) {
+func TestTheLatestRemainingHandlerGetsTheWarnings(t *testing.T) {
 	var first, second int
 	filter(t, warnings.Always)
 	undoFirst := warnings.SetHandler(func(warnings.Warning) { first++ })

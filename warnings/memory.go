@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// A key is what makes two warnings the same: file and line only count with Default.
+// A key identifies equal warnings. File and line are set only for Default.
 type key struct {
 	action   Action
 	category Category
@@ -14,62 +14,48 @@ type key struct {
 	line     int
 }
 
-// Bounds of a memory: as many keys as that, twice, of messages of that length.
+// The bounds of a memory: it holds at most 2 × maxKeys keys, with messages of at
+// most maxMessage bytes.
 const (
 	maxKeys    = 2048
 	maxMessage = 256
 )
 
-// A memory remembers the last 2,048 keys at least and 4,096 at most, whatever
-// the number of call sites: when recent is full it becomes old, and what was old
-// is forgotten, unless asked for since. The zero memory is empty.
+// A memory remembers at least the last maxKeys keys that were added or asked for.
+// When recent is full it becomes old, and what was old is forgotten. The zero
+// memory is empty. It is safe for concurrent use.
 type memory struct {
-	mu     sync.Mutex
-	recent map[key]struct{}
-	old    map[key]struct{}
+	mu          sync.Mutex
+	recent, old map[key]struct{} // guarded by mu
 }
 
-// has reports whether k was added and not forgotten yet.
-func (m *memory) has(k key) bool {
+// has reports whether k is remembered.
+func (m *memory) has(k key) bool { return m.find(k, false) }
+
+// add adds k and reports whether it is new.
+func (m *memory) add(k key) bool { return !m.find(k, true) }
+
+// find reports whether k is remembered, and adds it if insert is set.
+func (m *memory) find(k key, insert bool) bool {
 	k.message = k.message[:min(len(k.message), maxMessage)]
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.find(k)
-}
-
-// add adds k and reports whether it was not there before.
-func (m *memory) add(k key) bool {
-	k.message = k.message[:min(len(k.message), maxMessage)]
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.find(k) {
-		return false
-	}
-	m.insert(k)
-	return true
-}
-
-func (m *memory) find(k key) bool {
 	if _, ok := m.recent[k]; ok {
 		return true
 	}
-	_, ok := m.old[k]
-	if ok {
-		delete(m.old, k)
-		m.insert(k)
+	_, found := m.old[k]
+	if !found && !insert {
+		return false
 	}
-	return ok
-}
-
-func (m *memory) insert(k key) {
 	if len(m.recent) >= maxKeys {
 		m.recent, m.old = nil, m.recent
 	}
 	if m.recent == nil {
 		m.recent = make(map[key]struct{})
 	}
-	k.message = strings.Clone(k.message) // the rest of it may be large
+	k.message = strings.Clone(k.message) // the whole message may be large
 	m.recent[k] = struct{}{}
+	return found
 }
 
 // clear forgets everything.

@@ -18,7 +18,7 @@ func TestMemoryIsBoundedAndKeepsTheLatest(t *testing.T) {
 				t.Fatalf("%d was there before it was added", n)
 			}
 			if n%always == 0 && !m.Has(0) {
-				t.Fatalf("0 forgotten after %d, though asked for all the time", n)
+				t.Fatalf("0 is forgotten after %d, though asked for regularly", n)
 			}
 			if m.Len() > 2*warnings.MaxKeys {
 				t.Fatalf("%d keys", m.Len())

@@ -5,41 +5,35 @@ import (
 	"sync"
 )
 
-// TB is what Record needs of a test: *testing.T, *testing.B and *testing.F have it.
+// TB is the part of testing.TB that Record needs.
 type TB interface {
-	Helper()        // as testing.TB has it
-	Cleanup(func()) // ends the recording
+	Helper()        // as in testing.TB
+	Cleanup(func()) // registers a function that ends the recording
 }
 
-// A Recording holds the warnings that were shown during a test. Its methods are
+// A Recording collects the warnings that are shown during a test. Its methods are
 // safe for concurrent use.
 type Recording struct {
-	seen memory // what it has been given, for Default and Once
+	seen memory // what it was shown, for Default and Once
 
 	mu       sync.Mutex
 	warnings []Warning // guarded by mu
 }
 
-// Record collects the warnings to be shown until t ends; the handler gets none.
-// What was shown before does not count for a recording, nor the other way round,
-// so each sees the first of its time. Filters stay as they are.
+// Record collects the warnings shown until t ends, in place of the handler. Filters
+// still apply, but what was shown before or elsewhere does not count as a repeat.
 //
-// A recording is of the whole process: of tests that run in parallel, each
-// collects the others' warnings with its own and misses none. Such
-// tests pick theirs, by Matching or by the statement, or do not run in parallel.
+// A recording covers the whole process: tests that run in parallel record each other's
+// warnings too. Such tests pick their own, with Matching or by the
+// statement, or do not run in parallel.
 func Record(t TB) *Recording {
 	t.Helper()
 	r := &Recording{}
-	change(func(s *state) { s.recordings = append(slices.Clip(s.recordings), r) })
-	t.Cleanup(func() {
-		change(func(s *state) {
-			s.recordings = slices.DeleteFunc(slices.Clone(s.recordings), func(o *Recording) bool { return o == r })
-		})
-	})
+	t.Cleanup(add(func(s *state) *[]*sink { return &s.recordings }, &sink{&r.seen, r.take}))
 	return r
 }
 
-// All returns the warnings so far, the first one first.
+// All returns the warnings so far, oldest first.
 func (r *Recording) All() []Warning {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -55,7 +49,7 @@ func (r *Recording) Matching(match ...Match) []Warning {
 	})
 }
 
-// Reset forgets the warnings so far, also that they were shown.
+// Reset forgets the warnings so far, so that repeats of them are recorded again.
 func (r *Recording) Reset() {
 	r.seen.clear()
 	r.mu.Lock()
@@ -63,7 +57,7 @@ func (r *Recording) Reset() {
 	r.warnings = nil
 }
 
-func (r *Recording) add(w Warning) {
+func (r *Recording) take(w Warning) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.warnings = append(r.warnings, w)

@@ -9,7 +9,7 @@ import (
 
 func warnHere() { warnings.Warn(blocking("the same")) }
 
-func TestARecordingStartsAfreshAndRestores(t *testing.T) {
+func TestARecordingStartsEmptyAndRestoresTheHandler(t *testing.T) {
 	warnings.Forget()
 	var shown []warnings.Warning
 	t.Cleanup(warnings.SetHandler(func(w warnings.Warning) { shown = append(shown, w) }))
@@ -32,7 +32,7 @@ func TestARecordingStartsAfreshAndRestores(t *testing.T) {
 	}
 }
 
-func TestEveryRecordingUnderWayCollects(t *testing.T) {
+func TestEveryActiveRecordingCollects(t *testing.T) {
 	outer := warnings.Record(t)
 	warnHere()
 	t.Run("inner", func(t *testing.T) {

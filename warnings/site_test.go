@@ -20,8 +20,8 @@ func TestCallerIsTheLineThatCalls(t *testing.T) {
 	}
 }
 
-// Each sync.OnceValue puts some frames of the plumbing on the stack.
-func TestCallerLooksBehindThePlumbing(t *testing.T) {
+// Each sync.OnceValue adds some plumbing frames to the stack.
+func TestCallerLooksPastThePlumbing(t *testing.T) {
 	for _, depth := range []int{1, 3, 4, 5, 6, 7, 8, 15, 30, 60} {
 		f := warnings.Caller
 		for range depth {
@@ -52,7 +52,7 @@ func TestKeepSites(t *testing.T) {
 	w := blocking("m")
 	warnings.Warn(w)
 	if !strings.HasSuffix(w.Site.File(), "site_test.go") {
-		t.Errorf("a warning of now has the site %v", w.Site)
+		t.Errorf("a warning about the call in progress has the site %v", w.Site)
 	}
 }
 

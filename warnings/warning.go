@@ -1,64 +1,53 @@
 package warnings
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
-// A Warning is an error that filters may turn into a record of the log. The
-// types of this package are used as pointers, which errors.As finds:
+// A Warning is an error that filters may turn into a log record. The types of
+// this package are used as pointers, so errors.As finds them:
 //
 //	var w *warnings.BlockingWarning
 //	if errors.As(err, &w) { ... }
 //
-// A type of another package embeds Info and adds Category and Error.
+// A warning type of another package embeds Info and adds Category and Error.
 type Warning interface {
 	error
-	Category() Category // by which filters match it
-	Details() *Info     // the Info embedded in it, not a copy
+	Category() Category // what OfCategory matches
+	Details() *Info     // the embedded Info, not a copy
 }
 
-// Info is what every warning carries. Message is the same text for
-// the same kind of trouble, because filters match it and repeats are known by
-// it; what differs from call to call goes to other fields. Statement is shown
-// as it is: give it shortened and without values.
+// Info is the part that all warnings have. Message is constant for each kind of
+// problem, because filters and repeats go by it; details of one call belong in the
+// other fields.
 type Info struct {
 	Message   string
 	Advice    string // what to do instead, in one sentence
-	Statement string // the SQL, if there was any
-	Site      Site   // where the application did it; Warn fills it in if zero
+	Statement string // the SQL, if any; Warn and Show shorten it and remove its values
+	Site      Site   // where the application did it; set by Warn and Show if zero
 }
 
-// Details returns the part all warnings have in common.
+// Details returns i.
 func (i *Info) Details() *Info { return i }
 
 // text renders the warning on one line.
 func (i *Info) text(c Category, extra string) string {
-	var b strings.Builder
-	b.WriteString(string(c))
+	text := string(c)
 	if !i.Site.IsZero() {
-		b.WriteString(" at ")
-		b.WriteString(i.Site.String())
+		text += " at " + i.Site.String()
 	}
-	b.WriteString(": ")
-	b.WriteString(i.Message)
-	b.WriteString(extra)
+	text += ": " + i.Message + extra
 	if i.Statement != "" {
-		b.WriteString(": ")
-		b.WriteString(i.Statement)
+		text += ": " + i.Statement
 	}
 	if i.Advice != "" {
-		b.WriteString(" (")
-		b.WriteString(i.Advice)
-		b.WriteString(")")
+		text += " (" + i.Advice + ")"
 	}
-	return b.String()
+	return text
 }
 
 // A BlockingWarning is about a call that blocks where it should not.
 type BlockingWarning struct {
 	Info
-	Took time.Duration // how long it blocked; 0 if it has not yet, or nobody measured
+	Took time.Duration // how long it blocked; 0 if unknown
 }
 
 // Category returns Blocking.
@@ -72,8 +61,8 @@ func (w *BlockingWarning) Error() string {
 	return w.text(Blocking, "")
 }
 
-// A ResourceWarning is about something that was never closed; its site is where
-// that was made, as Caller told at the time.
+// A ResourceWarning is about something that was never closed. Its site is where
+// that was made, as returned by Caller at the time.
 type ResourceWarning struct{ Info }
 
 // Category returns Resource.
@@ -82,11 +71,11 @@ func (*ResourceWarning) Category() Category { return Resource }
 // Error renders the warning on one line.
 func (w *ResourceWarning) Error() string { return w.text(Resource, "") }
 
-// An UnawaitedWarning is about a future whose outcome nobody looked at; its site
-// is where that was made.
+// An UnawaitedWarning is about a future whose outcome nobody looked at. Its site
+// is where the future was made.
 type UnawaitedWarning struct {
 	Info
-	Err error // what nobody saw; nil if it was no error
+	Err error // the future's error, if any
 }
 
 // Category returns Unawaited.
@@ -100,10 +89,10 @@ func (w *UnawaitedWarning) Error() string {
 	return w.text(Unawaited, "")
 }
 
-// Unwrap returns the error nobody saw.
+// Unwrap returns Err.
 func (w *UnawaitedWarning) Unwrap() error { return w.Err }
 
-// A DeprecationWarning is about the use of what will go away.
+// A DeprecationWarning is about the use of something that will be removed.
 type DeprecationWarning struct{ Info }
 
 // Category returns Deprecation.

@@ -84,3 +84,40 @@ func TestWarnReturnsNilUnlessAFilterSaysError(t *testing.T) {
 		t.Errorf("got %v, not the warning itself", err)
 	}
 }
+
+func TestShowShowsWhatErrorWouldReturn(t *testing.T) {
+	leak := func(message string) warnings.Warning {
+		return &warnings.ResourceWarning{Info: warnings.Info{Message: message}}
+	}
+	for _, c := range []struct {
+		action warnings.Action
+		want   int // of three at one call site
+	}{{warnings.Default, 1}, {warnings.Always, 3}, {warnings.Once, 1}, {warnings.Ignore, 0}, {warnings.Error, 1}} {
+		t.Run(c.action.String(), func(t *testing.T) {
+			r := warnings.Record(t)
+			filter(t, c.action)
+			warnings.Show(nil)
+			for range 3 {
+				warnings.Show(leak("left open"))
+			}
+			if got := r.All(); len(got) != c.want {
+				t.Errorf("shown %v, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAStatementIsShownShortAndWithoutItsValues(t *testing.T) {
+	r := warnings.Record(t)
+	query := "SELECT 'secret'" + strings.Repeat(", a", 1000)
+	leak := &warnings.ResourceWarning{Info: warnings.Info{Message: "left open", Statement: query}}
+	warnings.Show(leak)
+	filter(t, warnings.Error)
+	w := blocking("m")
+	w.Statement = query
+	for _, err := range []error{r.All()[0], warnings.Warn(w)} {
+		if got := err.Error(); strings.Contains(got, "secret") || !strings.Contains(got, ": SELECT ?, a, a") || len(got) > 500 {
+			t.Errorf("%s", got)
+		}
+	}
+}

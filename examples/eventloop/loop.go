@@ -5,31 +5,31 @@ import "time"
 const (
 	interval = 5 * time.Millisecond
 	duration = time.Second
-	// limit is how late a tick may be.
+	// limit is how late a tick may be before it counts as late.
 	limit = 10 * time.Millisecond
-	// backlog is more than what is ever posted and not yet done, so that post
-	// does not block.
+	// backlog is larger than the number of functions that are ever pending, so
+	// post does not block.
 	backlog = 1024
 )
 
-// A loop is an event loop: all it does is done in the goroutine that calls run,
-// one thing after the other. What takes long delays the rest.
+// A loop is an event loop. It does everything in the goroutine that calls run, one
+// thing after another, so anything slow delays the rest.
 type loop struct {
 	posted chan func()
 	ticks  int
-	late   int           // those later than limit
-	worst  time.Duration // how late the worst was
+	late   int           // ticks later than limit
+	worst  time.Duration // how late the latest tick was
 	asked  int           // queries
-	open   int           // those without an answer yet
+	open   int           // queries not yet answered
 }
 
 func newLoop() *loop { return &loop{posted: make(chan func(), backlog)} }
 
-// post has the loop call fn. It may be called by any goroutine.
+// post makes the loop call fn. It is safe to call from any goroutine.
 func (l *loop) post(fn func()) { l.posted <- fn }
 
-// run calls onTick at every interval and what is posted in between. It returns when the
-// time is over and all queries are answered.
+// run calls onTick at every interval, and posted functions in between. It returns
+// after duration, once all queries are answered.
 func (l *loop) run(onTick func()) {
 	due := time.Now().Add(interval)
 	end := due.Add(duration)

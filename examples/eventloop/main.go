@@ -1,7 +1,7 @@
-// Command eventloop runs an event loop that ticks every 5 ms and asks a database
-// something at each tick, first by asynchronous calls, then by blocking ones, and
-// prints how late the ticks were and what package reflectguard had to say. How
-// late a loop without calls is on the same machine comes first.
+// Command eventloop runs an event loop that ticks every 5 ms and queries a database
+// at each tick. It runs three times: without queries, for comparison; with asynchronous
+// calls; and with blocking ones. Each time it prints how late the ticks were, and the
+// warnings of package reflectguard.
 //
 //	go run ./examples/eventloop
 package main
@@ -24,7 +24,7 @@ import (
 
 const (
 	lookup = "SELECT name FROM users WHERE id = ?"
-	// summary is every 20th query. It takes some tens of milliseconds.
+	// summary is every 20th query. It takes a few tens of milliseconds.
 	summary = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)
 		SELECT count(*) FROM n`
 )
@@ -80,8 +80,8 @@ func idle(context.Context, string) (*loop, error) {
 	return l, nil
 }
 
-// asynchronous runs a loop that does not wait for the database: the answers are
-// posted to it.
+// asynchronous runs a loop that does not wait for the database. The answers are
+// posted to the loop.
 func asynchronous(ctx context.Context, file string) (*loop, error) {
 	l := newLoop()
 	engine, err := overlay.Open("sqlite3", file, overlay.WithDispatcher(l.post))
@@ -110,7 +110,7 @@ func asynchronous(ctx context.Context, file string) (*loop, error) {
 	return l, failed
 }
 
-// blocking runs a loop that makes the same queries and waits for each of them.
+// blocking runs a loop that makes the same queries and waits for each.
 func blocking(ctx context.Context, file string) (*loop, error) {
 	l := newLoop()
 	engine, err := overlay.Open("sqlite3", file)
@@ -118,7 +118,7 @@ func blocking(ctx context.Context, file string) (*loop, error) {
 		return nil, err
 	}
 	defer engine.Shutdown(ctx)
-	db := engine.SyncDB() // any sql.DB of the driver aio
+	db := engine.SyncDB() // works with any sql.DB of the driver aio
 
 	var failed error
 	loopCtx := reflectguard.NonBlocking(ctx)
@@ -137,7 +137,7 @@ func blocking(ctx context.Context, file string) (*loop, error) {
 	return l, failed
 }
 
-// show prints a warning as its Error does, but the site without its directories.
+// show prints a warning as its Error method does, but with the file's base name only.
 func show(w warnings.Warning) {
 	d := w.Details()
 	fmt.Printf("    %s at %s:%d: %s", w.Category(), filepath.Base(d.Site.File()), d.Site.Line(), d.Message)

@@ -15,7 +15,7 @@ import (
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
-// demo serves a new file to itself, for a moment.
+// demo serves a new file, makes a few requests to itself, and shuts down.
 func demo(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "httpserver")
 	if err != nil {
@@ -55,8 +55,8 @@ func demo(ctx context.Context) error {
 	return errors.Join(err, n.close(ctx))
 }
 
-// forever is a request with a query that never ends by itself. ended gets its
-// error.
+// forever handles a request with a query that never ends by itself. It sends the
+// query's error to ended.
 func (s *server) forever(ended chan<- error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		_, err := overlay.Scalar[int](r.Context(), s.notes.engine, `

@@ -15,7 +15,7 @@ import (
 
 const (
 	pageSize = 100     // notes in a list
-	bodySize = 1 << 20 // bytes of a note
+	bodySize = 1 << 20 // bytes in a note
 )
 
 func (s *server) list(w http.ResponseWriter, r *http.Request) {
@@ -28,8 +28,8 @@ func (s *server) list(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) add(w http.ResponseWriter, r *http.Request) {
-	// Not before the body has been read to its end does net/http notice that
-	// the client hangs up. A json.Decoder stops at the end of the value.
+	// net/http notices that the client has hung up only after the body has been read
+	// to its end. A json.Decoder would stop at the end of the value.
 	var n note
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodySize))
 	if err == nil {
@@ -65,10 +65,10 @@ func (s *server) get(w http.ResponseWriter, r *http.Request) {
 func answer(w http.ResponseWriter, code int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(body) // an error is the client's, who has left
+	_ = json.NewEncoder(w).Encode(body) // this fails if the client has left
 }
 
-// fail answers a request whose query has failed.
+// fail answers a request whose query failed.
 func fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case r.Context().Err() != nil: // the client has left

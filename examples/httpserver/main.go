@@ -1,14 +1,14 @@
 // Command httpserver keeps notes in an SQLite file and serves them as JSON.
 //
-//	go run ./examples/httpserver                               # shows itself, and ends
+//	go run ./examples/httpserver                               # a demonstration
 //	go run ./examples/httpserver -listen :8080 -db notes.db    # serves until SIGINT or SIGTERM
 //
 //	GET  /notes         the latest notes
 //	POST /notes         adds one: {"text": "…"}
 //	GET  /notes/{id}    one note
 //
-// A client that hangs up stops its query. A signal lets the requests that are
-// under way finish, for as long as -grace says; then it stops them too.
+// When a client hangs up, its query is stopped. After a signal, requests in progress
+// may finish within the time given by -grace; then they are stopped too.
 package main
 
 import (
@@ -25,14 +25,14 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	listen := flag.String("listen", "", "serve on this `address` until a signal comes")
+	listen := flag.String("listen", "", "serve on this `address` until a signal arrives")
 	file := flag.String("db", "notes.db", "the SQLite `file` to serve")
 	grace := flag.Duration("grace", 10*time.Second, "how long requests may take after the signal")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal kills
+	context.AfterFunc(ctx, stop) // a second signal kills the process
 
 	var err error
 	if *listen == "" {

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var background = context.Background()
 
-// running is a server on a port of its own.
+// running is a server on its own port.
 type running struct {
 	*server
 	file, url string
@@ -51,7 +51,7 @@ func start(t *testing.T) *running {
 	return s
 }
 
-// stop shuts the server down, which must succeed.
+// stop shuts the server down. It must succeed.
 func (s *running) stop(t *testing.T) {
 	t.Helper()
 	s.signal()
@@ -60,9 +60,9 @@ func (s *running) stop(t *testing.T) {
 	}
 }
 
-// call makes a request. An error comes with a request that was not answered.
+// call makes a request. It returns an error if the request was not answered.
 func call(ctx context.Context, c *http.Client, method, url string, in, out any) (int, error) {
-	var body []byte // of a GET none
+	var body []byte // empty for GET
 	if method == "POST" {
 		var err error
 		if body, err = json.Marshal(in); err != nil {
@@ -121,8 +121,8 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// The server is shut down in the middle of the load: what it has acknowledged is
-// in the file, and until then everything but the cancelled requests succeeds.
+// The server is shut down under load. Everything it acknowledged is in the file, and
+// until the shutdown all requests succeed except the cancelled ones.
 func TestLoad(t *testing.T) {
 	const clients, requests = 64, 200
 	s, c := start(t), newClient(t, clients)
@@ -130,10 +130,10 @@ func TestLoad(t *testing.T) {
 		stopping            atomic.Bool
 		acked, lost, denied atomic.Int64
 		mu                  sync.Mutex
-		written             = make(map[int64]string) // guarded by mu: the acknowledged notes
+		written             = make(map[int64]string) // acknowledged notes; guarded by mu
 		everyone            sync.WaitGroup
 	)
-	// request makes one, now and then with a context that ends early.
+	// request makes a request, sometimes with a context that ends early.
 	request := func(method, path string, in, out any) (int, bool) {
 		ctx, cancel := background, context.CancelFunc(func() {})
 		if rand.N(8) == 0 {
@@ -209,11 +209,11 @@ func TestLoad(t *testing.T) {
 	t.Logf("%d notes acknowledged, %d in the file; %d requests cancelled, %d refused by the shutdown",
 		len(written), len(list), lost.Load(), denied.Load())
 	if !stopping.Load() || lost.Load() == 0 {
-		t.Error("the load has not tested what it was for")
+		t.Error("no request was cancelled, or the server was not shut down under load")
 	}
 }
 
-// A request that ends takes its query along: the lane serves others again.
+// When a request ends, so does its query, and the lane serves others again.
 func TestHangingUpStopsTheQuery(t *testing.T) {
 	s, c := start(t), newClient(t, 1)
 	defer s.stop(t)
@@ -237,7 +237,7 @@ func TestHangingUpStopsTheQuery(t *testing.T) {
 	}
 }
 
-// When its time is over, the shutdown stops what is under way.
+// When its context ends, the shutdown stops the requests in progress.
 func TestShutdownEndsWithItsDeadline(t *testing.T) {
 	s, c := start(t), newClient(t, 1)
 	begun, ended := make(chan struct{}), make(chan error, 1)
@@ -266,7 +266,7 @@ func TestShutdownEndsWithItsDeadline(t *testing.T) {
 		t.Error("a late note: ", err)
 	}
 	s.signal()
-	<-s.served // the listener was closed under it
+	<-s.served // an error: the listener was closed
 }
 
 func TestDemo(t *testing.T) {

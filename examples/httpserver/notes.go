@@ -7,19 +7,19 @@ import (
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
-// A note is a row, and its JSON.
+// A note is a row of the table, and a JSON object.
 type note struct {
 	ID   int64  `json:"id"`
 	Text string `json:"text"`
 }
 
-// notes are the queries. The context of each goes to the call, which it cancels;
-// the call's end is awaited without it, so that the result says what has
-// happened: after an error of the context the note has not been added.
+// notes makes the queries. Each context is passed to the call, which it cancels, but
+// not to Await, so that the result says what happened: if add returns the context's
+// error, the note was not added.
 type notes struct{ engine *overlay.Engine }
 
 func openNotes(ctx context.Context, file string) (*notes, error) {
-	// With a write-ahead log readers and the writer do not wait for each other.
+	// With a write-ahead log, readers and the writer do not wait for each other.
 	engine, err := overlay.Open("sqlite3", file+"?_journal_mode=WAL&_synchronous=NORMAL")
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func openNotes(ctx context.Context, file string) (*notes, error) {
 	return n, nil
 }
 
-// close waits for the calls under way until ctx ends, and then stops them.
+// close waits for the calls in progress until ctx ends, and then stops them.
 func (n *notes) close(ctx context.Context) error { return n.engine.Shutdown(ctx) }
 
 func (n *notes) add(ctx context.Context, text string) (note, error) {
@@ -52,13 +52,13 @@ func (n *notes) get(ctx context.Context, id int64) (note, error) {
 	return note{id, text}, err
 }
 
-// latest returns at most limit notes, the last one first.
+// latest returns at most limit notes, newest first.
 func (n *notes) latest(ctx context.Context, limit int) ([]note, error) {
 	result, err := n.engine.QueryAsync(ctx, "SELECT id, text FROM notes ORDER BY id DESC LIMIT ?", limit).Await(atLast(ctx))
 	if err != nil {
 		return nil, err
 	}
-	list := []note{} // not nil, which is null in JSON
+	list := []note{} // nil would be null in JSON
 	for row, err := range result.Rows(ctx) {
 		if err != nil {
 			return nil, err
@@ -72,5 +72,5 @@ func (n *notes) latest(ctx context.Context, limit int) ([]note, error) {
 	return list, nil
 }
 
-// atLast is the context to await a call in that ctx cancels.
+// atLast returns the context to await a call with that was made with ctx.
 func atLast(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }

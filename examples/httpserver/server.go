@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// server serves notes, which it closes at the end.
+// server serves notes, and closes them at the end.
 type server struct {
 	notes *notes
 	mux   *http.ServeMux
@@ -24,24 +24,24 @@ func newServer(n *notes) *server {
 	return s
 }
 
-// serve accepts connections until ctx ends, and shuts down within grace. ctx is
-// not the requests': those under way may finish.
+// serve accepts connections until ctx ends, and then shuts down within grace. ctx
+// is not passed to the requests: those in progress may finish.
 func (s *server) serve(ctx context.Context, l net.Listener, grace time.Duration) error {
 	served := make(chan error, 1)
 	go func() { served <- s.http.Serve(l) }()
 	var err error
 	select {
 	case <-ctx.Done():
-	case err = <-served: // the listener has failed
+	case err = <-served: // the listener failed
 	}
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	return errors.Join(err, s.shutdown(ending))
 }
 
-// shutdown takes no more requests and waits for those under way until ctx ends.
+// shutdown accepts no more requests and waits for those in progress until ctx ends.
 // Then it hangs up, which ends the contexts of their queries. In either case
-// nothing runs in the database when it returns.
+// nothing is running in the database when it returns.
 func (s *server) shutdown(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/sqlaio/sqlaio/threadpin"
 )
 
-// enter moves the calling thread into a namespace made by `ip netns add`. Only a
-// thread that nobody else will use may be moved: a worker's, which ends with it.
+// enter moves the calling thread into a namespace made by `ip netns add`. Only move a
+// thread that nothing else will use, such as a worker's, which ends with the worker.
 func enter(namespace string) error {
 	f, err := os.Open("/var/run/netns/" + namespace)
 	if err != nil {
@@ -27,14 +27,14 @@ func enter(namespace string) error {
 	return nil
 }
 
-// in has the threads of connections enter a namespace before they connect.
+// in makes the threads of connections enter a namespace before they connect.
 func in(namespace string) aio.Option {
 	return aio.WithThread(
 		threadpin.WithName(namespace),
 		threadpin.WithOnStart(func() error { return enter(namespace) }))
 }
 
-// dialIn dials from a namespace, whatever thread it is called on.
+// dialIn dials from a namespace, on whatever thread it is called.
 func dialIn(namespace string) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		w, err := threadpin.Start(threadpin.WithOnStart(func() error { return enter(namespace) }))

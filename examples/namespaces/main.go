@@ -30,10 +30,10 @@ func main() {
 	}
 }
 
-// missing says what the program needs and does not have.
+// missing says what the program needs but does not have, if anything.
 func missing() string {
 	if os.Geteuid() != 0 {
-		return "making and entering network namespaces takes root"
+		return "making and entering network namespaces requires root"
 	}
 	for _, tool := range []string{"ip", "mariadbd", "mariadb-install-db"} {
 		if _, err := exec.LookPath(tool); err != nil {

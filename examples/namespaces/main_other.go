@@ -7,4 +7,4 @@ import (
 	"runtime"
 )
 
-func main() { fmt.Println("skipped: network namespaces are Linux's, and this is", runtime.GOOS) }
+func main() { fmt.Println("skipped: network namespaces need Linux, and this is", runtime.GOOS) }

@@ -27,15 +27,15 @@ GRANT ALL ON example.* TO 'example'@'127.0.0.1';
 `
 )
 
-// server is a MariaDB with data and a namespace of its own.
+// server is a MariaDB server with its own data directory, in a namespace.
 type server struct {
 	dir    string
-	thread *threadpin.Worker // in the namespace; the server ends with it
+	thread *threadpin.Worker // in the namespace; the server dies with it
 	cmd    *exec.Cmd
 	ended  chan struct{} // closed when the process has ended
 }
 
-// startServer returns when the server answers.
+// startServer returns once the server answers.
 func startServer(ctx context.Context, namespace string) (*server, error) {
 	s := new(server)
 	err := s.start(ctx, namespace)
@@ -77,7 +77,7 @@ func (s *server) install(ctx context.Context, as *syscall.Credential) (err error
 	cmd := exec.CommandContext(ctx, "mariadb-install-db", "--no-defaults", "--datadir="+s.file("data"),
 		"--skip-name-resolve", "--auth-root-authentication-method=normal", "--skip-test-db",
 		"--innodb-flush-log-at-trx-commit=0", "--innodb-log-file-size=16M")
-	// A process group of its own, for it is a script: all of it ends with ctx.
+	// This is a script: its own process group lets ctx end all of it.
 	cmd.Dir, cmd.SysProcAttr = s.dir, &syscall.SysProcAttr{Credential: as, Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -86,9 +86,9 @@ func (s *server) install(ctx context.Context, as *syscall.Credential) (err error
 	return nil
 }
 
-// launch starts the server from the thread, for a child process is in the
-// namespace of the thread that starts it. Pdeathsig kills it when that thread
-// ends, however this program does; a session of its own keeps Ctrl-C from it.
+// launch starts the server from the thread, because a child process inherits the
+// namespace of the thread that starts it. Pdeathsig kills the server when that thread
+// ends, however this program ends. Its own session shields it from Ctrl-C.
 func (s *server) launch(as *syscall.Credential) error {
 	cmd := exec.Command("mariadbd", "--no-defaults", "--datadir="+s.file("data"), "--init-file="+s.file("setup.sql"),
 		"--socket="+s.file("sock"), "--pid-file="+s.file("pid"), "--log-error="+s.file("log"),
@@ -133,13 +133,13 @@ func (s *server) answers(ctx context.Context, namespace string) error {
 	}
 }
 
-// stop ends the server and removes all that it had.
+// stop ends the server and removes its files.
 func (s *server) stop() error {
 	if s.cmd != nil {
 		_ = s.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 		select {
 		case <-s.ended:
-		case <-time.After(20 * time.Second): // the end of its thread kills it
+		case <-time.After(20 * time.Second): // the end of the thread will kill it
 		}
 	}
 	if s.thread != nil {

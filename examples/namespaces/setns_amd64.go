@@ -2,6 +2,6 @@
 
 package main
 
-// sysSetns is the number of setns, younger than what package syscall knows of
-// this architecture.
+// sysSetns is the number of the system call setns, which is newer than package
+// syscall's list for this architecture.
 const sysSetns = 308

@@ -16,7 +16,7 @@ import (
 	aio "github.com/sqlaio/sqlaio/driver"
 )
 
-// show connects to the same address in three networks, and cancels.
+// show connects to the same address from three namespaces, and cancels queries.
 func show(ctx context.Context, inside, empty string) error {
 	host := networkOf()
 	tcp, err := mysql.ParseDSN(dsn)
@@ -24,7 +24,7 @@ func show(ctx context.Context, inside, empty string) error {
 		return err
 	}
 
-	// In this program's own namespace, and in an empty one, there is no such server.
+	// The server is not in this program's own namespace, nor in an empty one.
 	if err := unreachable(ctx, "the program's own namespace", tcp); err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func show(ctx context.Context, inside, empty string) error {
 		return err
 	}
 
-	// In the server's, the connection's thread finds it.
+	// In the server's own namespace, the connection's thread finds it.
 	db, err := open(tcp, in(inside))
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func show(ctx context.Context, inside, empty string) error {
 	}
 	fmt.Printf("This goroutine's thread stayed in %s.\n", host)
 
-	// A cancelled query costs that connection: KILL QUERY is not sent from its thread.
+	// A cancelled query loses its connection: KILL QUERY is not sent from its thread.
 	kept, err := cancelled(ctx, db)
 	if err != nil {
 		return err
@@ -79,9 +79,9 @@ func open(cfg *mysql.Config, opts ...aio.Option) (*sql.DB, error) {
 	return aio.OpenDB(c, opts...), nil
 }
 
-// unreachable checks that there is no server.
+// unreachable checks that the server cannot be reached.
 func unreachable(ctx context.Context, where string, cfg *mysql.Config, opts ...aio.Option) error {
-	if len(opts) == 0 { // some other server may listen on the host
+	if len(opts) == 0 { // another server may be listening on the host
 		c, err := net.Dial("tcp", address)
 		if err == nil {
 			c.Close()
@@ -124,7 +124,7 @@ func visit(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// cancelled cancels a query, and reports whether its connection goes on.
+// cancelled cancels a query, and reports whether its connection still works.
 func cancelled(ctx context.Context, db *sql.DB) (kept bool, err error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {

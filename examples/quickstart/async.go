@@ -39,8 +39,7 @@ func async(ctx context.Context, db *sql.DB) error {
 		fmt.Printf("    %d  %s\n", id, name)
 	}
 
-	// A transaction on a connection of one's own, with a savepoint that is
-	// rolled back.
+	// A transaction on its own connection, with a savepoint that is rolled back.
 	return engine.WithTx(ctx, nil, func(ctx context.Context, conn *overlay.Conn) error {
 		if _, err := conn.ExecuteAsync(ctx, "INSERT INTO users (name) VALUES ('Isaac Jaffe')").Await(ctx); err != nil {
 			return err
@@ -61,7 +60,7 @@ func async(ctx context.Context, db *sql.DB) error {
 	})
 }
 
-// fanOut has 100 calls under way at once.
+// fanOut has 100 calls in progress at once.
 func fanOut(ctx context.Context, db *sql.DB) error {
 	engine := overlay.New(db, overlay.WithLanes(2))
 	defer engine.Shutdown(ctx)
@@ -81,7 +80,7 @@ func fanOut(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// asyncCancelled cancels a call that runs.
+// asyncCancelled cancels a running call.
 func asyncCancelled(ctx context.Context, db *sql.DB) error {
 	engine := overlay.New(db)
 	defer engine.Shutdown(ctx)

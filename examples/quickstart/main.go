@@ -1,6 +1,5 @@
-// Command quickstart shows the main job on a real SQLite file: ordinary
-// database/sql, with every connection on a thread of its own, and then
-// asynchronous calls on the same database.
+// Command quickstart shows ordinary database/sql on a real SQLite file, with each
+// connection on its own thread, and then asynchronous calls on the same database.
 //
 //	go run ./examples/quickstart
 package main
@@ -37,8 +36,8 @@ func main() {
 func run(file string) error {
 	ctx := context.Background()
 
-	// sql.Open("aio", "sqlite3:"+file) would do. Registering the driver under a
-	// name of its own adds an SQL function that says which thread it runs on.
+	// sql.Open("aio", "sqlite3:"+file) would do. Registering the driver under another
+	// name lets us add an SQL function that says which thread it runs on.
 	aio.Register("sqlite3-with-thread", &sqlite.SQLiteDriver{
 		ConnectHook: func(c *sqlite.SQLiteConn) error {
 			return c.RegisterFunc("thread", threadpin.CurrentThreadID, false)
@@ -121,8 +120,7 @@ func transaction(ctx context.Context, db *sql.DB) error {
 	return tx.Commit()
 }
 
-// cancelled stops a query that would run for minutes, and goes on with the same
-// connection.
+// cancelled stops an endless query, and then goes on using the same connection.
 func cancelled(ctx context.Context, db *sql.DB) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {

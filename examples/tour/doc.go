@@ -1,6 +1,6 @@
-// Package tour is the code of the README, in examples that the tests run:
+// Package tour has the README's Go code, in examples that the tests run:
 //
 //	go test -v ./examples/tour
 //
-// Each piece of Go in the README stands here, line for line.
+// Each piece of Go in the README is here, line for line.
 package tour

@@ -102,7 +102,7 @@ func Example_conn() {
 		if err != nil {
 			return err
 		}
-		conn.ExecAsync(ctx, "DELETE FROM users WHERE name = 'Dan'") // in the order in which they are asked for
+		conn.ExecAsync(ctx, "DELETE FROM users WHERE name = 'Dan'") // calls run in the order in which they are made
 		left := overlay.Scalar[int](ctx, conn, "SELECT count(*) FROM users")
 		if _, err := tx.RollbackAsync(ctx).Await(ctx); err != nil {
 			return err
@@ -144,7 +144,7 @@ func Example_oneHop() {
 	// Output: 3 inserted, version 1
 }
 
-// migrate is a function that knows nothing of the overlay.
+// migrate is a function that knows nothing about the overlay.
 func migrate(ctx context.Context, c *sql.Conn) (version int, err error) {
 	tx, err := c.BeginTx(ctx, nil)
 	if err != nil {

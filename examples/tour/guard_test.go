@@ -14,7 +14,7 @@ import (
 	"github.com/sqlaio/sqlaio/warnings"
 )
 
-// tables stands for a schema tool that takes what can query.
+// tables is a schema tool that accepts anything that can query.
 func tables(ctx context.Context, engine *overlay.Engine) error {
 	rows, err := engine.QueryContext(ctx, "SELECT name FROM sqlite_master")
 	if err != nil {
@@ -57,7 +57,7 @@ func TestRecorded(t *testing.T) {
 	})
 }
 
-// Rename is what is tested.
+// Rename is the function under test.
 func Rename(ctx context.Context, engine *overlay.Engine, id int, name string) error {
 	_, err := engine.ExecAsync(ctx, "UPDATE users SET name = ? WHERE id = ?", name, id).Await(ctx)
 	return err

@@ -14,11 +14,11 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
-		goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener")) // of the overlay, which keeps one to convert rows
+		goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener")) // the overlay keeps one to convert rows
 }
 
 // step runs a step of the tour on a new SQLite file with five users, and prints
-// its error if it has one.
+// its error, if any.
 func step(run func(ctx context.Context, engine *overlay.Engine) error) {
 	inFile(func(ctx context.Context, file string) error {
 		engine, err := overlay.Open("sqlite3", file)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// code is a file's lines without the white space around them.
+// code returns the lines of a text without surrounding white space.
 func code(text string) (lines []string) {
 	for line := range strings.Lines(text) {
 		lines = append(lines, strings.TrimSpace(line))
@@ -15,8 +15,8 @@ func code(text string) (lines []string) {
 	return lines
 }
 
-// Every piece of Go in the README, from one empty line to the next, stands in a
-// file of this package, which the tests compile and run.
+// Every piece of Go in the README, from one empty line to the next, is in a file of
+// this package, which the tests compile and run.
 func TestReadmeIsCompiled(t *testing.T) {
 	names, err := filepath.Glob("*_test.go")
 	if err != nil {

@@ -22,8 +22,7 @@ import (
 	"github.com/sqlaio/sqlaio/warnings"
 )
 
-// mistakes has what users do before they look into the README for what they were
-// told: for each message of its table of troubles, a way to get it.
+// mistakes has a way to get each message in the README's table of troubles.
 var mistakes = map[string]func(*testing.T, context.Context) error{
 	`aio: no such driver: the data source name must be "<driver>:<dsn>"`: func(*testing.T, context.Context) error {
 		_, err := sql.Open("aio", "app.db")
@@ -170,8 +169,7 @@ var mistakes = map[string]func(*testing.T, context.Context) error{
 	},
 }
 
-// Whatever the README explains is what users are told, word for word, and the
-// other way round.
+// The README explains exactly the messages that users get, word for word.
 func TestTroublesAreThoseOfTheReadme(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
@@ -195,7 +193,7 @@ func TestTroublesAreThoseOfTheReadme(t *testing.T) {
 		t.Run(message, func(t *testing.T) {
 			mistake := mistakes[message]
 			if mistake == nil {
-				t.Fatal("nobody knows how to get this message")
+				t.Fatal("no mistake is known to give this message")
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
@@ -216,7 +214,7 @@ func open(t *testing.T, name, dsn string) *sql.DB {
 	return db
 }
 
-// engine returns an engine with one lane, on a database in memory.
+// engine returns an engine with one lane, on an in-memory database.
 func engine(t *testing.T, opts ...overlay.Option) *overlay.Engine {
 	t.Helper()
 	e, err := overlay.Open("sqlite3", ":memory:", opts...)
@@ -242,8 +240,8 @@ func busy(ctx context.Context, to overlay.Target) (release func()) {
 	}
 }
 
-// collected returns the first warning of what is forgotten, once the garbage
-// collector has found it.
+// collected returns the first warning after the garbage collector has found what
+// forget left behind.
 func collected(t *testing.T, forget func(*overlay.Engine)) error {
 	t.Helper()
 	recorded := warnings.Record(t)

@@ -1,12 +1,12 @@
 package sqltext
 
-// A class is what a byte begins.
+// A class is the kind of token that a byte begins.
 type class uint8
 
 const (
 	other class = iota
 	space
-	letter // also the underscore, and every byte beyond ASCII
+	letter // including the underscore and all bytes outside ASCII
 	digit
 	quote
 	dollar
@@ -37,3 +37,6 @@ var classOf = func() (t [256]class) {
 	set(operator, "+-*/<>=~!@#%^&|")
 	return t
 }()
+
+// IsWordByte reports whether c may be part of a word.
+func IsWordByte(c byte) bool { return classOf[c] == letter || classOf[c] == digit }

@@ -2,24 +2,23 @@ package sqltext
 
 import "strings"
 
-// beginsComment reports whether the byte here begins a comment.
+// beginsComment reports whether the byte c, which is the next one, begins a comment.
 func (s *Scanner) beginsComment(c byte) bool {
+	next := s.at(1)
 	switch c {
 	case '/':
-		return s.at(1) == '*'
+		return next == '*'
 	case '-':
-		// MySQL takes 5--1 for 5 minus -1.
-		return s.at(1) == '-' && (s.dialect != MySQL || s.at(2) <= ' ')
+		// MySQL reads 5--1 as 5 minus -1.
+		return next == '-' && (s.dialect != MySQL || s.at(2) <= ' ')
 	case '#':
-		return s.dialect == MySQL || s.dialect == Unknown && !s.beginsJSONOperator()
+		// PostgreSQL has the operators #>, #>> and #-.
+		return s.dialect == MySQL || s.dialect == Unknown && next != '>' && next != '-'
 	}
 	return false
 }
 
-// beginsJSONOperator reports whether # begins #>, #>> or #-, which PostgreSQL has.
-func (s *Scanner) beginsJSONOperator() bool { return s.at(1) == '>' || s.at(1) == '-' }
-
-// comment reads a comment, if this is one, or the end of one that is executed.
+// comment reads a comment, or the end of one that is executed, if there is one.
 func (s *Scanner) comment(t *Token, c byte) bool {
 	if c == '*' && s.execute && s.at(1) == '/' {
 		s.execute = false
@@ -42,32 +41,23 @@ func (s *Scanner) comment(t *Token, c byte) bool {
 	return true
 }
 
-// lineComment reads up to the end of the line. In doubt a string or a longer
-// comment may begin on the line instead.
+// lineComment reads to the end of the line. Where a dialect does not see a comment
+// here, a string or a longer comment may begin on the line.
 func (s *Scanner) lineComment(t *Token, c byte) {
-	n := strings.IndexByte(s.text[s.pos:], '\n')
-	if n < 0 {
-		n = len(s.text) - s.pos
-	}
+	line, _, _ := strings.Cut(s.text[s.pos:], "\n")
 	sure := c == '-' && s.at(2) <= ' '
-	if s.dialect == Unknown && !sure {
-		line := s.text[s.pos : s.pos+n]
-		t.Doubtful = holdsQuote(line) || strings.Contains(line, "/*")
-	}
-	s.pos += n
+	t.Doubtful = s.dialect == Unknown && !sure && (holdsQuote(line) || strings.Contains(line, "/*"))
+	s.pos += len(line)
 }
 
 func (s *Scanner) blockComment(t *Token) {
-	body := s.text[s.pos+2:]
-	n := strings.Index(body, "*/")
-	if n < 0 {
-		t.Open = s.dialect != SQLite // which ends it with the text
-		n = len(body)
-		s.pos = len(s.text)
+	body, _, closed := strings.Cut(s.text[s.pos+2:], "*/")
+	if closed {
+		s.pos += len(body) + 4
 	} else {
-		s.pos += n + 4
+		t.Open = s.dialect != SQLite // where the end of the text closes it
+		s.pos = len(s.text)
 	}
-	body = body[:n]
 	if s.dialect == Unknown {
 		executed := strings.HasPrefix(body, "!") || strings.HasPrefix(body, "M!")
 		t.Doubtful = strings.Contains(body, "/*") || executed && (holdsQuote(body) || strings.ContainsAny(body, "-#"))
@@ -94,7 +84,7 @@ func (s *Scanner) nestedComment(t *Token) {
 	s.pos = len(s.text)
 }
 
-// executed reads /*!50100 or MariaDB's /*M!, if it is here: what follows up to */ is
+// executed reads /*!50100 or MariaDB's /*M!, if present. What follows up to */ is
 // executed.
 func (s *Scanner) executed() bool {
 	n := 2

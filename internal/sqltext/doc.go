@@ -1,17 +1,17 @@
-// Package sqltext reads SQL text: not what it means, but where strings, names and
-// comments begin and end, which takes a real scanner and the dialect.
+// Package sqltext finds where strings, names and comments in SQL text begin and
+// end, which depends on the dialect. It does not know what SQL means.
 //
-// A [Scanner] cuts text into tokens. It allocates nothing, takes time linear in the
-// length of the text, and takes any bytes:
+// A [Scanner] cuts text into tokens. It accepts any bytes, allocates nothing, and
+// takes time linear in the length of the text:
 //
 //	s := sqltext.New(query, sqltext.SQLite)
 //	for t := s.Next(); t.Kind != sqltext.EOF; t = s.Next() {
 //		...
 //	}
 //
-// On top of it are [ReturnsRows], which chooses between Query and Exec, and
-// [Shorten], which makes a statement fit for a log.
+// [ReturnsRows] chooses between Query and Exec, and [Shorten] prepares a statement
+// for a log.
 //
-// What depends on a server's settings is read by their defaults: MySQL without
+// Where server settings matter, their defaults are assumed: MySQL without
 // ANSI_QUOTES and NO_BACKSLASH_ESCAPES, PostgreSQL with standard_conforming_strings.
 package sqltext

@@ -14,8 +14,7 @@ var seeds = []string{
 	"WITH x AS (SELECT 1) SELECT * FROM x;;", "PRAGMA table_info(t)", "(((", ")))", "UPDATE t SET returning = 1",
 }
 
-// Whatever the bytes, the tokens cover the text in order, and between them are
-// only spaces.
+// For any bytes, the tokens cover the text in order, with only spaces between them.
 func FuzzScanner(f *testing.F) {
 	for _, s := range seeds {
 		f.Add(s)
@@ -26,10 +25,10 @@ func FuzzScanner(f *testing.F) {
 			end := 0
 			for tok := s.Next(); tok.Kind != sqltext.EOF; tok = s.Next() {
 				if tok.Text == "" || tok.Start < end || text[tok.Start:tok.End()] != tok.Text {
-					t.Fatalf("dialect %d: token %+v behind %d", d, tok, end)
+					t.Fatalf("dialect %d: token %+v after %d", d, tok, end)
 				}
 				if strings.Trim(text[end:tok.Start], " \t\n\v\f\r") != "" {
-					t.Fatalf("dialect %d: %q passed over", d, text[end:tok.Start])
+					t.Fatalf("dialect %d: %q skipped", d, text[end:tok.Start])
 				}
 				_ = tok.Name()
 				end = tok.End()

@@ -2,104 +2,80 @@ package sqltext
 
 import "strings"
 
-// quote reads a string or a name in quotes.
-func (s *Scanner) quote(t *Token, c byte) {
-	switch {
-	case c == '\'':
-		s.quoted(t, String, c, s.dialect == MySQL)
-	case c == '"' && s.dialect == MySQL:
-		s.quoted(t, String, c, true)
-	case c == '`' && s.dialect == PostgreSQL:
-		s.take(t, Invalid, 1)
-	default:
-		s.quoted(t, Quoted, c, false)
+// quoted reads a string, or a name in quotes, from its opening quote q to the
+// closing one. A doubled quote is part of it; so is a quote after a backslash, if
+// escapes is set or the dialect is MySQL. Otherwise, in Unknown, the latter makes
+// the token doubtful.
+func (s *Scanner) quoted(t *Token, q byte, escapes bool) {
+	t.Kind = Quoted
+	if q == '\'' || q == '"' && s.dialect == MySQL {
+		t.Kind = String
 	}
-}
-
-// quoted reads up to the closing quote, beginning at the opening one. A quote
-// doubled is part of the string, and so is the byte behind a backslash if those
-// escape.
-func (s *Scanner) quoted(t *Token, k Kind, q byte, escapes bool) {
-	t.Kind = k
+	escapes = escapes || s.dialect == MySQL && q != '`'
 	slashes := 0 // backslashes just before
 	i := s.pos + 1
 	for ; i < len(s.text); i++ {
-		switch c := s.text[i]; {
-		case c == '\\':
+		if s.text[i] == '\\' {
 			slashes++
 			continue
-		case c != q:
-		case slashes%2 == 1 && escapes:
-			t.doubt(s, q, slashes) // E is a name elsewhere
-		case i+1 < len(s.text) && s.text[i+1] == q:
-			t.doubt(s, q, slashes)
-			i++
-		default:
-			t.doubt(s, q, slashes)
-			s.pos = i + 1
-			return
+		}
+		if s.text[i] == q {
+			odd := slashes%2 == 1
+			t.Doubtful = t.Doubtful || odd && s.dialect == Unknown && q != '`' // even after E, a name elsewhere
+			switch {
+			case odd && escapes:
+			case i+1 < len(s.text) && s.text[i+1] == q:
+				i++
+			default:
+				s.pos = i + 1
+				return
+			}
 		}
 		slashes = 0
 	}
 	s.pos, t.Open = i, true
 }
 
-// doubt marks a token in which a quote follows a backslash: for some dialects the
-// quote is escaped. None escapes in backquotes.
-func (t *Token) doubt(s *Scanner, q byte, slashes int) {
-	if slashes%2 == 1 && s.dialect == Unknown && q != '`' {
-		t.Doubtful = true
-	}
-}
-
-// dollar reads $1, $name, or a string like $tag$...$tag$.
+// dollar reads $1, $name, or a string such as $tag$...$tag$.
 func (s *Scanner) dollar(t *Token) {
-	if s.dialect == MySQL {
+	class := classOf[s.at(1)]
+	switch {
+	case s.dialect == MySQL:
 		t.Kind = Word
 		s.name()
-		return
-	}
-	if s.dialect != SQLite && s.dollarQuoted(t) {
-		return
-	}
-	class := classOf[s.at(1)]
-	if class != digit && (class != letter || s.dialect == PostgreSQL) {
+	case s.dialect != SQLite && s.dollarQuoted(t):
+	case class == digit, class == letter && s.dialect != PostgreSQL:
+		s.take(t, Placeholder, 1)
+		s.parameter()
+	default:
 		s.take(t, Invalid, 1)
-		return
 	}
-	s.take(t, Placeholder, 1)
-	if class == digit {
-		s.digits()
-		return
-	}
-	s.name()
 }
 
-// dollarQuoted reads a string in dollar quotes, if this is one.
+// dollarQuoted reads a string in dollar quotes, if there is one.
 func (s *Scanner) dollarQuoted(t *Token) bool {
-	rest := s.text[s.pos:]
 	n := 1
-	for n < len(rest) && (classOf[rest[n]] == letter || n > 1 && classOf[rest[n]] == digit) {
+	for c := s.at(n); classOf[c] == letter || n > 1 && classOf[c] == digit; c = s.at(n) {
 		n++
 	}
-	if n == len(rest) || rest[n] != '$' {
+	if s.at(n) != '$' {
 		return false
 	}
-	tag := rest[:n+1]
+	tag, rest := s.text[s.pos:s.pos+n+1], s.text[s.pos+n+1:]
 	t.Kind = String
-	end := strings.Index(rest[len(tag):], tag)
-	if end < 0 {
+	body, _, closed := strings.Cut(rest, tag)
+	if !closed {
 		t.Open = true
 		s.pos = len(s.text)
 		return true
 	}
-	s.pos += end + 2*len(tag)
-	t.Doubtful = s.dialect == Unknown && strings.ContainsAny(rest[len(tag):len(tag)+end], "'\"`-#/[")
+	s.pos += len(body) + 2*len(tag)
+	t.Doubtful = s.dialect == Unknown && strings.ContainsAny(body, "'\"`-#/[")
 	return true
 }
 
-// doubtfulBracket reports whether a name in brackets, if this is one, holds what
-// would else begin something.
+// doubtfulBracket reports whether the name in brackets, if this is one, contains
+// something that would otherwise begin a token.
 func (s *Scanner) doubtfulBracket() bool {
 	if s.dialect != Unknown {
 		return false

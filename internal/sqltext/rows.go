@@ -1,10 +1,10 @@
 package sqltext
 
-// ReturnsRows reports whether text is for Query rather than for Exec. Of several
-// statements any that returns rows makes it so, for a caller can pass over result
-// sets but not get them back; in SQLite the last one alone, because go-sqlite3's
-// Query runs them all and returns the rows of the last. What it does not
-// know returns none. It allocates nothing.
+// ReturnsRows reports whether text is for Query rather than Exec: whether any of its
+// statements returns rows, since a caller can skip result sets but not get them
+// back. In SQLite only the last one counts, because go-sqlite3's Query runs all of
+// them and returns the rows of the last. Unknown statements return no rows.
+// It allocates nothing.
 func ReturnsRows(text string, d Dialect) bool {
 	s := New(text, d)
 	rows := false
@@ -26,7 +26,7 @@ func ReturnsRows(text string, d Dialect) bool {
 	}
 }
 
-// A verb is what a statement begins with, as far as it matters.
+// A verb classifies statements by their first word.
 type verb uint8
 
 const (
@@ -35,8 +35,8 @@ const (
 	showing             // rows
 	selects             // rows, unless it has INTO
 	changes             // rows if it has RETURNING
-	with                // the verb comes behind the common tables
-	creates             // no rows, but maybe a body
+	with                // the verb comes after the common tables
+	creates             // no rows, but perhaps a body
 )
 
 func verbOf(t Token, d Dialect) verb {
@@ -57,42 +57,32 @@ func verbOf(t Token, d Dialect) verb {
 	return silent
 }
 
-// A statement is what is known of one so far.
+// A statement is what is known about a statement so far.
 type statement struct {
 	dialect   Dialect
 	verb      verb
-	depth     int   // parentheses open
-	base      int   // those around the whole statement: (SELECT 1) UNION ...
-	prev      Token // the last token that is no comment
-	words     int   // behind CREATE
+	depth     int   // open parentheses
+	base      int   // of these, the ones around the whole statement: (SELECT 1) UNION ...
+	prev      Token // the last token, not counting comments
+	words     int   // after CREATE
 	into      bool  // SELECT ... INTO
-	pending   bool  // RETURNING was read, unless it turns out to be a column
+	pending   bool  // RETURNING was read, but may turn out to be a column
 	returning bool
 	routine   bool // CREATE PROCEDURE and the like
 }
 
 func (st *statement) returnsRows() bool {
-	switch st.verb {
-	case showing:
-		return true
-	case selects:
-		return !st.into
-	case changes:
-		return st.returning
-	}
-	return false
+	return st.verb == showing || st.verb == selects && !st.into || st.verb == changes && st.returning
 }
 
 // read reads up to a semicolon, and reports whether there was one.
 func (st *statement) read(s *Scanner) bool {
-	for {
-		t := s.NextSignificant()
-		if t.Kind == EOF || t.IsPunct(';') {
-			return t.Kind != EOF
-		}
+	t := s.NextSignificant()
+	for ; t.Kind != EOF && !t.IsPunct(';'); t = s.NextSignificant() {
 		st.take(t)
 		st.prev = t
 	}
+	return t.Kind != EOF
 }
 
 func (st *statement) take(t Token) {
@@ -115,7 +105,7 @@ func (st *statement) take(t Token) {
 	}
 }
 
-// clause looks at a token that is in no parentheses.
+// clause looks at a token outside parentheses.
 func (st *statement) clause(t Token) {
 	switch st.verb {
 	case with:
@@ -123,23 +113,17 @@ func (st *statement) clause(t Token) {
 			st.verb = v
 		}
 	case selects:
-		if st.dialect != SQLite && t.Is("into") && !st.prev.IsPunct('.') {
-			st.into = true
-		}
+		st.into = st.into || st.dialect != SQLite && t.Is("into") && !st.prev.IsPunct('.')
 	case changes:
-		if t.Is("returning") && !st.returning && st.endsClause() {
-			st.pending = true
-		}
+		st.pending = t.Is("returning") && !st.returning && st.endsClause()
 	case creates:
 		st.words++
-		if st.words < 12 && t.IsAny("procedure", "function", "trigger", "event", "package") {
-			st.routine = true
-		}
+		st.routine = st.routine || st.words < 12 && t.IsAny("procedure", "function", "trigger", "event", "package")
 	}
 }
 
-// endsClause reports whether the last token may stand before RETURNING. Where
-// that is no keyword, it may be a column.
+// endsClause reports whether RETURNING can follow the last token as a keyword.
+// Otherwise it is a column.
 func (st *statement) endsClause() bool {
 	p := st.prev
 	switch p.Kind {

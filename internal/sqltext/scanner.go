@@ -2,21 +2,21 @@ package sqltext
 
 import "strings"
 
-// A Scanner cuts text into tokens. It is a small value: copied, it goes on from
-// where it was, so that a copy looks ahead.
+// A Scanner cuts text into tokens. It is a small value: a copy continues
+// independently from the same place, so use one to look ahead.
 type Scanner struct {
 	text    string
 	pos     int
 	dialect Dialect
-	execute bool // within /*! */, which MySQL executes
+	execute bool // inside /*! */, which MySQL executes
 }
 
-// New returns a scanner of the text.
+// New returns a scanner of text.
 func New(text string, d Dialect) Scanner { return Scanner{text: text, dialect: d} }
 
-// Next returns the next token. At the end that is one of kind EOF, again and again.
+// Next returns the next token. At the end it returns one of kind EOF, repeatedly.
 func (s *Scanner) Next() Token {
-	for s.pos < len(s.text) && classOf[s.text[s.pos]] == space {
+	for classOf[s.at(0)] == space {
 		s.pos++
 	}
 	t := Token{Start: s.pos}
@@ -27,7 +27,7 @@ func (s *Scanner) Next() Token {
 	return t
 }
 
-// NextSignificant returns the next token that is no comment.
+// NextSignificant returns the next token that is not a comment.
 func (s *Scanner) NextSignificant() Token {
 	for {
 		if t := s.Next(); t.Kind != Comment {
@@ -36,7 +36,7 @@ func (s *Scanner) NextSignificant() Token {
 	}
 }
 
-// at returns the byte i places ahead, or 0 at the end.
+// at returns the byte i places ahead, or 0 past the end.
 func (s *Scanner) at(i int) byte {
 	if s.pos+i < len(s.text) {
 		return s.text[s.pos+i]
@@ -44,7 +44,7 @@ func (s *Scanner) at(i int) byte {
 	return 0
 }
 
-// scan sets the token's kind and moves behind it, by one byte at least.
+// scan sets the token's kind and moves to its end, by at least one byte.
 func (s *Scanner) scan(t *Token) {
 	c := s.text[s.pos]
 	switch classOf[c] {
@@ -53,7 +53,11 @@ func (s *Scanner) scan(t *Token) {
 	case digit:
 		s.number(t)
 	case quote:
-		s.quote(t, c)
+		if c == '`' && s.dialect == PostgreSQL {
+			s.take(t, Invalid, 1)
+			return
+		}
+		s.quoted(t, c, false)
 	case dollar:
 		s.dollar(t)
 	case mark:
@@ -67,34 +71,29 @@ func (s *Scanner) scan(t *Token) {
 	}
 }
 
-// take makes the next n bytes the token.
+// take makes the next n bytes a token.
 func (s *Scanner) take(t *Token, k Kind, n int) {
 	t.Kind = k
 	s.pos += n
 }
 
-// word reads a name or keyword, or a string that begins with a letter.
+// word reads a name or keyword, or a string that has a letter before its quote.
 func (s *Scanner) word(t *Token) {
 	c := s.text[s.pos] | 0x20
-	if s.at(1) == '\'' && s.prefixes(c) {
+	switch q := s.at(2); {
+	case s.at(1) == '\'' && s.prefixes(c):
 		s.pos++
-		s.quoted(t, String, '\'', c == 'e')
-		return
-	}
-	if q := s.at(2); c == 'u' && s.at(1) == '&' && (q == '\'' || q == '"') && s.hasUnicodeQuotes() {
+		s.quoted(t, '\'', c == 'e')
+	case c == 'u' && s.at(1) == '&' && (q == '\'' || q == '"') && s.maybePostgreSQL():
 		s.pos += 2
-		k := String
-		if q == '"' {
-			k = Quoted
-		}
-		s.quoted(t, k, q, false)
-		return
+		s.quoted(t, q, false)
+	default:
+		t.Kind = Word
+		s.name()
 	}
-	t.Kind = Word
-	s.name()
 }
 
-// prefixes reports whether a string may begin with that letter.
+// prefixes reports whether that letter may stand before a string's quote.
 func (s *Scanner) prefixes(c byte) bool {
 	switch c {
 	case 'x':
@@ -102,46 +101,42 @@ func (s *Scanner) prefixes(c byte) bool {
 	case 'b', 'n':
 		return s.dialect != SQLite
 	case 'e':
-		return s.dialect == PostgreSQL || s.dialect == Unknown
+		return s.maybePostgreSQL()
 	}
 	return false
 }
 
-func (s *Scanner) hasUnicodeQuotes() bool {
-	return s.dialect == PostgreSQL || s.dialect == Unknown
-}
+func (s *Scanner) maybePostgreSQL() bool { return s.dialect == PostgreSQL || s.dialect == Unknown }
 
-// name moves behind a name's bytes, if there are any.
+// name skips the bytes of a name, if there are any.
 func (s *Scanner) name() {
-	for s.pos < len(s.text) {
-		switch classOf[s.text[s.pos]] {
-		case letter, digit, dollar:
-			s.pos++
-		default:
-			return
-		}
+	for IsWordByte(s.at(0)) || s.at(0) == '$' {
+		s.pos++
 	}
 }
 
-// number reads all letters and digits that follow too: 0x1F, 1e5, and MySQL's names
-// that begin with a digit. A sign belongs to an exponent.
+func (s *Scanner) digits() {
+	for classOf[s.at(0)] == digit {
+		s.pos++
+	}
+}
+
+// number also reads all letters and digits that follow: 0x1F, 1e5, and MySQL's
+// names that begin with a digit. A sign can be part of an exponent.
 func (s *Scanner) number(t *Token) {
 	t.Kind = Number
 	hex := s.at(0) == '0' && s.at(1)|0x20 == 'x'
-	for s.pos < len(s.text) {
-		c := s.text[s.pos]
-		switch class := classOf[c]; {
-		case class == digit, class == letter, c == '.':
-			s.pos++
-		case (c == '+' || c == '-') && s.text[s.pos-1]|0x20 == 'e' && !hex && classOf[s.at(1)] == digit:
-			s.pos++
-		default:
+	for {
+		c := s.at(0)
+		sign := (c == '+' || c == '-') && s.text[s.pos-1]|0x20 == 'e' && !hex && classOf[s.at(1)] == digit
+		if !sign && !IsWordByte(c) && c != '.' {
 			return
 		}
+		s.pos++
 	}
 }
 
-// punct reads one byte, or a name in brackets, or a number that begins with a dot.
+// punct reads one byte, a name in brackets, or a number that begins with a dot.
 func (s *Scanner) punct(t *Token, c byte) {
 	switch {
 	case c == '[' && s.dialect == SQLite:
@@ -151,7 +146,7 @@ func (s *Scanner) punct(t *Token, c byte) {
 			n, t.Open = len(s.text)-s.pos, true
 		}
 		s.pos += n
-	case c == '.' && classOf[s.at(1)] == digit && !s.behindName():
+	case c == '.' && classOf[s.at(1)] == digit && !s.afterName():
 		s.number(t)
 	default:
 		t.Doubtful = c == '[' && s.doubtfulBracket()
@@ -159,8 +154,8 @@ func (s *Scanner) punct(t *Token, c byte) {
 	}
 }
 
-// behindName reports whether a dot here would be that of a qualified name.
-func (s *Scanner) behindName() bool {
+// afterName reports whether a dot here belongs to a qualified name.
+func (s *Scanner) afterName() bool {
 	if s.pos == 0 {
 		return false
 	}
@@ -168,78 +163,66 @@ func (s *Scanner) behindName() bool {
 	return classOf[c] == letter || classOf[c] == quote || c == ']'
 }
 
-// operator reads operators up to what is none, or begins a comment.
+// operator reads adjacent operators, up to where a comment begins.
 func (s *Scanner) operator(t *Token, c byte) {
-	if s.comment(t, c) {
+	switch {
+	case s.comment(t, c):
 		return
-	}
-	if c == '@' && s.dialect != PostgreSQL || c == '#' && s.dialect == SQLite {
-		s.variable(t, c)
+	case c == '@' && s.dialect != PostgreSQL:
+		s.variable(t)
+		return
+	case c == '#' && s.dialect == SQLite:
+		s.take(t, Invalid, 1)
 		return
 	}
 	t.Kind = Operator
-	t.Doubtful = c == '#' && s.dialect == Unknown // a comment for MySQL
-	s.pos++
-	for s.pos < len(s.text) {
-		c := s.text[s.pos]
+	t.Doubtful = c == '#' && s.dialect == Unknown // a comment in MySQL
+	for s.pos++; ; s.pos++ {
+		c := s.at(0)
 		if classOf[c] != operator || s.beginsComment(c) || c == '*' && s.at(1) == '/' && s.execute ||
 			(c == '@' || c == '#') && s.dialect != PostgreSQL {
 			return
 		}
-		s.pos++
 	}
 }
 
-// variable reads @name and @@name; else the byte alone.
-func (s *Scanner) variable(t *Token, c byte) {
-	if c != '@' {
-		s.take(t, Invalid, 1)
-		return
-	}
+// variable reads @name or @@name; otherwise the byte alone.
+func (s *Scanner) variable(t *Token) {
 	n := 1
 	if s.at(1) == '@' {
 		n = 2
 	}
-	switch class := classOf[s.at(n)]; {
-	case class == letter, class == digit, class == dollar && s.dialect != Unknown:
+	if c := s.at(n); IsWordByte(c) || c == '$' && s.dialect != Unknown {
 		s.take(t, Placeholder, n)
 		s.parameter()
-	default:
-		s.take(t, Operator, 1)
-	}
-}
-
-// mark reads what begins with a question mark or colon.
-func (s *Scanner) mark(t *Token, c byte) {
-	if c == '?' {
-		s.take(t, Placeholder, 1)
-		s.digits()
 		return
 	}
-	named := s.dialect == SQLite || s.dialect == Unknown
-	switch class := classOf[s.at(1)]; {
-	case named && (class == letter || class == digit):
+	s.take(t, Operator, 1)
+}
+
+// mark reads what begins with a question mark or a colon.
+func (s *Scanner) mark(t *Token, c byte) {
+	next := s.at(1)
+	switch {
+	case c == '?':
+		s.take(t, Placeholder, 1)
+		s.digits()
+	case IsWordByte(next) && (s.dialect == SQLite || s.dialect == Unknown):
 		s.take(t, Placeholder, 1)
 		s.parameter()
-	case s.at(1) == ':', s.at(1) == '=':
+	case next == ':', next == '=':
 		s.take(t, Operator, 2)
 	default:
 		s.take(t, Operator, 1)
 	}
 }
 
-// parameter moves behind a parameter's name or number. In doubt a number ends
-// where PostgreSQL's does: a string in dollar quotes may follow.
+// parameter skips a parameter's name or number. In PostgreSQL a number ends
+// before a letter or a dollar: a string in dollar quotes may follow.
 func (s *Scanner) parameter() {
-	if s.dialect == Unknown && classOf[s.at(0)] == digit {
+	if s.maybePostgreSQL() && classOf[s.at(0)] == digit {
 		s.digits()
 		return
 	}
 	s.name()
-}
-
-func (s *Scanner) digits() {
-	for classOf[s.at(0)] == digit {
-		s.pos++
-	}
 }

@@ -14,8 +14,7 @@ var letters = map[sqltext.Kind]string{
 	sqltext.Operator: "o", sqltext.Punct: ".", sqltext.Comment: "c", sqltext.Invalid: "!",
 }
 
-// render writes tokens as kind and text; + for what is open, ~ for what is
-// doubtful.
+// render writes each token as kind and text; + means open, ~ doubtful.
 func render(text string, d sqltext.Dialect) string {
 	var out []string
 	s := sqltext.New(text, d)
@@ -85,6 +84,8 @@ func TestTokens(t *testing.T) {
 		{dialects{u, m, p}, "a[1]", "w<a> .<[> n<1> .<]>"},
 		{dialects{p, u}, `U&'x' u&"y" u & v`, `s<U&'x'> q<u&"y"> w<u> o<&> w<v>`},
 		{dialects{m, p}, `N'x' b'1'`, `s<N'x'> s<b'1'>`},
+		{dialects{m}, `N'a\' b' c`, `s<N'a\' b'> w<c>`},
+		{dialects{p}, `N'a\' b`, `s<N'a\'> w<b>`},
 		{dialects{m}, `_utf8'x'`, `w<_utf8> s<'x'>`},
 
 		// Dollars.
@@ -93,6 +94,8 @@ func TestTokens(t *testing.T) {
 		{dialects{p, u}, "$a$b", "s+<$a$b>"},
 		{dialects{p, u, l}, "$1 $12", "p<$1> p<$12>"},
 		{dialects{l, u}, "$name", "p<$name>"},
+		{dialects{l}, "$1a", "p<$1a>"},
+		{dialects{p, u}, "$1a", "p<$1> w<a>"},
 		{dialects{p}, "$name", "!<$> w<name>"},
 		{dialects{m}, "$$a$b", "w<$$a$b>"},
 		{dialects{p}, "a$$b", "w<a$$b>"},
@@ -150,11 +153,11 @@ func TestNames(t *testing.T) {
 	}
 	s = sqltext.New(`"select"`, sqltext.SQLite)
 	if tok := s.Next(); tok.Is("select") {
-		t.Error("a name in quotes is no keyword")
+		t.Error("a name in quotes is not a keyword")
 	}
 	s = sqltext.New("\u212Aey", sqltext.SQLite) // Kelvin sign
 	if tok := s.Next(); tok.Is("key") {
-		t.Error("only letters of ASCII have two cases")
+		t.Error("only ASCII letters have two cases")
 	}
 }
 
@@ -186,13 +189,13 @@ func BenchmarkScan(b *testing.B) {
 	}
 }
 
-// pieces are what scanners take too long for when there are many of them.
+// pieces are texts that can make a scanner slow when repeated.
 var pieces = []string{
 	"$a", "$a$ ", "/*", "/*/", "/*!", "/**/", "'", "-", "--", "(", "\\'", "#", "#>", "[", "[]", "1e", "1e+", "u&", "e'", "@@", ":", "`",
 	"with(", "a ", ";", "update a set returning",
 }
 
-// In time that grew with the square of the length these would take much longer.
+// These would take much longer if time grew with the square of the length.
 func TestTimeIsLinear(t *testing.T) {
 	const size = 1 << 17
 	for _, piece := range pieces {
@@ -211,7 +214,7 @@ func TestTimeIsLinear(t *testing.T) {
 	}
 }
 
-// BenchmarkLinear shows the same speed for every length, whatever the text.
+// BenchmarkLinear shows the same speed for every length and text.
 func BenchmarkLinear(b *testing.B) {
 	for _, piece := range pieces {
 		for _, n := range []int{1 << 10, 1 << 16} {

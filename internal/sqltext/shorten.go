@@ -1,110 +1,95 @@
 package sqltext
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
 const ellipsis = "…"
 
-// Shorten returns a statement for people to read, in at most max bytes: values are
-// replaced by ?, comments left out, spaces joined. It knows no dialect, and shows
-// nothing that is a value in any of them: where dialects disagree about the end of
-// a string or comment the statement is cut off, and names in double quotes are
-// shown only where no value can be. What was cut off ends in "…".
+// Shorten returns a statement for people to read, in at most max bytes: with ? for
+// values, without comments, with single spaces. It needs no dialect, and shows
+// nothing that is a value in any: the statement is cut where dialects disagree about
+// the end of a string or comment, and a name in double quotes is shown only where
+// no value can be. A statement that is cut ends in "…".
 func Shorten(query string, max int) string {
 	s := New(query, Unknown)
-	b := strings.Builder{}
-	var w writer
+	var b strings.Builder
+	var before preceding
 	for b.Len() <= max {
-		t := s.nextShown()
+		t := s.Next()
 		if t.Kind == EOF {
-			return clip(b.String(), max)
+			break
 		}
-		if b.Len() > 0 && t.Start > w.end {
+		cut := t.Doubtful || t.Open
+		if t.Kind == Comment && !cut {
+			continue
+		}
+		if b.Len() > 0 && t.Start > before.last.End() {
 			b.WriteByte(' ')
 		}
-		if t.Kind != Comment {
-			b.WriteString(w.show(t, s.at(0)))
+		switch {
+		case t.Kind == Comment:
+		case before.mayBeValue(t, s.at(0)):
+			b.WriteByte('?')
+		default:
+			b.WriteString(t.Text)
 		}
-		if t.Doubtful || t.Open {
+		if cut {
 			b.WriteString(ellipsis)
-			return clip(b.String(), max)
+			break
 		}
-		w.pass(t)
+		before.add(t)
 	}
 	return clip(b.String(), max)
 }
 
-// nextShown returns the next token that is no comment, or one
-// that may be none.
-func (s *Scanner) nextShown() Token {
-	for {
-		if t := s.Next(); t.Kind != Comment || t.Doubtful || t.Open {
-			return t
-		}
-	}
-}
-
-// A writer remembers what it takes to tell names in double quotes from values.
-type writer struct {
-	end        int // of the last token
+// preceding is what it takes of the text so far to tell names in double quotes
+// from values.
+type preceding struct {
 	depth      int
-	last, prev Token // the last token, and the one before
+	last, prev Token // the last token, and the one before it
 }
 
-func (w *writer) pass(t Token) {
+func (p *preceding) add(t Token) {
 	switch {
 	case t.IsPunct('('):
-		w.depth++
+		p.depth++
 	case t.IsPunct(')'):
-		w.depth--
+		p.depth--
 	}
-	w.end, w.prev, w.last = t.End(), w.last, t
+	p.prev, p.last = p.last, t
 }
 
-// show returns what to write for a token, next being the byte behind it.
-func (w *writer) show(t Token, next byte) string {
+// mayBeValue reports whether t must not be shown. next is the byte after it.
+func (p *preceding) mayBeValue(t Token, next byte) bool {
 	switch t.Kind {
 	case String, Number, Invalid:
-		return "?"
+		return true
 	case Quoted:
-		if t.Text[0] != '`' && !w.expectsName() && next != '.' {
-			return "?"
-		}
-		if t.Open || t.Doubtful || strings.ContainsFunc(t.Text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-			return "?"
-		}
+		return t.Text[0] != '`' && next != '.' && !p.expectsName() || t.Open || t.Doubtful ||
+			strings.ContainsFunc(t.Text, func(r rune) bool { return r < ' ' || r == 0x7f })
 	}
-	return t.Text
+	return false
 }
 
-// expectsName reports whether no value can follow what was read: FROM
-// can be within a function, TRIM(FROM "x"), or an operator, IS DISTINCT FROM "x".
-func (w *writer) expectsName() bool {
+// expectsName reports whether no value can come next. FROM can also be in a
+// function, TRIM(FROM "x"), or an operator, IS DISTINCT FROM "x".
+func (p *preceding) expectsName() bool {
 	switch {
-	case w.last.IsPunct('.'):
-		return true
-	case w.last.Is("from"):
-		return w.depth == 0 && !w.prev.Is("distinct")
-	case w.last.Is("update"):
-		return w.prev.Kind == EOF
+	case p.last.Is("from"):
+		return p.depth == 0 && !p.prev.Is("distinct")
+	case p.last.Is("update"):
+		return p.prev.Kind == EOF
 	}
-	return w.last.IsAny("join", "into", "table")
+	return p.last.IsPunct('.') || p.last.IsAny("join", "into", "table")
 }
 
 // clip cuts text to max bytes, between two characters.
 func clip(text string, max int) string {
 	text = strings.ToValidUTF8(text, "?")
-	if len(text) <= max {
+	switch n := max - len(ellipsis); {
+	case len(text) <= max:
 		return text
+	case n >= 0:
+		return strings.ToValidUTF8(text[:n], "") + ellipsis
 	}
-	n := max - len(ellipsis)
-	if n < 0 {
-		return ""
-	}
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n] + ellipsis
+	return ""
 }

@@ -57,9 +57,8 @@ func TestShortenCutsBetweenCharacters(t *testing.T) {
 
 const secret = "S3CRET"
 
-// checkNoLeak fails if a value of the statement is shown. A text is only looked at
-// as a dialect reads it that finds it whole, with the secret in no
-// place but values.
+// checkNoLeak fails if a value in the statement is shown. It considers those dialects
+// in which the text is valid and the secret is only in values.
 func checkNoLeak(t interface{ Fatalf(string, ...any) }, text string) {
 	short := sqltext.Shorten(text, 1<<20)
 	if !strings.Contains(short, secret) {
