@@ -44,21 +44,26 @@ func onEach(t *testing.T, fn func(t *testing.T, db *database)) {
 func onSQLite(t *testing.T, fn func(t *testing.T, db *database)) {
 	t.Helper()
 	onFiles(t, fn)
-	t.Run("memory", func(t *testing.T) {
-		fn(t, &database{name: "memory", driver: "sqlite3", dsn: ":memory:", memory: true, l: newLedger()})
-	})
+	t.Run("memory", func(t *testing.T) { fn(t, sqliteMemory()) })
 }
 
 func onFiles(t *testing.T, fn func(t *testing.T, db *database)) {
 	t.Helper()
 	for _, journal := range []string{"WAL", "DELETE"} {
-		t.Run(journal, func(t *testing.T) {
-			dsn := filepath.Join(t.TempDir(), "ledger.db") + "?_synchronous=OFF&_busy_timeout=10000&_journal_mode=" + journal
-			db := &database{name: journal, driver: "sqlite3", dsn: dsn, l: newLedger()}
-			db.bare(t, "CREATE TABLE ledger (id INTEGER NOT NULL, k INTEGER UNIQUE, data BLOB)")
-			fn(t, db)
-		})
+		t.Run(journal, func(t *testing.T) { fn(t, sqliteFile(t, journal)) })
 	}
+}
+
+func sqliteFile(t *testing.T, journal string) *database {
+	t.Helper()
+	dsn := filepath.Join(t.TempDir(), "ledger.db") + "?_synchronous=OFF&_busy_timeout=10000&_journal_mode=" + journal
+	db := &database{name: journal, driver: "sqlite3", dsn: dsn, l: newLedger()}
+	db.bare(t, "CREATE TABLE ledger (id INTEGER NOT NULL, k INTEGER UNIQUE, data BLOB)")
+	return db
+}
+
+func sqliteMemory() *database {
+	return &database{name: "memory", driver: "sqlite3", dsn: ":memory:", memory: true, l: newLedger()}
 }
 
 func onMariaDB(t *testing.T, fn func(t *testing.T, db *database)) {
@@ -213,7 +218,7 @@ func (db *database) wantFree(t *testing.T) {
 		b := db.openBare(t)
 		defer b.Close()
 		var n int
-		for start := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		for start := time.Now(); ; time.Sleep(pollEvery) {
 			noError(t, "count transactions", b.QueryRowContext(bounded(t), openTxs).Scan(&n))
 			if n == 0 {
 				return

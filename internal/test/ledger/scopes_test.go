@@ -4,14 +4,16 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
 // A step is a statement in a transaction.
 type step struct {
-	query string // with a parameter, the row's id, if it writes a row
-	row   bool
+	query   string // with a parameter, the row's id, if it writes a row
+	row     bool
+	stopped bool // its context ends as it runs; not in a batch
 }
 
 // A scope is one way to run steps in a transaction. The application goes on after a
@@ -32,22 +34,37 @@ const (
 	byBatch
 )
 
-type execFunc func(query string, args ...any) error
+type execFunc func(ctx context.Context, query string, args ...any) error
 
 // take makes the steps, one after the other.
-func take(g *group, steps []step, exec execFunc) {
+func take(ctx context.Context, g *group, steps []step, exec execFunc) {
 	for _, s := range steps {
+		ctx, cancel := context.WithCancel(ctx)
+		if s.stopped {
+			ctx, cancel = context.WithTimeout(ctx, 30*time.Millisecond)
+		}
 		if s.row {
 			id := g.next()
-			g.told(id, exec(s.query, id))
+			g.told(id, exec(ctx, s.query, id))
 		} else {
-			exec(s.query)
+			exec(ctx, s.query)
 		}
+		cancel()
 	}
 }
 
-func asyncExec(ctx context.Context, c *overlay.Conn) execFunc {
-	return func(query string, args ...any) error { return errOf(c.ExecAsync(ctx, query, args...).Await(ctx)) }
+func asyncExec(c *overlay.Conn) execFunc {
+	return func(ctx context.Context, query string, args ...any) error {
+		return errOf(c.ExecAsync(ctx, query, args...).Await(ctx))
+	}
+}
+
+func sqlExec(c interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}) execFunc {
+	return func(ctx context.Context, query string, args ...any) error {
+		return errOf(c.ExecContext(ctx, query, args...))
+	}
 }
 
 // inSQLTx makes the steps in a sql.Tx.
@@ -57,22 +74,22 @@ func inSQLTx(ctx context.Context, l *ledger, what string, steps []step, begin fu
 	if err != nil {
 		return err
 	}
-	take(g, steps, func(query string, args ...any) error { return errOf(tx.ExecContext(ctx, query, args...)) })
+	take(ctx, g, steps, sqlExec(tx))
 	err = g.ended(tx.Commit())
 	tx.Rollback()
 	return err
 }
 
 // inText makes the steps between a BEGIN and a COMMIT.
-func inText(l *ledger, what string, steps []step, exec execFunc) error {
+func inText(ctx context.Context, l *ledger, what string, steps []step, exec execFunc) error {
 	g := l.begin(what)
-	if err := exec("BEGIN"); err != nil {
+	if err := exec(ctx, "BEGIN"); err != nil {
 		return err
 	}
-	take(g, steps, exec)
-	err := g.ended(exec("COMMIT"))
+	take(ctx, g, steps, exec)
+	err := g.ended(exec(ctx, "COMMIT"))
 	if err != nil {
-		exec("ROLLBACK")
+		exec(background, "ROLLBACK")
 	}
 	return err
 }
@@ -127,7 +144,7 @@ func scopes() []scope {
 		{"Engine WithTx", byOverlay, func(ctx context.Context, e *overlay.Engine, l *ledger, steps []step) error {
 			g := l.begin("Engine WithTx")
 			return g.ended(e.WithTx(ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
-				take(g, steps, asyncExec(ctx, c))
+				take(ctx, g, steps, asyncExec(c))
 				return nil
 			}))
 		}},
@@ -135,7 +152,7 @@ func scopes() []scope {
 			return e.WithConn(ctx, func(ctx context.Context, c *overlay.Conn) error {
 				g := l.begin("Conn WithTx")
 				return g.ended(c.WithTx(ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
-					take(g, steps, asyncExec(ctx, c))
+					take(ctx, g, steps, asyncExec(c))
 					return nil
 				}))
 			})
@@ -147,7 +164,7 @@ func scopes() []scope {
 					g.ended(errors.New("RetryTx tries again"))
 				}
 				g = l.begin("RetryTx")
-				take(g, steps, asyncExec(ctx, c))
+				take(ctx, g, steps, asyncExec(c))
 				return nil
 			})
 			if g != nil {
@@ -170,7 +187,7 @@ func scopes() []scope {
 					f.Cancel()
 					return err
 				}
-				take(g, steps, asyncExec(ctx, c))
+				take(ctx, g, steps, asyncExec(c))
 				err = g.ended(errOf(tx.CommitAsync(ctx).Await(ctx)))
 				tx.CloseAsync(background).Await(background)
 				return err
@@ -183,13 +200,13 @@ func scopes() []scope {
 				if err != nil {
 					return err
 				}
-				take(outer, []step{{insert, true}}, asyncExec(ctx, c))
+				take(ctx, outer, []step{{query: insert, row: true}}, asyncExec(c))
 				g := outer.nested("BeginNestedAsync")
 				if nested, err := c.BeginNestedAsync(ctx).Await(ctx); err == nil {
-					take(g, steps, asyncExec(ctx, c))
+					take(ctx, g, steps, asyncExec(c))
 					g.ended(errOf(nested.CommitAsync(ctx).Await(ctx)))
 				}
-				take(outer, []step{{insert, true}}, asyncExec(ctx, c))
+				take(ctx, outer, []step{{query: insert, row: true}}, asyncExec(c))
 				err = outer.ended(errOf(tx.CommitAsync(ctx).Await(ctx)))
 				tx.CloseAsync(background).Await(background)
 				return err
@@ -198,9 +215,9 @@ func scopes() []scope {
 		{"Batch InTx KeepGoing in WithTx", byOverlay, func(ctx context.Context, e *overlay.Engine, l *ledger, steps []step) error {
 			outer := l.begin("WithTx around a batch")
 			return outer.ended(e.WithTx(ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
-				take(outer, []step{{insert, true}}, asyncExec(ctx, c))
+				take(ctx, outer, []step{{query: insert, row: true}}, asyncExec(c))
 				inBatch(ctx, c, outer.nested("Batch in WithTx"), steps, true, true, false, []overlay.BatchOption{overlay.InTx(nil), overlay.KeepGoing()})
-				take(outer, []step{{insert, true}}, asyncExec(ctx, c))
+				take(ctx, outer, []step{{query: insert, row: true}}, asyncExec(c))
 				return nil
 			}))
 		}},
@@ -218,11 +235,11 @@ func scopes() []scope {
 				return err
 			}
 			defer c.Close()
-			return inText(l, "sql.Conn BEGIN", steps, func(query string, args ...any) error { return errOf(c.ExecContext(ctx, query, args...)) })
+			return inText(ctx, l, "sql.Conn BEGIN", steps, sqlExec(c))
 		}},
 		{"Conn BEGIN", byText, func(ctx context.Context, e *overlay.Engine, l *ledger, steps []step) error {
 			return e.WithConn(ctx, func(ctx context.Context, c *overlay.Conn) error {
-				return inText(l, "Conn BEGIN", steps, asyncExec(ctx, c))
+				return inText(ctx, l, "Conn BEGIN", steps, asyncExec(c))
 			})
 		}},
 	}
@@ -238,9 +255,7 @@ func scopes() []scope {
 			scope{to.name + " RunInThread BEGIN", byText, func(ctx context.Context, e *overlay.Engine, l *ledger, steps []step) error {
 				return to.with(ctx, e, func(to target) error {
 					return errOf(overlay.RunInThread(ctx, to, func(ctx context.Context, c *sql.Conn) (struct{}, error) {
-						return struct{}{}, inText(l, "RunInThread BEGIN", steps, func(query string, args ...any) error {
-							return errOf(c.ExecContext(ctx, query, args...))
-						})
+						return struct{}{}, inText(ctx, l, "RunInThread BEGIN", steps, sqlExec(c))
 					}).Await(background))
 				})
 			}},
@@ -271,13 +286,13 @@ func scopes() []scope {
 func nestedScope(ctx context.Context, e *overlay.Engine, l *ledger, steps []step, fails error) error {
 	outer := l.begin("WithTx around WithNested")
 	return outer.ended(e.WithTx(ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
-		take(outer, []step{{insert, true}}, asyncExec(ctx, c))
+		take(ctx, outer, []step{{query: insert, row: true}}, asyncExec(c))
 		g := outer.nested("WithNested")
 		g.ended(c.WithNested(ctx, func(ctx context.Context, c *overlay.Conn) error {
-			take(g, steps, asyncExec(ctx, c))
+			take(ctx, g, steps, asyncExec(c))
 			return fails
 		}))
-		take(outer, []step{{insert, true}}, asyncExec(ctx, c))
+		take(ctx, outer, []step{{query: insert, row: true}}, asyncExec(c))
 		return nil
 	}))
 }

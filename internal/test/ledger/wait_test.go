@@ -10,6 +10,10 @@ import (
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
+// pollEvery is how often a test looks at locks. MariaDB renews what it tells of them only if
+// nobody has asked for a tenth of a second.
+const pollEvery = 150 * time.Millisecond
+
 // patience is how long a test waits for what must come.
 const patience = 30 * time.Second
 
