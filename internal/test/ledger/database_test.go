@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -56,7 +57,7 @@ func onFiles(t *testing.T, fn func(t *testing.T, db *database)) {
 
 func sqliteFile(t *testing.T, journal string) *database {
 	t.Helper()
-	dsn := filepath.Join(t.TempDir(), "ledger.db") + "?_synchronous=OFF&_busy_timeout=10000&_journal_mode=" + journal
+	dsn := filepath.Join(t.TempDir(), "ledger.db") + "?_synchronous=OFF&_busy_timeout=2000&_journal_mode=" + journal
 	db := &database{name: journal, driver: "sqlite3", dsn: dsn, l: newLedger()}
 	db.bare(t, "CREATE TABLE ledger (id INTEGER NOT NULL, k INTEGER UNIQUE, data BLOB)")
 	return db
@@ -261,6 +262,23 @@ func (db *database) later(t *testing.T, e *overlay.Engine) {
 		_, err := outcome(t, "a later caller's insert", e.ExecAsync(background, insert, id))
 		if db.l.told(id, err) != nil {
 			t.Errorf("a later caller's insert: %v", err)
+			return
 		}
 	}
+}
+
+func itoa(id int64) string { return strconv.FormatInt(id, 10) }
+
+// again returns a new database of the same kind.
+func again(t *testing.T, db *database) *database {
+	t.Helper()
+	switch {
+	case db.bank != nil:
+		return newBank(db.driver)
+	case db.memory:
+		return sqliteMemory()
+	case db.maria:
+		return mariaDB(t)
+	}
+	return sqliteFile(t, db.name)
 }

@@ -155,3 +155,6 @@ func report(t testing.TB, kind string, texts []string) {
 		t.Errorf("%s: %s", kind, text)
 	}
 }
+
+// unknownOutcome is what a caller is told who has to look for himself.
+var unknownOutcome = fmt.Errorf("the test: %w", overlay.ErrOutcomeUnknown)

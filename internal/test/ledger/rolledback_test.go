@@ -93,16 +93,19 @@ func TestRollbackByTrigger(t *testing.T) {
 // An interrupted write takes SQLite's whole transaction along, and on MariaDB only itself.
 func TestInterruptedWriteInATransaction(t *testing.T) {
 	onEach(t, func(t *testing.T, db *database) {
-		e := db.open(t)
 		steps := []step{{query: insert, row: true}, {query: db.sleepy(), row: true, stopped: true}, {query: insert, row: true}}
 		for _, s := range scopes() {
 			if !notBatch(s) {
 				continue
 			}
-			within(t, s.name, func() error { return s.run(background, e, db.l, steps) })
-			db.later(t, e)
+			t.Run(s.name, func(t *testing.T) {
+				db := again(t, db)
+				e := db.open(t)
+				within(t, s.name, func() error { return s.run(background, e, db.l, steps) })
+				db.later(t, e)
+				db.check(t)
+			})
 		}
-		db.check(t)
 	})
 }
 

@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"runtime"
 	"testing"
 	"time"
@@ -15,7 +16,9 @@ import (
 const pollEvery = 150 * time.Millisecond
 
 // patience is how long a test waits for what must come.
-const patience = 30 * time.Second
+var patience = 30 * time.Second
+
+func init() { flag.DurationVar(&patience, "patience", patience, "how long a test waits for what must come") }
 
 var (
 	background = context.Background()
