@@ -18,7 +18,9 @@ const pollEvery = 150 * time.Millisecond
 // patience is how long a test waits for what must come.
 var patience = 30 * time.Second
 
-func init() { flag.DurationVar(&patience, "patience", patience, "how long a test waits for what must come") }
+func init() {
+	flag.DurationVar(&patience, "patience", patience, "how long a test waits for what must come")
+}
 
 var (
 	background = context.Background()
