@@ -1,0 +1,211 @@
+package ledger_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"testing"
+
+	"github.com/sqlaio/sqlaio/overlay"
+)
+
+// These tests have SQLite roll a transaction back by itself. It is over for everybody
+// then: no later statement of it is carried out, and the commit says so.
+
+const insertOrRollback = "INSERT OR ROLLBACK INTO ledger (id, k) VALUES (?, 1)"
+
+// taken writes the row whose key is 1.
+func (db *database) taken(t *testing.T, e *overlay.Engine) {
+	t.Helper()
+	id := db.l.next("the key's owner")
+	db.l.told(id, nil)
+	must(t, "insert", e.ExecAsync(background, "INSERT INTO ledger (id, k) VALUES (?, 1)", id))
+}
+
+// onScopes runs steps in each scope that keep accepts, and checks the ledger. The
+// scope must return an error if fails says so.
+func onScopes(t *testing.T, db func(t *testing.T) *database, keep func(s scope) bool, fails bool, prepare func(t *testing.T, db *database, e *overlay.Engine), steps []step) {
+	t.Helper()
+	for _, s := range scopes() {
+		if keep != nil && !keep(s) {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			db := db(t)
+			e := db.open(t)
+			if prepare != nil {
+				prepare(t, db, e)
+			}
+			err := within(t, s.name, func() error { return s.run(background, e, db.l, steps) })
+			if fails && err == nil {
+				t.Error("no error: the transaction was rolled back, and nobody is told")
+			}
+			db.later(t, e)
+			db.check(t)
+		})
+	}
+}
+
+func notBatch(s scope) bool {
+	return s.kind != byBatch && s.name != "Batch InTx KeepGoing in WithTx"
+}
+
+// each of the SQLite databases, as a function that makes a new one.
+func sqliteKinds() map[string]func(t *testing.T) *database {
+	kinds := make(map[string]func(t *testing.T) *database)
+	for _, journal := range []string{"WAL", "DELETE"} {
+		kinds[journal] = func(t *testing.T) *database { return sqliteFile(t, journal) }
+	}
+	kinds["memory"] = func(*testing.T) *database { return sqliteMemory() }
+	return kinds
+}
+
+func TestRollbackOnConflict(t *testing.T) {
+	row, rolled := step{query: insert, row: true}, step{query: insertOrRollback, row: true}
+	for name, steps := range map[string][]step{
+		"first":  {rolled, row, row},
+		"middle": {row, rolled, row},
+		"last":   {row, row, rolled},
+		"twice":  {rolled, row, rolled, row},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for kind, db := range sqliteKinds() {
+				t.Run(kind, func(t *testing.T) {
+					onScopes(t, db, nil, true, func(t *testing.T, db *database, e *overlay.Engine) { db.taken(t, e) }, steps)
+				})
+			}
+		})
+	}
+}
+
+func TestRollbackByTrigger(t *testing.T) {
+	prepare := func(t *testing.T, db *database, e *overlay.Engine) {
+		must(t, "trigger", e.ExecAsync(background, `CREATE TRIGGER refuse BEFORE INSERT ON ledger WHEN NEW.k = 7
+			BEGIN SELECT RAISE(ROLLBACK, 'refused'); END`))
+	}
+	onScopes(t, sqliteKinds()["WAL"], nil, true, prepare, []step{
+		{query: insert, row: true},
+		{query: "INSERT INTO ledger (id, k) VALUES (?, 7)", row: true},
+		{query: insert, row: true},
+	})
+}
+
+// An interrupted write takes SQLite's whole transaction along, and on MariaDB only itself.
+func TestInterruptedWriteInATransaction(t *testing.T) {
+	onEach(t, func(t *testing.T, db *database) {
+		steps := []step{{query: insert, row: true}, {query: db.sleepy(), row: true, stopped: true}, {query: insert, row: true}}
+		for _, s := range scopes() {
+			if !notBatch(s) {
+				continue
+			}
+			t.Run(s.name, func(t *testing.T) {
+				db := again(t, db)
+				e := db.open(t)
+				within(t, s.name, func() error { return s.run(background, e, db.l, steps) })
+				db.later(t, e)
+				db.check(t)
+			})
+		}
+	})
+}
+
+// A statement that fails alone leaves its transaction as it is.
+func TestFailedStatementCostsNothingElse(t *testing.T) {
+	steps := []step{
+		{query: insert, row: true},
+		{query: "INSERT INTO ledger (id, k) VALUES (?, 1)", row: true},
+		{query: insert, row: true},
+	}
+	onEach(t, func(t *testing.T, db *database) {
+		e := db.open(t)
+		db.taken(t, e)
+		for _, s := range scopes() {
+			err := within(t, s.name, func() error { return s.run(background, e, db.l, steps) })
+			if err != nil && s.kind != byBatch && s.name != "WithNested whose error is swallowed" {
+				t.Errorf("%s: %v", s.name, err)
+			}
+		}
+		db.check(t)
+	})
+}
+
+// ExecMany meets the rollback with each set of arguments in turn.
+func TestRollbackInExecMany(t *testing.T) {
+	onSQLite(t, func(t *testing.T, db *database) {
+		e := db.open(t)
+		db.taken(t, e)
+		for _, o := range batchOptions {
+			for at := range 3 {
+				for _, to := range targets {
+					g := db.l.begin("ExecMany" + o.name)
+					ids := []int64{g.next(), g.next(), g.next()}
+					var sets [][]any
+					for i, id := range ids {
+						var key any
+						if i == at {
+							key = 1
+						}
+						sets = append(sets, []any{id, key})
+					}
+					var results []overlay.BatchResult
+					err := within(t, "ExecMany", func() error {
+						return to.with(background, e, func(to target) (err error) {
+							results, err = to.ExecManyAsync(background, "INSERT OR ROLLBACK INTO ledger (id, k) VALUES (?, ?)", sets, o.opts...).Await(background)
+							return err
+						})
+					})
+					if err == nil {
+						t.Errorf("%s%s: no error", to.name, o.name)
+					}
+					tellBatch(g, ids, o.inTx, o.keepGoing, results, err)
+				}
+			}
+		}
+		db.later(t, e)
+		db.check(t)
+	})
+}
+
+// Nothing reads in a transaction that is over: it would see others' writes.
+func TestQueriesInARolledBackTransactionAreRefused(t *testing.T) {
+	onSQLite(t, func(t *testing.T, db *database) {
+		e := db.open(t)
+		db.taken(t, e)
+		err := within(t, "WithTx", func() error {
+			return e.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
+				c.ExecAsync(ctx, insertOrRollback, 1000).Await(ctx)
+				for name, err := range map[string]error{
+					"ScalarAsync": errOf(c.ScalarAsync(ctx, "SELECT count(*) FROM ledger").Await(ctx)),
+					"QueryAsync":  errOf(c.QueryAsync(ctx, "SELECT id FROM ledger").Await(ctx)),
+					"RunInThread": errOf(overlay.RunInThread(ctx, c, func(ctx context.Context, c *sql.Conn) (n int, err error) {
+						return n, c.QueryRowContext(ctx, "SELECT count(*) FROM ledger").Scan(&n)
+					}).Await(ctx)),
+				} {
+					if err == nil {
+						t.Errorf("%s was carried out outside of its transaction", name)
+					}
+				}
+				if c.InTransaction() {
+					t.Error("InTransaction is true")
+				}
+				return nil
+			})
+		})
+		if err == nil {
+			t.Error("WithTx returned nil")
+		}
+		tx, err := e.SyncDB().BeginTx(bounded(t), nil)
+		noError(t, "BeginTx", err)
+		defer tx.Rollback()
+		if _, err := tx.Exec(insertOrRollback, 1000); err == nil {
+			t.Fatal("the key is there twice")
+		}
+		var n int
+		if err := tx.QueryRow("SELECT count(*) FROM ledger").Scan(&n); err == nil {
+			t.Error("a query of a sql.Tx was carried out outside of it")
+		}
+		if err := tx.Commit(); err == nil || errors.Is(err, sql.ErrTxDone) {
+			t.Errorf("Commit: %v; want that the database has rolled back", err)
+		}
+	})
+}
