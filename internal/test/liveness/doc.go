@@ -5,6 +5,7 @@
 // What waits does so through wait_test.go: a call that is late fails its test,
 // one that has not returned after 30 seconds also prints all goroutines.
 //
-// Files with the build constraint "streams" need names that the overlay gets
-// with its streams: StreamAsync, WithResultLimit, ErrResultTooLarge, Conn.Tx.
+// Files with the build constraint "newnames" need names that the overlay does not
+// have yet: StreamAsync, WithResultLimit, ErrResultTooLarge, Collect, One, Each,
+// Conn.Tx, BeginTx. The constraint goes when they are there.
 package liveness

@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -190,5 +191,14 @@ func (p *proxy) copy(dst, src net.Conn, held func([]byte) bool) {
 			src.Close()
 			return
 		}
+	}
+}
+
+// waitSeen waits until the network has stalled.
+func (p *proxy) waitSeen() {
+	select {
+	case <-p.hit:
+	case <-time.After(patience):
+		p.t.Fatalf("the network has not stalled\n%s", stacks())
 	}
 }

@@ -1,4 +1,4 @@
-//go:build streams
+//go:build newnames
 
 package liveness_test
 
