@@ -19,10 +19,10 @@ func init() {
 
 // warn warns about something of the engine's.
 func (c *config) warn(w warnings.Warning) {
+	warnings.Show(w) // no call is left to fail
 	if c.heard != nil {
 		c.heard(w)
 	}
-	warnings.Warn(w)
 }
 
 // site is a line of the application.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	aio "github.com/sqlaio/sqlaio/driver"
-	"github.com/sqlaio/sqlaio/internal/drivertest"
+	"github.com/sqlaio/sqlaio/internal/test/drivertest"
 	"github.com/sqlaio/sqlaio/overlay"
 )
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sqlaio/sqlaio/internal/drivertest"
+	"github.com/sqlaio/sqlaio/internal/test/drivertest"
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
