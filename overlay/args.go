@@ -32,37 +32,55 @@ func take(args []any) ([]driver.NamedValue, error) {
 	return vs, nil
 }
 
-// own returns a copy of an argument that its caller could change: bytes, and what
-// a pointer points to if that is a plain value. A driver.Valuer is kept as it is:
-// its Value is asked on the thread.
+// own returns a copy of an argument that its caller could change: bytes, what a
+// pointer to a plain value points to, and package sql's own Null types. Another
+// driver.Valuer is kept as it is: its Value is asked on the thread.
 func own(v any) any {
 	switch v := v.(type) {
 	case nil, int, int64, string, bool, float64, time.Time, int32, uint64:
 		return v
 	case []byte:
 		return bytes.Clone(v)
-	case driver.Valuer, sql.Out:
+	case sql.Out:
 		return v
 	}
 	rv := reflect.ValueOf(v)
-	switch rv.Kind() {
-	case reflect.Slice:
-		if rv.Type().Elem().Kind() == reflect.Uint8 && !rv.IsNil() {
-			c := reflect.MakeSlice(rv.Type(), rv.Len(), rv.Len())
-			reflect.Copy(c, rv)
-			return c.Interface()
+	t := rv.Type()
+	_, valuer := v.(driver.Valuer)
+	switch {
+	case t.Kind() == reflect.Pointer && rv.IsNil():
+	case t.Kind() == reflect.Pointer && (ofSQL(t.Elem()) || !valuer && plain(t.Elem())):
+		c := reflect.New(t.Elem())
+		if inner := own(rv.Elem().Interface()); inner != nil {
+			c.Elem().Set(reflect.ValueOf(inner))
 		}
-	case reflect.Pointer:
-		if !rv.IsNil() && rv.Type().Elem().Kind() != reflect.Struct || rv.Type().Elem() == reflect.TypeFor[time.Time]() {
-			if rv.IsNil() {
-				return v
-			}
-			c := reflect.New(rv.Type().Elem())
-			if inner := own(rv.Elem().Interface()); inner != nil {
-				c.Elem().Set(reflect.ValueOf(inner))
-			}
-			return c.Interface()
-		}
+		return c.Interface()
+	case ofSQL(t) && t.Kind() == reflect.Struct:
+		return ownNull(rv)
+	case !valuer && t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 && !rv.IsNil():
+		c := reflect.MakeSlice(t, rv.Len(), rv.Len())
+		reflect.Copy(c, rv)
+		return c.Interface()
 	}
 	return v
+}
+
+// ofSQL reports whether a type is one of package sql's, such as sql.NullString.
+func ofSQL(t reflect.Type) bool { return t.PkgPath() == "database/sql" }
+
+// plain reports whether values of a type can be copied.
+func plain(t reflect.Type) bool {
+	return t.Kind() != reflect.Struct || t == reflect.TypeFor[time.Time]()
+}
+
+// ownNull copies a Null type, whose one field beside Valid may hold bytes.
+func ownNull(rv reflect.Value) any {
+	c := reflect.New(rv.Type()).Elem()
+	c.Set(rv)
+	for i := range c.NumField() {
+		if f := c.Field(i); f.CanSet() && f.Kind() != reflect.Bool && !f.IsZero() {
+			f.Set(reflect.ValueOf(own(f.Interface())))
+		}
+	}
+	return c.Interface()
 }

@@ -16,11 +16,14 @@ type Statement struct {
 }
 
 // A BatchResult is what became of one statement of a batch: a result, or an
-// error. ErrNotRun means that one before it has failed.
+// error. ErrNotRun means that one before it has failed. A statement whose
+// transaction was not committed has the error of that.
 type BatchResult struct {
 	Result sql.Result
 	Err    error
 }
+
+var errTakenBack = errors.New("overlay: not kept, since the transaction of the batch was not committed")
 
 // ErrNotRun is the error of the statements of a batch after the one that failed.
 var ErrNotRun = errors.New("overlay: not run, since a statement before it has failed")
@@ -40,7 +43,13 @@ func KeepGoing() BatchOption { return func(b *batch) { b.keepGoing = true } }
 // InTx runs all statements in one transaction, or on a Conn that has one open in a
 // savepoint. It is rolled back when a statement fails, unless KeepGoing is given.
 func InTx(opts *sql.TxOptions) BatchOption {
-	return func(b *batch) { b.inTx, b.opts = true, opts }
+	return func(b *batch) {
+		b.inTx, b.opts = true, nil
+		if opts != nil {
+			own := *opts // as they are at the call
+			b.opts = &own
+		}
+	}
 }
 
 // BatchAsync executes many statements in one hop. Without options it stops at the
@@ -143,15 +152,27 @@ func (b *batch) run(ctx context.Context, l *lane, n int, exec func(context.Conte
 	results, failed := b.each(ctx, l, n, exec)
 	if failed != nil && (!b.keepGoing || ctx.Err() != nil) {
 		l.end(around, false)
+		takeBack(results, failed)
 		return results, failed
 	}
 	if err := l.end(around, true); err != nil {
 		if failed != nil {
 			err = fmt.Errorf("%w; %w", failed, err)
 		}
+		takeBack(results, err)
 		return results, err
 	}
 	return results, failed
+}
+
+// takeBack turns the results of statements whose transaction was not committed
+// into errors.
+func takeBack(results []BatchResult, why error) {
+	for i := range results {
+		if results[i].Err == nil {
+			results[i] = BatchResult{Err: fmt.Errorf("%w: %w", errTakenBack, why)}
+		}
+	}
 }
 
 // each executes the statements one by one. In a transaction that is over, by the

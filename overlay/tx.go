@@ -62,6 +62,10 @@ func (t *txState) gone() {
 // transaction lasts until it is ended, or its Conn is closed. With one open already
 // it fails with ErrInTransaction.
 func (c *Conn) BeginAsync(ctx context.Context, opts *sql.TxOptions) *Future[*Tx] {
+	if opts != nil { // as they are now
+		own := *opts
+		opts = &own
+	}
 	return c.beginAsync(ctx, "BEGIN", func(ctx context.Context, l *lane) (*level, error) { return l.begin(ctx, opts) })
 }
 

@@ -55,9 +55,13 @@ func (cl *call) inline() error {
 	if err := cl.until.Err(); err != nil {
 		return err
 	}
-	if cl.c.pc.Stops() && cl.until.Done() != nil && !cl.c.scoped(cl.until) {
-		unwatch := context.AfterFunc(cl.until, func() { cl.call.Stop(cl.ctx, cl.c.pc, cl.until.Err()) })
-		defer unwatch()
+	if ctx, pc := cl.until, cl.c.pc; pc.Stops() && ctx.Done() != nil && !cl.c.scoped(ctx) {
+		unwatch := context.AfterFunc(ctx, func() { cl.call.Stop(ctx, pc, ctx.Err()) })
+		defer func() {
+			if !unwatch() {
+				cl.c.left() // the Stop may still come
+			}
+		}()
 	}
 	cl.RunOnThread()
 	return nil
