@@ -34,9 +34,23 @@ func (adapter) Traits() aio.Traits { return aio.Traits{QuietEnd: true} }
 // openTimeout bounds the question that every new connection's server is asked.
 const openTimeout = 5 * time.Second
 
-// Interrupter returns nil, which leaves contexts to the driver, for connections
-// that KILL QUERY cannot be trusted with.
-func (adapter) Interrupter(inner driver.Conn, c driver.Connector) aio.Interrupter {
+// Interrupter is InterrupterContext with the context that the connection was
+// dialed with, as far as it can be had: if Config.Timeout is set, its deadline.
+func (a adapter) Interrupter(inner driver.Conn, c driver.Connector) aio.Interrupter {
+	ctx := context.Background()
+	if nc := connOf(inner); nc != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = nc.takeDialed()
+		defer cancel()
+	}
+	return a.InterrupterContext(ctx, inner, c)
+}
+
+// InterrupterContext returns what stops calls on a new connection. It asks the
+// server who it is, one round trip, and hangs up if ctx ends meanwhile. It
+// returns nil, which leaves contexts to the driver, for connections that KILL
+// QUERY cannot be trusted with.
+func (adapter) InterrupterContext(ctx context.Context, inner driver.Conn, c driver.Connector) aio.Interrupter {
 	nc := connOf(inner)
 	if nc == nil {
 		return nil
@@ -46,9 +60,15 @@ func (adapter) Interrupter(inner driver.Conn, c driver.Connector) aio.Interrupte
 	if announced == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	s, err := sessionOf(ctx, inner)
+	if err != nil && (ctx.Err() != nil || nc.broken()) {
+		// Its answer may still come. The driver sees that the connection is closed, and
+		// database/sql opens another.
+		_ = nc.Close()
+		return nil
+	}
 	if err != nil || s.id != strconv.FormatUint(uint64(announced), 10) {
 		// The server is no MySQL, or a proxy lends out its sessions.
 		return nil
