@@ -73,5 +73,7 @@ func (adapter) InterrupterContext(ctx context.Context, inner driver.Conn, c driv
 		// The server is no MySQL, or a proxy lends out its sessions.
 		return nil
 	}
-	return &interrupter{inner: inner, conn: nc, connector: c, session: s, settles: settles(version)}
+	i := newInterrupter(inner, nc, c, s)
+	i.settles = settles(version)
+	return i
 }

@@ -6,19 +6,31 @@ import (
 	"reflect"
 )
 
-// connOf returns the connection below a connection of the driver, or nil if it
-// did not come from one of this package's dialers, or if this version of the
-// driver keeps it elsewhere. Then the driver is left to itself.
-//
-// The field is read once, on the connection's thread, right after opening; the
-// driver does not change it later.
-func connOf(inner driver.Conn) *conn {
+// The driver offers no access to what is below its connection. So its fields are
+// looked up by name, once for each connection, on its thread and right after
+// opening. In a version of the driver that keeps something elsewhere it is not
+// found, and what needs it is left out.
+
+// fieldsOf returns the fields of a connection of the driver, or the zero Value
+// if inner is no such.
+func fieldsOf(inner driver.Conn) reflect.Value {
 	v := reflect.ValueOf(inner)
 	if v.Kind() != reflect.Pointer || v.IsNil() {
-		return nil
+		return reflect.Value{}
 	}
 	v = v.Elem()
 	if t := v.Type(); t.Kind() != reflect.Struct || t.PkgPath() != "github.com/go-sql-driver/mysql" {
+		return reflect.Value{}
+	}
+	return v
+}
+
+// connOf returns the connection below a connection of the driver, or nil if it
+// did not come from one of this package's dialers. The driver does not change
+// that field later.
+func connOf(inner driver.Conn) *conn {
+	v := fieldsOf(inner)
+	if !v.IsValid() {
 		return nil
 	}
 	// rawConn is the connection below TLS, and the same as netConn without.
