@@ -24,6 +24,8 @@ var (
 	_ aio.Traiter     = adapter{}
 	_ aio.Interrupter = (*interrupter)(nil)
 	_ aio.Settler     = (*interrupter)(nil)
+	_ aio.Interrupter = tracked{}
+	_ aio.Settler     = tracked{}
 )
 
 // Traits: the server has sent everything when the rows are at their end, and
@@ -75,5 +77,20 @@ func (adapter) InterrupterContext(ctx context.Context, inner driver.Conn, c driv
 	}
 	i := newInterrupter(inner, nc, c, s)
 	i.settles = settles(version)
+	if state := txStateOf(inner); state != nil {
+		return tracked{i, state}
+	}
 	return i
+}
+
+// TxStatuser returns what tells whether a transaction is open on a connection,
+// for one that has no Interrupter too. It is nil if this version of the driver keeps
+// no status where it is looked for. It serves the connection's thread.
+func (adapter) TxStatuser(inner driver.Conn) interface {
+	TxStatus(err error) (open, lost bool)
+} {
+	if state := txStateOf(inner); state != nil {
+		return state
+	}
+	return nil
 }

@@ -35,6 +35,13 @@
 // killed, and reports success; MySQL does so for every SLEEP. Such a statement
 // counts as finished.
 //
+// # Transactions
+//
+// The status that the server sends with every success tells whether a
+// transaction is open. An error carries none, and may have ended a transaction
+// (a deadlock) or begun one (a procedure that fails later on): after an error
+// the server is asked by a ping, one more round trip.
+//
 // # Dialers
 //
 // The package registers dialers for the networks tcp, tcp4, tcp6 and unix, which

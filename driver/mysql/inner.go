@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"net"
 	"reflect"
+	"unsafe"
 )
 
 // The driver offers no access to what is below its connection. So its fields are
@@ -42,4 +43,36 @@ func connOf(inner driver.Conn) *conn {
 		return nil
 	}
 	return (*conn)(f.UnsafePointer())
+}
+
+// statusOf returns where a connection of the driver keeps the status flags of
+// the server's last answer, or nil.
+func statusOf(inner driver.Conn) *uint16 {
+	v := fieldsOf(inner)
+	if !v.IsValid() {
+		return nil
+	}
+	f := v.FieldByName("status")
+	if !f.IsValid() || f.Kind() != reflect.Uint16 || f.Type().Name() != "statusFlag" {
+		return nil
+	}
+	return (*uint16)(unsafe.Pointer(f.UnsafeAddr()))
+}
+
+// resultsOf returns where a connection of the driver keeps a number for each
+// result of the last command so far, or nil.
+func resultsOf(inner driver.Conn) *[]int64 {
+	v := fieldsOf(inner)
+	if !v.IsValid() {
+		return nil
+	}
+	f := v.FieldByName("result")
+	if !f.IsValid() || f.Kind() != reflect.Struct {
+		return nil
+	}
+	f = f.FieldByName("affectedRows")
+	if !f.IsValid() || f.Type() != reflect.TypeFor[[]int64]() {
+		return nil
+	}
+	return (*[]int64)(unsafe.Pointer(f.UnsafeAddr()))
 }

@@ -5,7 +5,10 @@ import (
 	"database/sql/driver"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 const (
@@ -43,9 +46,11 @@ type interrupter struct {
 	session   session
 	settles   bool          // whether a late KILL must be absorbed
 	patience  time.Duration // see the constant
+	results   *[]int64      // the thread's: see resultsOf
 
-	hung context.Context // ended by HangUp
-	hang context.CancelFunc
+	hung   context.Context // ended by HangUp
+	hang   context.CancelFunc
+	partly atomic.Pointer[mysql.MySQLError] // an answer to the last of several statements
 
 	mu       sync.Mutex // guards what follows: about the call being interrupted
 	since    time.Time  // its first Interrupt; zero: none
@@ -58,7 +63,7 @@ type interrupter struct {
 }
 
 func newInterrupter(inner driver.Conn, nc *conn, c driver.Connector, s session) *interrupter {
-	i := &interrupter{inner: inner, conn: nc, connector: c, session: s, patience: patience}
+	i := &interrupter{inner: inner, conn: nc, connector: c, session: s, patience: patience, results: resultsOf(inner)}
 	i.hung, i.hang = context.WithCancel(context.Background())
 	return i
 }

@@ -26,6 +26,7 @@ type pinned struct {
 	inner driver.Conn
 	conn  *conn        // below inner; nil if it is no such
 	i     *interrupter // nil: contexts are left to the driver
+	tx    tracked      // what i came with
 }
 
 func open(t testing.TB, c driver.Connector) *pinned {
@@ -52,7 +53,8 @@ func open(t testing.TB, c driver.Connector) *pinned {
 	p.do(func() {
 		if p.inner, err = c.Connect(context.Background()); err == nil {
 			p.conn = connOf(p.inner)
-			p.i, _ = adapter{}.Interrupter(p.inner, c).(*interrupter)
+			p.tx, _ = adapter{}.Interrupter(p.inner, c).(tracked)
+			p.i = p.tx.interrupter
 		}
 	})
 	if err != nil {
@@ -471,10 +473,7 @@ func TestKillBetweenStatements(t *testing.T) {
 		p := open(t, c)
 		p.i.patience = time.Hour
 		end := make(chan error, 1)
-		p.calls <- func() {
-			_, err := p.inner.(driver.ExecerContext).ExecContext(context.Background(), text, nil)
-			end <- err
-		}
+		p.calls <- func() { end <- p.exec(text) }
 		time.Sleep(time.Millisecond) // any moment will do
 		_, err := p.interrupt(end)
 		switch {

@@ -19,12 +19,14 @@ func isKilled(err error) bool {
 }
 
 // Interrupted reports whether err is the server's answer that it has stopped
-// the call and kept nothing of it.
+// the call and kept nothing of it. It is false if it has stopped a later
+// statement of several, which only TxStatus can find out: call that first.
 //
 // Two things the server does not tell: of a table without transactions the rows
 // written so far stay, and so does what a procedure has committed.
 func (i *interrupter) Interrupted(err error) bool {
-	return isKilled(err)
+	killed := (*mysql.MySQLError)(nil)
+	return isKilled(err) && errors.As(err, &killed) && killed != i.partly.Load()
 }
 
 // Lost reports whether err says that the connection broke after the call, or a
@@ -42,4 +44,20 @@ func (i *interrupter) Lost(err error) bool {
 		return i.conn.unanswered()
 	}
 	return true
+}
+
+// tracked is an interrupter for a connection whose status is known.
+type tracked struct {
+	*interrupter
+	state *txState
+}
+
+// TxStatus is txState's. It also learns for Interrupted whether the call had
+// several results.
+func (t tracked) TxStatus(err error) (open, lost bool) {
+	refused := (*mysql.MySQLError)(nil)
+	if t.results != nil && len(*t.results) > 1 && errors.As(err, &refused) {
+		t.partly.Store(refused)
+	}
+	return t.state.TxStatus(err)
 }

@@ -118,24 +118,23 @@ func TestLostOnBrokenConnection(t *testing.T) {
 	t.Run("the middle of a LOAD DATA", func(t *testing.T) {
 		p, watch := open(t, connector(t, cfg)), open(t, connector(t, cfg))
 		table := newTable(t, watch, "a BIGINT")
-		started := make(chan struct{}, 1)
+		started, hungUp := make(chan struct{}), make(chan struct{})
 		defer handler(t, "cut", func() io.Reader {
-			return io.MultiReader(io.LimitReader(endlessLines{}, 1<<16), readerFunc(func(b []byte) (int, error) {
-				select {
-				case started <- struct{}{}:
-				default:
-				}
-				return endlessLines{}.Read(b)
-			}))
+			return io.MultiReader(io.LimitReader(endlessLines{}, 1<<16), readerFunc(func([]byte) (int, error) {
+				close(started)
+				<-hungUp
+				return 0, io.EOF
+			}), endlessLines{})
 		})()
 		end := p.start("LOAD DATA LOCAL INFILE 'Reader::cut' INTO TABLE " + table)
 		<-started
 		p.i.HangUp()
+		close(hungUp)
 		err := <-end
 		if !p.i.Lost(err) { // the driver calls it a bad connection, which promises too much
 			t.Error(err)
 		}
-		running(t, watch, "Reader::cut", false)
+		running(t, watch, "INTO TABLE "+table, false)
 		t.Logf("%v, %s rows kept", err, must(watch.query("SELECT COUNT(*) FROM "+table))(t))
 	})
 	t.Run("the error of a LOAD DATA's reader", func(t *testing.T) {
@@ -165,7 +164,7 @@ func TestInterruptedKeepsNothing(t *testing.T) {
 		"SELECT FOR":      "SELECT SLEEP(30) FROM %s FOR UPDATE",
 		"INSERT ORDER BY": "INSERT INTO %s SELECT seq + 100 FROM seq_1_to_30000000 ORDER BY MD5(seq)",
 	} {
-		for _, multi := range []bool{false} {
+		for _, multi := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, several statements: %v", name, multi), func(t *testing.T) {
 				p := open(t, c)
 				table := newTable(t, watch, "a BIGINT")
@@ -177,6 +176,7 @@ func TestInterruptedKeepsNothing(t *testing.T) {
 				end := make(chan error, 1)
 				p.calls <- func() {
 					_, err := p.inner.(driver.ExecerContext).ExecContext(context.Background(), q, nil)
+					p.tx.TxStatus(err)
 					end <- err
 				}
 				started := fmt.Sprintf("SELECT COUNT(*) FROM information_schema.processlist WHERE ID = %s AND LEFT(INFO, 6) = '%.6s' AND INFO NOT LIKE '%%(200)%%'", p.i.session.id, statement)
