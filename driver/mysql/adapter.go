@@ -24,6 +24,8 @@ var (
 	_ aio.Traiter     = adapter{}
 	_ aio.Interrupter = (*interrupter)(nil)
 	_ aio.Settler     = (*interrupter)(nil)
+	_ aio.Interrupter = tracked{}
+	_ aio.Settler     = tracked{}
 )
 
 // Traits: the server has sent everything when the rows are at their end, and
@@ -34,9 +36,23 @@ func (adapter) Traits() aio.Traits { return aio.Traits{QuietEnd: true} }
 // openTimeout bounds the question that every new connection's server is asked.
 const openTimeout = 5 * time.Second
 
-// Interrupter returns nil, which leaves contexts to the driver, for connections
-// that KILL QUERY cannot be trusted with.
-func (adapter) Interrupter(inner driver.Conn, c driver.Connector) aio.Interrupter {
+// Interrupter is InterrupterContext with the context that the connection was
+// dialed with, as far as it can be had: if Config.Timeout is set, its deadline.
+func (a adapter) Interrupter(inner driver.Conn, c driver.Connector) aio.Interrupter {
+	ctx := context.Background()
+	if nc := connOf(inner); nc != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = nc.takeDialed()
+		defer cancel()
+	}
+	return a.InterrupterContext(ctx, inner, c)
+}
+
+// InterrupterContext returns what stops calls on a new connection. It asks the
+// server who it is, one round trip, and hangs up if ctx ends meanwhile. It
+// returns nil, which leaves contexts to the driver, for connections that KILL
+// QUERY cannot be trusted with.
+func (adapter) InterrupterContext(ctx context.Context, inner driver.Conn, c driver.Connector) aio.Interrupter {
 	nc := connOf(inner)
 	if nc == nil {
 		return nil
@@ -46,12 +62,35 @@ func (adapter) Interrupter(inner driver.Conn, c driver.Connector) aio.Interrupte
 	if announced == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	s, err := sessionOf(ctx, inner)
+	if err != nil && (ctx.Err() != nil || nc.broken()) {
+		// Its answer may still come. The driver sees that the connection is closed, and
+		// database/sql opens another.
+		_ = nc.Close()
+		return nil
+	}
 	if err != nil || s.id != strconv.FormatUint(uint64(announced), 10) {
 		// The server is no MySQL, or a proxy lends out its sessions.
 		return nil
 	}
-	return &interrupter{inner: inner, conn: nc, connector: c, session: s, settles: settles(version)}
+	i := newInterrupter(inner, nc, c, s)
+	i.settles = settles(version)
+	if state := txStateOf(inner); state != nil {
+		return tracked{i, state}
+	}
+	return i
+}
+
+// TxStatuser returns what tells whether a transaction is open on a connection,
+// for one that has no Interrupter too. It is nil if this version of the driver keeps
+// no status where it is looked for. It serves the connection's thread.
+func (adapter) TxStatuser(inner driver.Conn) interface {
+	TxStatus(err error) (open, lost bool)
+} {
+	if state := txStateOf(inner); state != nil {
+		return state
+	}
+	return nil
 }

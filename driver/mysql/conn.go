@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"context"
 	"net"
 	"sync/atomic"
 	"syscall"
@@ -23,6 +24,14 @@ type conn struct {
 	greeting greeting
 	reader   reader
 	closed   atomic.Bool
+	failed   atomic.Bool   // a Read or a Write has failed: the driver closes it
+	sent     atomic.Uint64 // how many Writes have sent something that is to be answered
+	answered atomic.Uint64 // what sent was when the server last sent something
+	received atomic.Uint64 // how many Reads have received something
+
+	// dialed is the context of the Connect that this connection was dialed for,
+	// until takeDialed. It is used within that Connect only.
+	dialed context.Context
 }
 
 // WrapConn prepares a connection that a dialer of the program's own has opened
@@ -55,7 +64,14 @@ func (c *conn) useThread() { c.reader.start(c.stream) }
 
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.reader.read(c.stream, b)
-	c.greeting.feed(b[:n])
+	if n > 0 {
+		c.received.Add(1)
+		c.answered.Store(c.sent.Load())
+		c.greeting.feed(b[:n])
+	}
+	if err != nil {
+		c.failed.Store(true)
+	}
 	if err != nil && c.closed.Load() {
 		// Close ends a Read by shutting the stream down, which reads as
 		// its end.
@@ -68,6 +84,49 @@ func (c *conn) Read(b []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+func (c *conn) Write(b []byte) (int, error) {
+	n, err := c.stream.Write(b)
+	if n > 0 && !closesStatement(b) {
+		c.sent.Add(1)
+	}
+	if err != nil {
+		c.failed.Store(true)
+	}
+	return n, err
+}
+
+// closesStatement tells whether b is a COM_STMT_CLOSE, the one command of the
+// driver that gets no answer and changes nothing. It cannot be told when b is
+// encrypted or compressed.
+func closesStatement(b []byte) bool {
+	const header, length, comStmtClose = 4, 5, 0x19
+	return len(b) == header+length && b[0] == length && b[1] == 0 && b[2] == 0 && b[3] == 0 && b[4] == comStmtClose
+}
+
+// unanswered tells whether something was sent since the server last sent
+// something.
+func (c *conn) unanswered() bool { return c.sent.Load() != c.answered.Load() }
+
+// broken tells whether the connection was closed or has failed. Then it carries
+// no further call.
+func (c *conn) broken() bool { return c.closed.Load() || c.failed.Load() }
+
+// takeDialed returns the context of the Connect that c was dialed for, or
+// Background, and forgets it. With Config.Timeout the driver dials with a
+// context of its own and ends that once it is connected; its deadline still
+// holds.
+func (c *conn) takeDialed() (context.Context, context.CancelFunc) {
+	ctx := c.dialed
+	c.dialed = nil
+	if ctx == nil {
+		return context.Background(), func() {}
+	}
+	if deadline, ok := ctx.Deadline(); ok && ctx.Err() != nil {
+		return context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	}
+	return ctx, func() {}
 }
 
 // Close ends a blocked Read at once.

@@ -22,6 +22,10 @@ func dialer(network string) mysql.DialContextFunc {
 		if err != nil {
 			return nil, err
 		}
-		return WrapConn(c), nil
+		w := WrapConn(c)
+		if w, ok := w.(*conn); ok {
+			w.dialed = ctx
+		}
+		return w, nil
 	}
 }

@@ -66,8 +66,8 @@ func TestBeforeConnect(t *testing.T) {
 	}
 	p := open(t, connector(t, cfg))
 	_, err = p.interrupt(p.start(endless))
-	if !p.i.Interrupted(err) || p.i.hungUp.Load() || called < 2 {
-		t.Errorf("%v, hung up %v, called %d times", err, p.i.hungUp.Load(), called)
+	if !p.i.Interrupted(err) || p.i.isHungUp() || called < 2 {
+		t.Errorf("%v, hung up %v, called %d times", err, p.i.isHungUp(), called)
 	}
 }
 
@@ -84,7 +84,7 @@ func TestUnixSocket(t *testing.T) {
 	if p.i == nil {
 		t.Fatal("no Interrupter")
 	}
-	if _, err := p.interrupt(p.start(endless)); !p.i.Interrupted(err) || p.i.hungUp.Load() {
+	if _, err := p.interrupt(p.start(endless)); !p.i.Interrupted(err) || p.i.isHungUp() {
 		t.Error(err)
 	}
 }
@@ -99,7 +99,7 @@ func TestTLS(t *testing.T) {
 	if p.i == nil {
 		t.Fatal("no Interrupter")
 	}
-	if _, err := p.interrupt(p.start(endless)); !p.i.Interrupted(err) || p.i.hungUp.Load() {
+	if _, err := p.interrupt(p.start(endless)); !p.i.Interrupted(err) || p.i.isHungUp() {
 		t.Error(err)
 	}
 	if _, err := p.query("SELECT 1"); err != nil {
@@ -116,7 +116,7 @@ func TestCompression(t *testing.T) {
 	if p.i == nil {
 		t.Fatal("no Interrupter")
 	}
-	if _, err := p.interrupt(p.start(endless)); !p.i.Interrupted(err) || p.i.hungUp.Load() {
+	if _, err := p.interrupt(p.start(endless)); !p.i.Interrupted(err) || p.i.isHungUp() {
 		t.Error(err)
 	}
 }

@@ -14,8 +14,14 @@
 // leaves the statement running on the server. With this package the statement
 // is ended by KILL QUERY, sent over a second connection to the same server, and
 // the connection stays usable. The user needs no privilege for that. If the
-// server cannot be reached, refuses or does not stop the statement in time, the
-// connection is closed after all, so that the caller is never kept waiting.
+// server cannot be reached within a second, refuses the second connection or the
+// KILL, or does not stop the statement in two, the connection is closed after
+// all. A large change that the server is undoing is waited for longer.
+//
+// What the server has stopped in a table without transactions, such as MyISAM's,
+// stays as far as it had come, and so does what a procedure has committed before.
+// LOAD DATA LOCAL ends when its data does: the server reads all of it before it
+// reports that it was stopped.
 //
 // A connection id means something only on one server. So KILL is sent only if
 // the second connection demonstrably reached the server that the first one is
@@ -28,6 +34,13 @@
 // MariaDB stops SLEEP in a DO statement, GET_LOCK and BENCHMARK when they are
 // killed, and reports success; MySQL does so for every SLEEP. Such a statement
 // counts as finished.
+//
+// # Transactions
+//
+// The status that the server sends with every success tells whether a
+// transaction is open. An error carries none, and may have ended a transaction
+// (a deadlock) or begun one (a procedure that fails later on): after an error
+// the server is asked by a ping, one more round trip.
 //
 // # Dialers
 //

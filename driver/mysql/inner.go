@@ -4,21 +4,34 @@ import (
 	"database/sql/driver"
 	"net"
 	"reflect"
+	"unsafe"
 )
 
-// connOf returns the connection below a connection of the driver, or nil if it
-// did not come from one of this package's dialers, or if this version of the
-// driver keeps it elsewhere. Then the driver is left to itself.
-//
-// The field is read once, on the connection's thread, right after opening; the
-// driver does not change it later.
-func connOf(inner driver.Conn) *conn {
+// The driver offers no access to what is below its connection. So its fields are
+// looked up by name, once for each connection, on its thread and right after
+// opening. In a version of the driver that keeps something elsewhere it is not
+// found, and what needs it is left out.
+
+// fieldsOf returns the fields of a connection of the driver, or the zero Value
+// if inner is no such.
+func fieldsOf(inner driver.Conn) reflect.Value {
 	v := reflect.ValueOf(inner)
 	if v.Kind() != reflect.Pointer || v.IsNil() {
-		return nil
+		return reflect.Value{}
 	}
 	v = v.Elem()
 	if t := v.Type(); t.Kind() != reflect.Struct || t.PkgPath() != "github.com/go-sql-driver/mysql" {
+		return reflect.Value{}
+	}
+	return v
+}
+
+// connOf returns the connection below a connection of the driver, or nil if it
+// did not come from one of this package's dialers. The driver does not change
+// that field later.
+func connOf(inner driver.Conn) *conn {
+	v := fieldsOf(inner)
+	if !v.IsValid() {
 		return nil
 	}
 	// rawConn is the connection below TLS, and the same as netConn without.
@@ -30,4 +43,36 @@ func connOf(inner driver.Conn) *conn {
 		return nil
 	}
 	return (*conn)(f.UnsafePointer())
+}
+
+// statusOf returns where a connection of the driver keeps the status flags of
+// the server's last answer, or nil.
+func statusOf(inner driver.Conn) *uint16 {
+	v := fieldsOf(inner)
+	if !v.IsValid() {
+		return nil
+	}
+	f := v.FieldByName("status")
+	if !f.IsValid() || f.Kind() != reflect.Uint16 || f.Type().Name() != "statusFlag" {
+		return nil
+	}
+	return (*uint16)(unsafe.Pointer(f.UnsafeAddr()))
+}
+
+// resultsOf returns where a connection of the driver keeps a number for each
+// result of the last command so far, or nil.
+func resultsOf(inner driver.Conn) *[]int64 {
+	v := fieldsOf(inner)
+	if !v.IsValid() {
+		return nil
+	}
+	f := v.FieldByName("result")
+	if !f.IsValid() || f.Kind() != reflect.Struct {
+		return nil
+	}
+	f = f.FieldByName("affectedRows")
+	if !f.IsValid() || f.Type() != reflect.TypeFor[[]int64]() {
+		return nil
+	}
+	return (*[]int64)(unsafe.Pointer(f.UnsafeAddr()))
 }

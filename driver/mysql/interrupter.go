@@ -3,8 +3,6 @@ package mysql
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
-	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,10 +14,17 @@ import (
 const (
 	// sideTimeout bounds one KILL, connecting included.
 	sideTimeout = time.Second
-	// patience is how long a killed statement may take to end, from the first
-	// Interrupt on, before the connection is closed. Undoing a large change
-	// takes long, and goes on in the server after that.
-	patience = 2 * time.Second
+	// A statement that was killed may take this long to end, from the first
+	// Interrupt on, before the connection is closed: patience in general, and
+	// undoPatience while the server says that it is ending the statement.
+	// Undoing a large change takes long.
+	patience     = 2 * time.Second
+	undoPatience = 30 * time.Second
+	// idlePatience is how long a call may go on after the server has nothing more to
+	// do for it. The driver overlooks the answer to a prepared SELECT that is
+	// executed by Exec and killed before its first row: it takes the error for
+	// the description of a column.
+	idlePatience = 300 * time.Millisecond
 	// A KILL that comes before its statement has reached the server finds
 	// nothing to do, and so it is repeated, after pauses that grow from first
 	// to last.
@@ -28,74 +33,140 @@ const (
 )
 
 // interrupter stops the calls on one connection.
+//
+// For one call it is in one of these states; mu guards the state.
+//
+//	quiet     no Interrupt yet            -> killing (Interrupt)
+//	killing   KILLs are sent              -> quiet (Settle), hung up
+//	hung up   the connection is closed, for good: see hung
 type interrupter struct {
 	inner     driver.Conn
 	conn      *conn // below inner
 	connector driver.Connector
 	session   session
-	settles   bool        // whether a late KILL must be absorbed
-	hungUp    atomic.Bool // the connection was closed to end a call
+	settles   bool          // whether a late KILL must be absorbed
+	patience  time.Duration // see the constant
+	results   *[]int64      // the thread's: see resultsOf
 
-	mu    sync.Mutex // guards what follows: about the call being interrupted
-	since time.Time  // its first Interrupt; zero: none
-	next  time.Time  // no KILL before
-	pause time.Duration
+	hung   context.Context // ended by HangUp
+	hang   context.CancelFunc
+	partly atomic.Pointer[mysql.MySQLError] // an answer to the last of several statements
+
+	mu       sync.Mutex // guards what follows: about the call being interrupted
+	since    time.Time  // its first Interrupt; zero: none
+	next     time.Time  // no KILL before
+	pause    time.Duration
+	idle     time.Time // since when the server has had nothing to do for it; zero: it has
+	stopping bool      // the server is ending it
+	sent     uint64    // conn.sent when that was looked up
+	received uint64    // and conn.received
 }
 
-// Interrupt kills the statement that runs on the connection. It hangs up if that
-// cannot be done, or did not help.
-func (i *interrupter) Interrupt(ctx context.Context) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	now := time.Now()
-	switch {
-	case i.hungUp.Load():
-		return
-	case i.since.IsZero():
-		i.since, i.pause = now, firstPause
-	case now.Sub(i.since) > patience:
-		i.hangUp()
-		return
-	case now.Before(i.next):
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, sideTimeout)
-	defer cancel()
-	if !kill(ctx, i.connector, i.session) {
-		i.hangUp()
-		return
-	}
-	i.next = time.Now().Add(i.pause)
-	i.pause = min(2*i.pause, lastPause)
+func newInterrupter(inner driver.Conn, nc *conn, c driver.Connector, s session) *interrupter {
+	i := &interrupter{inner: inner, conn: nc, connector: c, session: s, patience: patience, results: resultsOf(inner)}
+	i.hung, i.hang = context.WithCancel(context.Background())
+	return i
 }
 
-// hangUp ends the call the way the driver ends one itself.
-func (i *interrupter) hangUp() {
-	i.hungUp.Store(true)
+// HangUp closes the network connection, so that whatever runs on the thread ends
+// with an error soon. It does not wait for that, and may be called at any time
+// and in any goroutine.
+func (i *interrupter) HangUp() {
+	i.hang()
 	_ = i.conn.Close() // nobody is left to be told
 }
 
-// erQueryInterrupted is ER_QUERY_INTERRUPTED.
-const erQueryInterrupted = 1317
+func (i *interrupter) isHungUp() bool { return i.hung.Err() != nil }
 
-// Interrupted reports whether err is the server's answer to KILL QUERY, or what
-// the driver reports after hanging up.
-func (i *interrupter) Interrupted(err error) bool {
-	if killed := (*mysql.MySQLError)(nil); errors.As(err, &killed) {
-		return killed.Number == erQueryInterrupted
+// Interrupt kills the statement that runs on the connection. It hangs up if that
+// cannot be done, or did not help. When ctx ends before the KILL is sent, it
+// returns at once and does nothing. One that was sent is waited for, up to
+// sideTimeout, and if its answer does not come then the connection is hung up,
+// for a later statement must not be hit.
+func (i *interrupter) Interrupt(ctx context.Context) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if ctx.Err() != nil || !i.due(time.Now()) {
+		return
 	}
-	return i.hungUp.Load() && (errors.Is(err, mysql.ErrInvalidConn) ||
-		errors.Is(err, driver.ErrBadConn) || errors.Is(err, net.ErrClosed))
+	again := i.pause > firstPause
+	before, done := i.bound(ctx)
+	defer done()
+	after, done := i.bound(context.WithoutCancel(ctx))
+	defer done()
+	var running activity
+	fate := withSide(before, i.connector, i.session.server, func(s *side) fate {
+		fate := s.kill(after, i.session.id)
+		if fate == struck && again {
+			running = s.look(before, i.session.id)
+		}
+		return fate
+	})
+	switch {
+	case fate == unsent && ctx.Err() != nil:
+		return // the call has ended by itself
+	case fate != struck:
+		i.HangUp()
+		return
+	}
+	now := time.Now()
+	i.observe(now, running)
+	i.next = now.Add(i.pause)
+	i.pause = min(2*i.pause, lastPause)
+}
+
+// bound returns ctx with an end after sideTimeout, or when there is no need to
+// wait since the connection was hung up.
+func (i *interrupter) bound(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithTimeout(ctx, sideTimeout)
+	stop := context.AfterFunc(i.hung, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// due tells whether it is time for a KILL. It hangs up when there has been time
+// enough.
+func (i *interrupter) due(now time.Time) bool {
+	if i.isHungUp() {
+		return false
+	}
+	if i.since.IsZero() {
+		i.since, i.pause = now, firstPause
+		return true
+	}
+	limit := i.patience
+	if i.stopping {
+		limit = undoPatience
+	}
+	if now.Sub(i.since) > limit || !i.idle.IsZero() && now.Sub(i.idle) > idlePatience {
+		i.HangUp()
+		return false
+	}
+	return !now.Before(i.next)
+}
+
+// observe takes in what the server says of the session after a KILL. What the
+// connection sends meanwhile is the data of a LOAD DATA LOCAL: the server
+// reads it to its end before it reports the KILL, and there may be no end. What it
+// receives is the rest of a result, over a slow network.
+func (i *interrupter) observe(now time.Time, running activity) {
+	sent, received := i.conn.sent.Load(), i.conn.received.Load()
+	i.stopping = running == stopping && sent == i.sent
+	if running != idle || received != i.received {
+		i.idle = time.Time{}
+	} else if i.idle.IsZero() {
+		i.idle = now
+	}
+	i.sent, i.received = sent, received
 }
 
 // Settle makes sure that no KILL is left over for the next statement, where that
-// can happen. No result may be open on the connection then. An error is
-// driver.ErrBadConn.
+// can happen. No Interrupt may be under way, and no result open on the connection.
+// An error is driver.ErrBadConn.
 func (i *interrupter) Settle() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.since, i.next = time.Time{}, time.Time{}
-	if i.hungUp.Load() {
+	i.since, i.next, i.idle, i.stopping = time.Time{}, time.Time{}, time.Time{}, false
+	if i.isHungUp() {
 		return driver.ErrBadConn
 	}
 	x, ok := i.inner.(driver.ExecerContext)
@@ -109,11 +180,11 @@ func (i *interrupter) Settle() error {
 		if err == nil {
 			return nil
 		}
-		if !i.Interrupted(err) {
+		if !isKilled(err) {
 			break
 		}
 	}
-	i.hangUp()
+	i.HangUp()
 	return driver.ErrBadConn
 }
 

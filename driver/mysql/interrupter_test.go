@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"runtime"
 	"strings"
 	"sync"
@@ -27,6 +26,7 @@ type pinned struct {
 	inner driver.Conn
 	conn  *conn        // below inner; nil if it is no such
 	i     *interrupter // nil: contexts are left to the driver
+	tx    tracked      // what i came with
 }
 
 func open(t testing.TB, c driver.Connector) *pinned {
@@ -53,7 +53,8 @@ func open(t testing.TB, c driver.Connector) *pinned {
 	p.do(func() {
 		if p.inner, err = c.Connect(context.Background()); err == nil {
 			p.conn = connOf(p.inner)
-			p.i, _ = adapter{}.Interrupter(p.inner, c).(*interrupter)
+			p.tx, _ = adapter{}.Interrupter(p.inner, c).(tracked)
+			p.i = p.tx.interrupter
 		}
 	})
 	if err != nil {
@@ -83,6 +84,16 @@ func (p *pinned) start(query string) <-chan error {
 		_, err := run(p.inner, query)
 		end <- err
 	}
+	return end
+}
+
+// startRunning returns once the server runs the statement.
+func (p *pinned) startRunning(query string) <-chan error {
+	p.t.Helper()
+	mark := fmt.Sprintf("mark_%d", rand.Int32())
+	watch := open(p.t, connector(p.t, testConfig(p.t)))
+	end := p.start("/* " + mark + " */ " + query)
+	running(p.t, watch, mark, true)
 	return end
 }
 
@@ -123,7 +134,7 @@ func (p *pinned) interrupt(end <-chan error) (took time.Duration, err error) {
 			took = time.Since(start)
 			var settled error
 			p.do(func() { settled = p.i.Settle() })
-			if settled != nil && !p.i.hungUp.Load() {
+			if settled != nil && !p.i.isHungUp() {
 				p.t.Error("Settle:", settled)
 			}
 			return took, err
@@ -175,7 +186,7 @@ func TestInterruptEndsStatement(t *testing.T) {
 		end := p.start("/* " + mark + " */ " + statement)
 		running(t, watch, mark, true)
 		took, err := p.interrupt(end)
-		if !p.i.Interrupted(err) || p.i.hungUp.Load() {
+		if !p.i.Interrupted(err) || p.i.isHungUp() {
 			t.Errorf("%s: %v", statement, err)
 		}
 		var e *mysql.MySQLError
@@ -207,7 +218,7 @@ func TestInterruptKeepsTransaction(t *testing.T) {
 	exec("INSERT INTO " + table + " VALUES (1)")
 	end := p.start("INSERT INTO " + table + " SELECT seq FROM seq_2_to_100000000")
 	running(t, watch, "INSERT INTO "+table+" SELECT", true)
-	if _, err := p.interrupt(end); !p.i.Interrupted(err) || p.i.hungUp.Load() {
+	if _, err := p.interrupt(end); !p.i.Interrupted(err) || p.i.isHungUp() {
 		t.Fatal(err)
 	}
 	if got := must(p.query("SELECT CONCAT(COUNT(*), ' ', @@in_transaction) FROM " + table))(t); got != "1 1" {
@@ -256,7 +267,7 @@ func TestLateInterruptHitsNothing(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d interruptions came in time", hits, rounds)
-	if p.i.hungUp.Load() {
+	if p.i.isHungUp() {
 		t.Error("hung up")
 	}
 }
@@ -310,7 +321,7 @@ func TestInterruptsShareSides(t *testing.T) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			if _, err := p.interrupt(ends[k]); !p.i.Interrupted(err) || p.i.hungUp.Load() {
+			if _, err := p.interrupt(ends[k]); !p.i.Interrupted(err) || p.i.isHungUp() {
 				t.Error(err)
 			}
 		}()
@@ -333,20 +344,19 @@ func TestHangUp(t *testing.T) {
 		fail   func(p *proxy)
 		within time.Duration
 	}{
-		{"the side connection is refused", func(p *proxy) { p.refuse = true }, time.Second},
-		{"the side connection gets no answer", func(p *proxy) { p.mute = true }, sideTimeout + time.Second},
-		{"the server hangs", func(p *proxy) { p.mute = true; close(p.hang) }, sideTimeout + time.Second},
+		{"the side connection is refused", func(p *proxy) { p.refuse = true }, 3 * time.Second},
+		{"the side connection gets no answer", func(p *proxy) { p.mute = true }, sideTimeout + 3*time.Second},
+		{"the server hangs", func(p *proxy) { p.mute = true; close(p.hang) }, sideTimeout + 3*time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := testConfig(t)
 			front, through := startProxy(t, cfg)
 			p := open(t, connector(t, through))
-			end := p.start("SELECT SLEEP(10)")
-			time.Sleep(20 * time.Millisecond)
+			end := p.startRunning("SELECT SLEEP(30)")
 			front.set(c.fail)
 			took, err := p.interrupt(end)
-			if !p.i.Interrupted(err) || took > c.within {
-				t.Errorf("%v after %v, want within %v", err, took, c.within)
+			if p.i.Interrupted(err) || !p.i.Lost(err) || took > c.within {
+				t.Errorf("%v after %v, want a lost connection within %v", err, took, c.within)
 			}
 			if pass := cfg.Passwd; pass != "" && strings.Contains(fmt.Sprint(err), pass) {
 				t.Error("the error tells the password")
@@ -363,19 +373,203 @@ func TestHangUp(t *testing.T) {
 	}
 }
 
-// A statement that does not stop is left to the server.
+// A call that goes on although its statement was killed is ended in the end: a
+// LOAD DATA LOCAL whose data has no end. The server reports the KILL after the
+// data.
 func TestPatience(t *testing.T) {
 	p := open(t, connector(t, testConfig(t)))
-	// The KILL goes to a session that exists, but runs nothing.
-	idle := open(t, connector(t, testConfig(t)))
-	p.i.session = idle.i.session
-	end := p.start("SELECT SLEEP(5)")
+	p.i.patience = 300 * time.Millisecond
+	table := newTable(t, p, "a BIGINT")
+	defer handler(t, "endless", func() io.Reader { return endlessLines{} })()
+	end := p.start("LOAD DATA LOCAL INFILE 'Reader::endless' INTO TABLE " + table)
 	took, err := p.interrupt(end)
-	if !p.i.Interrupted(err) || !p.i.hungUp.Load() {
+	if p.i.Interrupted(err) || !p.i.Lost(err) || !p.i.isHungUp() {
 		t.Error(err)
 	}
-	if took < patience || took > patience+time.Second {
+	if took < p.i.patience {
 		t.Errorf("hung up after %v", took)
+	}
+}
+
+// endlessLines is a table's data without end.
+type endlessLines struct{}
+
+func (endlessLines) Read(b []byte) (int, error) {
+	for n := range b {
+		b[n] = "1\n"[n%2]
+	}
+	return len(b) / 2 * 2, nil
+}
+
+// handler registers a reader for LOAD DATA LOCAL and returns what takes it back.
+func handler(t testing.TB, name string, open func() io.Reader) func() {
+	t.Helper()
+	mysql.RegisterReaderHandler(name, open)
+	return func() { mysql.DeregisterReaderHandler(name) }
+}
+
+// A LOAD DATA LOCAL that is killed while it has still data to send keeps its
+// connection if that ends in time.
+func TestInterruptedLoadKeepsConnection(t *testing.T) {
+	c := connector(t, testConfig(t))
+	p, watch := open(t, c), open(t, c)
+	table := newTable(t, watch, "a BIGINT")
+	data := make(chan struct{})
+	defer handler(t, "held", func() io.Reader {
+		return io.MultiReader(io.LimitReader(endlessLines{}, 1<<16), readerFunc(func([]byte) (int, error) {
+			<-data
+			return 0, io.EOF
+		}))
+	})()
+	end := p.start("LOAD DATA LOCAL INFILE 'Reader::held' INTO TABLE " + table)
+	running(t, watch, "Reader::held", true)
+	p.i.Interrupt(context.Background())
+	close(data)
+	if _, err := p.interrupt(end); !p.i.Interrupted(err) || p.i.isHungUp() {
+		t.Errorf("%v, hung up: %v", err, p.i.isHungUp())
+	}
+	if got := must(watch.query("SELECT COUNT(*) FROM " + table))(t); got != "0" {
+		t.Errorf("%s rows kept", got)
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
+
+// The driver overlooks the answer to a prepared SELECT that Exec executes and
+// that is killed before its first row. The call is ended when the server says
+// that it has nothing more to do.
+func TestOverlookedAnswer(t *testing.T) {
+	p := open(t, connector(t, testConfig(t)))
+	p.i.patience = time.Hour
+	end := make(chan error, 1)
+	watch := open(t, connector(t, testConfig(t)))
+	p.calls <- func() {
+		s, err := p.inner.(driver.ConnPrepareContext).PrepareContext(context.Background(), endless+" WHERE b.seq > ?")
+		if err == nil {
+			_, err = s.(driver.StmtExecContext).ExecContext(context.Background(), []driver.NamedValue{{Ordinal: 1, Value: int64(7)}})
+		}
+		end <- err
+	}
+	running(t, watch, "WHERE b.seq > ", true)
+	took, err := p.interrupt(end)
+	if !p.i.Interrupted(err) && !p.i.Lost(err) {
+		t.Error(err)
+	}
+	t.Logf("%v after %v", err, took)
+}
+
+// When KILL comes between two statements of one text, MariaDB runs no other and
+// says nothing, though it has announced another result. The call ends all the
+// same.
+func TestKillBetweenStatements(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.MultiStatements = true
+	c := connector(t, cfg)
+	text := strings.Repeat("DO 0; ", 5000) + "DO 0"
+	hungUp := 0
+	for range 10 {
+		p := open(t, c)
+		p.i.patience = time.Hour
+		end := make(chan error, 1)
+		p.calls <- func() { end <- p.exec(text) }
+		time.Sleep(time.Millisecond) // any moment will do
+		_, err := p.interrupt(end)
+		switch {
+		case p.i.Lost(err) && p.i.isHungUp():
+			hungUp++
+		case err != nil && !isKilled(err) || p.i.isHungUp():
+			t.Error(err)
+		}
+	}
+	t.Logf("%d of 10 got no answer", hungUp)
+}
+
+// A large change that is being undone is waited for: the KILL has worked.
+func TestUndoIsWaitedFor(t *testing.T) {
+	c := connector(t, testConfig(t))
+	p, watch := open(t, c), open(t, c)
+	p.i.patience = 60 * time.Millisecond
+	table := newTable(t, watch, "a BIGINT PRIMARY KEY, b INT, KEY (b)")
+	end := p.start("INSERT INTO " + table + " SELECT seq, seq FROM seq_1_to_100000000")
+	running(t, watch, "INSERT INTO "+table, true)
+	// Enough of it that undoing takes longer than patience.
+	must(watch.query("SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED"))(t)
+	for must(watch.query("SELECT COALESCE(MAX(a), 0) > 60000 FROM "+table))(t) != "1" {
+		time.Sleep(time.Millisecond)
+	}
+	took, err := p.interrupt(end)
+	if !p.i.Interrupted(err) || p.i.isHungUp() {
+		t.Errorf("%v after %v, hung up: %v", err, took, p.i.isHungUp())
+	}
+	t.Logf("ended after %v", took)
+}
+
+// newTable makes a table of InnoDB's for the test.
+func newTable(t testing.TB, p *pinned, columns string) string {
+	t.Helper()
+	table := fmt.Sprintf("sqlaio_%d", rand.Int32())
+	must(p.query("CREATE TABLE " + table + " (" + columns + ") ENGINE=InnoDB"))(t)
+	t.Cleanup(func() {
+		if _, err := open(t, connector(t, testConfig(t))).query("DROP TABLE IF EXISTS " + table); err != nil {
+			t.Error(err)
+		}
+	})
+	return table
+}
+
+// When its call has ended, an Interrupt returns without waiting for the side
+// connection, and nothing is hung up.
+func TestInterruptOfEndedCall(t *testing.T) {
+	front, through := startProxy(t, testConfig(t))
+	p := open(t, connector(t, through))
+	front.set(func(p *proxy) { p.mute = true })
+	before := front.opened.Load()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.i.Interrupt(ctx)
+	}()
+	for front.opened.Load() == before {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	<-done
+	if p.i.isHungUp() {
+		t.Error("hung up")
+	}
+	p.do(func() {
+		if err := p.i.Settle(); err != nil {
+			t.Error(err)
+		}
+	})
+	must(p.query("SELECT 1"))(t)
+}
+
+// HangUp ends a call in the middle of anything, an Interrupt that is waiting for the
+// server included.
+func TestHangUpAtOnce(t *testing.T) {
+	front, through := startProxy(t, testConfig(t))
+	p := open(t, connector(t, through))
+	end := p.startRunning("SELECT SLEEP(30)")
+	front.set(func(p *proxy) { p.mute = true })
+	before := front.opened.Load()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.i.Interrupt(context.Background())
+	}()
+	for front.opened.Load() == before {
+		time.Sleep(time.Millisecond)
+	}
+	for range 3 {
+		p.i.HangUp()
+	}
+	<-done
+	if err := <-end; !p.i.Lost(err) || p.i.Interrupted(err) {
+		t.Error(err)
 	}
 }
 
@@ -389,8 +583,8 @@ func TestOtherServer(t *testing.T) {
 	before := front.opened.Load()
 	victim := other.start("SELECT SLEEP(0.2)")
 	time.Sleep(10 * time.Millisecond)
-	if kill(context.Background(), c, s) {
-		t.Error("killed")
+	if got := withSide(context.Background(), c, s.server, func(*side) fate { return struck }); got != unsent {
+		t.Error("there is a side connection")
 	}
 	if err := <-victim; err != nil {
 		t.Error(err)
@@ -436,32 +630,7 @@ func TestUnconfirmedKill(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	p.i.Interrupt(ctx)
-	if !p.i.hungUp.Load() {
+	if !p.i.isHungUp() {
 		t.Error("the connection is kept")
-	}
-}
-
-func TestInterrupted(t *testing.T) {
-	open, hungUp := &interrupter{}, &interrupter{}
-	hungUp.hungUp.Store(true)
-	for _, c := range []struct {
-		err                error
-		isOpen, whenHungUp bool
-	}{
-		{&mysql.MySQLError{Number: 1317}, true, true},
-		{fmt.Errorf("wrapped: %w", &mysql.MySQLError{Number: 1317}), true, true},
-		{&mysql.MySQLError{Number: 1213}, false, false},
-		{mysql.ErrInvalidConn, false, true},
-		{driver.ErrBadConn, false, true},
-		{&net.OpError{Op: "write", Err: net.ErrClosed}, false, true},
-		{io.EOF, false, false},
-		{nil, false, false},
-	} {
-		if got := open.Interrupted(c.err); got != c.isOpen {
-			t.Errorf("%v: %v", c.err, got)
-		}
-		if got := hungUp.Interrupted(c.err); got != c.whenHungUp {
-			t.Errorf("%v after hanging up: %v", c.err, got)
-		}
 	}
 }

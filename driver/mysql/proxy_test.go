@@ -20,12 +20,13 @@ type proxy struct {
 
 	opened, open, most atomic.Int32
 
-	mu     sync.Mutex
-	greet  func([]byte) []byte // may change what the server sends first
-	refuse bool                // new connections are closed at once
-	mute   bool                // new connections are accepted, and nothing else
-	hang   chan struct{}       // closed: no connection passes anything on any more
-	conns  map[net.Conn]bool
+	mu      sync.Mutex
+	greet   func([]byte) []byte // may change what the server sends first
+	refuse  bool                // new connections are closed at once
+	mute    bool                // new connections are accepted, and nothing else
+	hang    chan struct{}       // closed: no connection passes anything on any more
+	swallow chan struct{}       // closed: what the server sends is not passed on
+	conns   map[net.Conn]bool
 }
 
 // startProxy returns a proxy in front of cfg's server, and the configuration
@@ -36,7 +37,7 @@ func startProxy(t testing.TB, cfg *mysql.Config) (*proxy, *mysql.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{t: t, target: cfg, listener: l, hang: make(chan struct{}), conns: map[net.Conn]bool{}}
+	p := &proxy{t: t, target: cfg, listener: l, hang: make(chan struct{}), swallow: make(chan struct{}), conns: map[net.Conn]bool{}}
 	p.wg.Add(1)
 	go p.accept()
 	t.Cleanup(p.stop)
@@ -94,7 +95,7 @@ func (p *proxy) serve(client net.Conn) {
 	defer server.Close()
 	p.mu.Lock()
 	p.conns[server] = true
-	greet, hang := p.greet, p.hang
+	greet, hang, swallow := p.greet, p.hang, p.swallow
 	p.mu.Unlock()
 	n := p.open.Add(1)
 	defer p.open.Add(-1)
@@ -106,7 +107,7 @@ func (p *proxy) serve(client net.Conn) {
 	}
 	var both sync.WaitGroup
 	both.Add(2)
-	pass := func(dst, src net.Conn, change func([]byte) []byte) {
+	pass := func(dst, src net.Conn, change func([]byte) []byte, swallow chan struct{}) {
 		defer both.Done()
 		defer dst.Close()
 		b := make([]byte, 64<<10)
@@ -115,6 +116,9 @@ func (p *proxy) serve(client net.Conn) {
 			select {
 			case <-hang:
 				_, _ = io.Copy(io.Discard, src) // until it is closed
+				return
+			case <-swallow:
+				_, _ = io.Copy(io.Discard, src)
 				return
 			default:
 			}
@@ -127,7 +131,7 @@ func (p *proxy) serve(client net.Conn) {
 			}
 		}
 	}
-	go pass(server, client, nil)
-	go pass(client, server, greet)
+	go pass(server, client, nil, nil)
+	go pass(client, server, greet, swallow)
 	both.Wait()
 }

@@ -20,21 +20,34 @@ const sessionQuery = "SELECT CONNECTION_ID(), @@hostname, @@port, UUID_SHORT() >
 
 // sessionOf asks c's server who it is. c must be idle.
 func sessionOf(ctx context.Context, c driver.Conn) (session, error) {
-	q, ok := c.(driver.QueryerContext)
-	if !ok {
-		return session{}, errors.New("mysql: the connection cannot query")
-	}
-	rows, err := q.QueryContext(ctx, sessionQuery, nil)
+	row, err := query(ctx, c, sessionQuery)
 	if err != nil {
 		return session{}, err
 	}
+	if len(row) != 4 {
+		return session{}, errors.New("mysql: the server does not say who it is")
+	}
+	return session{id: row[0], server: row[1] + " " + row[2] + " " + row[3]}, nil
+}
+
+// query returns the first row of a result. c must be idle. When ctx ends the
+// driver closes c.
+func query(ctx context.Context, c driver.Conn, query string) ([]string, error) {
+	q, ok := c.(driver.QueryerContext)
+	if !ok {
+		return nil, errors.New("mysql: the connection cannot query")
+	}
+	rows, err := q.QueryContext(ctx, query, nil)
+	if err != nil {
+		return nil, err
+	}
 	row := make([]driver.Value, len(rows.Columns()))
 	err = rows.Next(row)
-	var s session
-	if err == nil && len(row) == 4 {
-		s = session{id: text(row[0]), server: text(row[1]) + " " + text(row[2]) + " " + text(row[3])}
+	texts := make([]string, len(row))
+	for n, v := range row {
+		texts[n] = text(v)
 	}
-	return s, errors.Join(err, rows.Close())
+	return texts, errors.Join(err, rows.Close())
 }
 
 // text is the value's text in a result, whatever type the driver gives it.

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 func openDB(t testing.TB) *sql.DB {
@@ -289,7 +291,8 @@ func TestCancelOnHangingServer(t *testing.T) {
 	start := time.Now()
 	var v any
 	err = db.QueryRowContext(ctx, "SELECT SLEEP(10)").Scan(&v)
-	if !errors.Is(err, context.DeadlineExceeded) {
+	// It is not known what became of the call: see Lost.
+	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, mysql.ErrInvalidConn) {
 		t.Error(err)
 	}
 	if took := time.Since(start); took > sideTimeout+2*time.Second {

@@ -3,42 +3,53 @@ package mysql
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"reflect"
 	"sync"
+
+	"github.com/go-sql-driver/mysql"
 )
 
-// kill ends the statement that the session runs at this moment, and reports
-// whether the server has confirmed that: then a statement that starts later is
-// not touched. On a session that runs nothing it has no effect. Without
-// confirmation a KILL may still be under way, and strike whatever the session
-// runs when it arrives. ctx bounds the call.
-func kill(ctx context.Context, c driver.Connector, target session) bool {
+// fate is what became of a KILL.
+type fate int
+
+const (
+	unsent  fate = iota // it does nothing, now or later
+	unheard             // it was sent, without an answer: it may strike when it arrives
+	struck              // the server has answered: statements that start later are safe
+)
+
+// withSide calls fn with a connection to the server, which is kept for others if
+// fn returns struck. It returns unsent if ctx ends before there is one, or if c
+// leads to other servers.
+func withSide(ctx context.Context, c driver.Connector, server string, fn func(*side) fate) fate {
 	p := joinSides(c)
 	defer p.leave()
 	select {
 	case p.turns <- struct{}{}:
 		defer func() { <-p.turns }()
 	case <-ctx.Done():
-		return false
+		return unsent
 	}
 	s := p.take()
-	for n := 0; s == nil || s.server != target.server; n++ {
+	for n := 0; s == nil || s.server != server; n++ {
 		if s != nil {
 			s.close()
 		}
 		if n == attempts {
-			return false
+			return unsent
 		}
 		if s = openSide(ctx, c); s == nil {
-			return false
+			return unsent
 		}
 	}
-	if !s.kill(ctx, target.id) {
+	f := fn(s)
+	if v, ok := s.conn.(driver.Validator); f == struck && (!ok || v.IsValid()) {
+		p.put(s)
+	} else {
 		s.close()
-		return false
 	}
-	p.put(s)
-	return true
+	return f
 }
 
 // attempts is how often a connector is asked for a connection to the right
@@ -51,7 +62,30 @@ type side struct {
 	server string
 }
 
+// openSide returns nil if there is no side connection when ctx ends. It does not
+// wait for a dialer that goes on after that; its connection is closed when it
+// comes.
 func openSide(ctx context.Context, c driver.Connector) *side {
+	opened := make(chan *side)
+	go func() {
+		s := dialSide(ctx, c)
+		select {
+		case opened <- s:
+		case <-ctx.Done():
+			if s != nil {
+				s.close()
+			}
+		}
+	}()
+	select {
+	case s := <-opened:
+		return s
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+func dialSide(ctx context.Context, c driver.Connector) *side {
 	conn, err := c.Connect(ctx)
 	if err != nil {
 		return nil
@@ -64,13 +98,47 @@ func openSide(ctx context.Context, c driver.Connector) *side {
 	return &side{conn, me.server}
 }
 
-func (s *side) kill(ctx context.Context, id string) bool {
+// kill ends the statement that the session runs at this moment. On a session
+// that runs nothing it has no effect. ctx bounds the wait for the answer.
+func (s *side) kill(ctx context.Context, id string) fate {
 	x, ok := s.conn.(driver.ExecerContext)
-	if !ok {
-		return false
+	if !ok || ctx.Err() != nil {
+		return unsent
 	}
 	_, err := x.ExecContext(ctx, "KILL QUERY "+id, nil)
-	return err == nil
+	refused := (*mysql.MySQLError)(nil)
+	switch {
+	case err == nil:
+		return struck
+	case errors.As(err, &refused):
+		return unsent
+	}
+	return unheard
+}
+
+// activity is what a session does.
+type activity int
+
+const (
+	unknown  activity = iota
+	busy              // it runs a statement
+	stopping          // it runs one that was killed
+	idle              // it runs none
+)
+
+// look asks what a session does. The user may see the user's own sessions.
+// MySQL does not tell stopping from busy.
+func (s *side) look(ctx context.Context, id string) activity {
+	rows, err := query(ctx, s.conn, "SELECT INFO IS NULL, COMMAND = 'Killed' FROM information_schema.PROCESSLIST WHERE ID = "+id)
+	switch {
+	case err != nil || len(rows) != 2:
+		return unknown
+	case rows[0] == "1":
+		return idle
+	case rows[1] == "1":
+		return stopping
+	}
+	return busy
 }
 
 func (s *side) close() {
