@@ -194,13 +194,16 @@ func (db *database) rows(t *testing.T) map[int64]int {
 	return have
 }
 
-// idOf returns the id in a row; -1 for what is none.
+// noID stands for an id that is none.
+const noID = -1
+
+// idOf returns the id in a row.
 func idOf(t *testing.T, v any) int64 {
 	t.Helper()
 	id, ok := v.(int64)
 	if !ok {
 		t.Errorf("wrong: a row has the id %v", v)
-		return -1
+		return noID
 	}
 	return id
 }
