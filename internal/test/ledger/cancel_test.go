@@ -22,7 +22,7 @@ func short(i, n int) (context.Context, context.CancelFunc) {
 
 func TestContextsThatEndWithinAMoment(t *testing.T) {
 	onEach(t, func(t *testing.T, db *database) {
-		e := db.open(t, overlay.WithLanes(2))
+		e := db.open(t, db.lanes(2))
 		told := make(map[belief]int)
 		noError(t, "all", within(t, "all", func() error {
 			for i := range 400 {
@@ -50,7 +50,7 @@ func TestEveryWayWithContextsThatEndWithinAMoment(t *testing.T) {
 		for _, w := range ways() {
 			t.Run(w.name, func(t *testing.T) {
 				db := again(t, db)
-				e := db.open(t, overlay.WithLanes(2))
+				e := db.open(t, db.lanes(2))
 				noError(t, "all", within(t, "all", func() error {
 					for i := range 60 {
 						ctx, cancel := short(i, 60)
@@ -78,7 +78,7 @@ func TestContextsThatEndBesideOthers(t *testing.T) {
 				fn()
 			}
 		}()
-		e := db.open(t, overlay.WithLanes(2), overlay.WithDispatcher(func(fn func()) { loop <- fn }))
+		e := db.open(t, db.lanes(2), overlay.WithDispatcher(func(fn func()) { loop <- fn }))
 		var pending sync.WaitGroup
 		for g := range 4 {
 			pending.Add(1)

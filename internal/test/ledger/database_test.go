@@ -116,6 +116,14 @@ func (db *database) open(t *testing.T, opts ...overlay.Option) *overlay.Engine {
 	return e
 }
 
+// lanes is overlay.WithLanes, where there can be several.
+func (db *database) lanes(n int) overlay.Option {
+	if db.memory {
+		n = 1
+	}
+	return overlay.WithLanes(n)
+}
+
 // shut shuts an engine down; a second time is harmless.
 func (db *database) shut(t *testing.T, e *overlay.Engine) {
 	t.Helper()
@@ -167,7 +175,7 @@ func (db *database) rows(t *testing.T) map[int64]int {
 		e := db.engines[0]
 		r := must(t, "read the table", e.QueryAsync(bounded(t), "SELECT id FROM ledger"))
 		for _, row := range must(t, "read the rows", r.FetchAllAsync(bounded(t))) {
-			have[row.Values()[0].(int64)]++
+			have[idOf(t, row.Values()[0])]++
 		}
 		return have
 	}
@@ -178,12 +186,26 @@ func (db *database) rows(t *testing.T) map[int64]int {
 	defer rows.Close()
 	have := make(map[int64]int)
 	for rows.Next() {
-		var id int64
+		var id any
 		noError(t, "read a row", rows.Scan(&id))
-		have[id]++
+		have[idOf(t, id)]++
 	}
 	noError(t, "read the rows", rows.Err())
 	return have
+}
+
+// noID stands for an id that is none.
+const noID = -1
+
+// idOf returns the id in a row.
+func idOf(t *testing.T, v any) int64 {
+	t.Helper()
+	id, ok := v.(int64)
+	if !ok {
+		t.Errorf("wrong: a row has the id %v", v)
+		return noID
+	}
+	return id
 }
 
 // check sees that the database is free for others, shuts the engines down, and
@@ -207,6 +229,10 @@ func (db *database) wantFree(t *testing.T) {
 	t.Helper()
 	switch {
 	case db.bank != nil:
+		start := time.Now()
+		for db.bank.openTxs() > 0 && time.Since(start) < 3*time.Second {
+			time.Sleep(time.Millisecond)
+		}
 		if n := db.bank.openTxs(); n != 0 {
 			t.Errorf("%d transactions are open", n)
 		}

@@ -34,7 +34,7 @@ func endersOf(db *database) []ender {
 }
 
 // says is what an error must contain that says what happened.
-var says = regexp.MustCompile(`(?i)end|commit|over`)
+var says = regexp.MustCompile(`(?i)\bend|commit|\bover\b`)
 
 // In WithTx, in a transaction by hand and in a batch later statements are refused, and the
 // end is an error that says what happened.

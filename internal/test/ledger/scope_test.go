@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	aio "github.com/sqlaio/sqlaio/driver"
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
@@ -185,7 +186,7 @@ func TestCallsAfterTheScopesEnd(t *testing.T) {
 func TestFullQueueDoesNotKeepATransactionOpen(t *testing.T) {
 	onEach(t, func(t *testing.T, db *database) {
 		for _, fails := range []error{nil, errOnFall} {
-			e := db.open(t, overlay.WithQueue(1), overlay.WithLanes(2))
+			e := db.open(t, overlay.WithQueue(1), db.lanes(2))
 			free := make(chan struct{})
 			g := db.l.begin("WithTx")
 			done := make(chan struct{})
@@ -337,18 +338,79 @@ func TestCommitWaitsForTheThread(t *testing.T) {
 			}
 			told := make(chan error, 1)
 			go func() { told <- tx.Commit() }()
-			for range 100 {
-				runtime.Gosched()
+			select {
+			case err = <-told: // the function has the thread, or was refused
+				if g.ended(err) == nil && !db.memory && db.rows(t)[id] != 1 {
+					t.Error("Commit returned nil, and the row is not there")
+				}
+				close(free)
+			case <-time.After(50 * time.Millisecond): // it waits for the function, as it may
+				close(free)
+				g.ended(within(t, "Commit", func() error { return <-told }))
 			}
-			close(free)
 			outcome(t, "the function", f)
-			err = within(t, "Commit", func() error { return <-told })
-			if g.ended(err) == nil && !db.memory && db.rows(t)[id] != 1 {
-				t.Error("Commit returned nil, and the row is not there")
-			}
 			tx.Rollback()
 		}
 		must(t, "close", c.CloseAsync(background))
+		db.check(t)
+	})
+}
+
+// A Commit that waits for its connection while the context ends, and somebody else begins a
+// transaction there, returns nil only if it was made.
+func TestCommitBehindAnothersBegin(t *testing.T) {
+	onEach(t, func(t *testing.T, db *database) {
+		if db.memory {
+			t.Skip("database/sql drops the connection, and the database with it, bare as well")
+		}
+		e := db.open(t)
+		for range 10 {
+			noError(t, "all", within(t, "all", func() error {
+				c, err := e.SyncDB().Conn(background)
+				if err != nil {
+					return err
+				}
+				defer c.Close()
+				w, err := aio.Thread(c)
+				if err != nil {
+					return err
+				}
+				ctx, cancel := context.WithCancel(background)
+				defer cancel()
+				first, second := db.l.begin("the first sql.Tx"), db.l.begin("the second sql.Tx")
+				tx, err := c.BeginTx(ctx, nil)
+				if err != nil {
+					return err
+				}
+				id := first.next()
+				first.told(id, errOf(tx.Exec(insert, id)))
+				free, busy := make(chan struct{}), make(chan struct{})
+				ran, begun, committed := make(chan error, 1), make(chan struct{}), make(chan error, 1)
+				go func() { ran <- w.Run(background, func() { close(busy); <-free }) }()
+				<-busy
+				go func() {
+					defer close(begun)
+					tx2, err := c.BeginTx(background, nil)
+					if err != nil {
+						return
+					}
+					id := second.next()
+					second.told(id, errOf(tx2.Exec(insert, id)))
+					second.ended(tx2.Commit())
+					tx2.Rollback()
+				}()
+				time.Sleep(5 * time.Millisecond) // so that it is likely to be the first
+				go func() { committed <- tx.Commit() }()
+				time.Sleep(5 * time.Millisecond)
+				cancel()
+				time.Sleep(5 * time.Millisecond)
+				close(free)
+				first.ended(<-committed)
+				<-begun
+				tx.Rollback()
+				return <-ran
+			}))
+		}
 		db.check(t)
 	})
 }

@@ -16,7 +16,7 @@ import (
 // become of a write then nobody knows, and the caller is told just that, soon.
 
 // prompt is how long a call may last after its deadline; DESIGN.md says about 100 ms.
-const prompt = 5 * time.Second
+const prompt = 2 * time.Second
 
 // stall makes every call of a step wait until the result is called.
 func (b *bank) stall(step string) (entered <-chan struct{}, release func()) {
@@ -62,14 +62,18 @@ func TestNoAnswer(t *testing.T) {
 				start := time.Now()
 				go func() { done <- w.write(ctx, e, db.l) }()
 				var err error
+				inTime := true
 				select {
 				case err = <-done:
 				case <-time.After(100*time.Millisecond + prompt):
 					t.Errorf("not back %v after its deadline", time.Since(start)-100*time.Millisecond)
 					release()
+					inTime = false
 					err = within(t, w.name, func() error { return <-done })
 				}
-				if err == nil {
+				if !inTime {
+					// It may have been finished after all.
+				} else if err == nil {
 					t.Error("no error, although no answer came")
 				} else if !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("%v; want an error that wraps the context's", err)
