@@ -192,11 +192,16 @@ func TestACancelAfterAFunctionHasClosedItsConn(t *testing.T) {
 					to = conn
 				}
 				ctx, cancel := context.WithCancel(bounded(t))
-				closed := make(chan struct{})
+				closed := make(chan struct{}) // or about to be
 				f := overlay.RunInThread(ctx, to, func(ctx context.Context, c *sql.Conn) (int, error) {
 					err := hold(ctx, c)
+					if name != "nothing open" {
+						close(closed) // Close waits for what is open, as the bare one does
+					}
 					c.Close()
-					close(closed)
+					if name == "nothing open" {
+						close(closed)
+					}
 					<-ctx.Done()
 					time.Sleep(time.Millisecond) // the cancel reaches for the connection
 					return 1, err
