@@ -149,8 +149,12 @@ func TestReadingAheadIsBoundedInBytes(t *testing.T) {
 			rows, err := db.QueryContext(bounded(t), query)
 			noError(t, "QueryContext", err)
 			atMost(t, "rows with nothing fetched", before, 32*mib)
-			rows.Next()
-			atMost(t, "rows with one fetched", before, 32*mib)
+			for _, n := range []int{1, 30, 100} {
+				for range n {
+					rows.Next()
+				}
+				atMost(t, fmt.Sprintf("rows with %d more fetched", n), before, 32*mib)
+			}
 			noError(t, "Close", within(t, soon, "Close", rows.Close))
 		})
 	}
