@@ -101,6 +101,9 @@ func TestMySQLCallsReturnWhenTheirContextEnds(t *testing.T) {
 			const deadline = 300 * time.Millisecond
 			err := within(t, deadline+notLate, name, func() error { return call(brief(t, deadline), e) })
 			wantError(t, name, err, context.DeadlineExceeded)
+			if strings.Contains(name, "hangs") {
+				release() // until then the reader has the only lane's thread
+			}
 			works(t, e)
 			db := admin(t, cfg)
 			until(t, soon, "the server has ended the statement", func() bool {
