@@ -185,6 +185,7 @@ func TestACancelAfterAFunctionHasClosedItsConn(t *testing.T) {
 		t.Run(name+" on an Engine", func(t *testing.T) {
 			alone(t)
 			e := openFile(t)
+			e.SyncDB().SetMaxIdleConns(-1) // what goes back to the pool is closed
 			cancelAfterClose(t, e, e, hold, name == "nothing open")
 		})
 		t.Run(name+" on a Conn", func(t *testing.T) {
