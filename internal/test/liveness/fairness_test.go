@@ -11,34 +11,37 @@ import (
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
-// busy keeps an engine's queue filled until stop is called.
+// busy keeps an engine's queue filled until stop is called: each call that ends
+// is followed by another one before its lane can look for the next.
 func busy(t *testing.T, e *overlay.Engine) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(bounded(t))
 	var wg sync.WaitGroup
-	for range 16 {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			for ctx.Err() == nil {
-				a := overlay.Scalar[int](ctx, e, "SELECT 1")
-				b := overlay.Scalar[int](ctx, e, "SELECT 2")
-				a.Await(ctx)
-				if _, err := b.Await(ctx); err != nil && ctx.Err() == nil {
-					t.Errorf("a call of the crowd: %v", err)
-					return
-				}
+	var again func()
+	again = func() {
+		overlay.Scalar[int](background, e, "SELECT 1").OnDone(func(_ int, err error) {
+			switch {
+			case err != nil:
+				t.Errorf("a call of the crowd: %v", err)
+				wg.Done()
+			case ctx.Err() != nil:
+				wg.Done()
+			default:
+				again()
 			}
-		}()
+		})
+	}
+	for range 100 {
+		wg.Add(1)
+		again()
 	}
 	until(t, patience, "the crowd is there", func() bool { return e.Stats().Run > 100 })
-	stop = func() {
+	return func() {
 		cancel()
 		done := make(chan struct{})
 		go func() { wg.Wait(); close(done) }()
 		finishes(t, soon, "the crowd's calls", done)
 	}
-	return stop
 }
 
 // turns are the ways to need a connection that lanes hold.
@@ -83,7 +86,7 @@ func TestWhoNeedsAConnectionGetsATurnWhileTheQueueIsNeverEmpty(t *testing.T) {
 				alone(t)
 				db := openAio(t, "sqlite3:"+newFile(t)+"?_busy_timeout=10000&_journal_mode=WAL")
 				db.SetMaxOpenConns(most)
-				e := overDB(t, db)
+				e := overDB(t, db, overlay.WithLanes(most))
 				stop := busy(t, e)
 				for range 3 {
 					err := within(t, soon, name, func() error { return turn(bounded(t), e) })
@@ -103,7 +106,7 @@ func TestTheQueueGetsATurnWhileConnectionsAreTaken(t *testing.T) {
 			alone(t)
 			db := openAio(t, "sqlite3:"+newFile(t)+"?_busy_timeout=10000&_journal_mode=WAL")
 			db.SetMaxOpenConns(most)
-			e := overDB(t, db)
+			e := overDB(t, db, overlay.WithLanes(most))
 			ctx, cancel := context.WithCancel(bounded(t))
 			defer cancel()
 			var waits []func(testing.TB) error

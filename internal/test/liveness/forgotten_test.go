@@ -98,7 +98,8 @@ func testForgotten(t *testing.T, driver, dsn string) {
 					for range 3 {
 						ctx, cancel := context.WithCancel(bounded(t))
 						f := overlay.RunInThread(ctx, to, func(ctx context.Context, c *sql.Conn) (int, error) {
-							if err := forget(ctx, c); err != nil {
+							// A Conn may keep a transaction for its owner: BEGIN fails then.
+							if err := forget(ctx, c); err != nil && to == overlay.Target(e) {
 								t.Errorf("%s on %s: %v", what, name, err)
 							}
 							return 1, end(ctx, cancel)

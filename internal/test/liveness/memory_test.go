@@ -149,8 +149,12 @@ func TestReadingAheadIsBoundedInBytes(t *testing.T) {
 			rows, err := db.QueryContext(bounded(t), query)
 			noError(t, "QueryContext", err)
 			atMost(t, "rows with nothing fetched", before, 32*mib)
-			rows.Next()
-			atMost(t, "rows with one fetched", before, 32*mib)
+			for _, n := range []int{1, 30, 100} {
+				for range n {
+					rows.Next()
+				}
+				atMost(t, fmt.Sprintf("rows with %d more fetched", n), before, 32*mib)
+			}
 			noError(t, "Close", within(t, soon, "Close", rows.Close))
 		})
 	}
@@ -218,4 +222,27 @@ func TestARowOfManyColumnsCostsLittle(t *testing.T) {
 			}))
 		}))
 	})
+}
+
+// Rows of many columns are read ahead in fewer rows, not in more memory.
+func TestReadingManyColumnsKeepsLittle(t *testing.T) {
+	alone(t)
+	db := openAio(t, "sqlite3:"+newFile(t))
+	t.Cleanup(func() { closeDB(t, db) })
+	noError(t, "Ping", db.PingContext(bounded(t)))
+	before := heap()
+	rows, err := db.QueryContext(bounded(t), blobs["many numbers"])
+	noError(t, "QueryContext", err)
+	defer rows.Close()
+	var most int64
+	for n := 0; rows.Next(); n++ {
+		if n%50 == 0 {
+			most = max(most, heap()-before)
+		}
+	}
+	noError(t, "the rows", rows.Err())
+	t.Logf("%.1f MiB", float64(most)/mib)
+	if most >= 8*mib {
+		t.Errorf("reading rows of 2,000 columns keeps %.1f MiB", float64(most)/mib)
+	}
 }

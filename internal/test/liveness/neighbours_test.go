@@ -182,37 +182,52 @@ func TestACancelAfterAFunctionHasClosedItsConn(t *testing.T) {
 			return err
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(name+" on an Engine", func(t *testing.T) {
 			alone(t)
 			e := openFile(t)
-			conn := connect(t, e)
-			for i := range 20 {
-				to := overlay.Target(e)
-				if i%2 == 1 {
-					to = conn
-				}
-				ctx, cancel := context.WithCancel(bounded(t))
-				closed := make(chan struct{})
-				f := overlay.RunInThread(ctx, to, func(ctx context.Context, c *sql.Conn) (int, error) {
-					err := hold(ctx, c)
-					c.Close()
-					close(closed)
-					<-ctx.Done()
-					time.Sleep(time.Millisecond) // the cancel reaches for the connection
-					return 1, err
-				})
-				finishes(t, soon, "the function closes its connection", closed)
-				if i%4 < 2 {
-					cancel()
-				} else {
-					f.Cancel()
-				}
-				outcome(t, soon, "the function", f)
-				cancel()
-				works(t, e)
-			}
-			outcome(t, soon, "CloseAsync", conn.CloseAsync(bounded(t)))
+			e.SyncDB().SetMaxIdleConns(-1) // what goes back to the pool is closed
+			cancelAfterClose(t, e, e, hold, name == "nothing open")
 		})
+		t.Run(name+" on a Conn", func(t *testing.T) {
+			alone(t)
+			e := openFile(t)
+			c := connect(t, e)
+			cancelAfterClose(t, e, c, hold, name == "nothing open")
+			outcome(t, soon, "CloseAsync", c.CloseAsync(bounded(t)))
+		})
+	}
+}
+
+// cancelAfterClose cancels functions that close their connections. Where
+// something is open there Close waits for that, as the bare one does, and so
+// until the cancel.
+func cancelAfterClose(t *testing.T, e *overlay.Engine, to overlay.Target, hold func(context.Context, *sql.Conn) error, returns bool) {
+	t.Helper()
+	for i := range 20 {
+		ctx, cancel := context.WithCancel(bounded(t))
+		closed := make(chan struct{}) // or about to be
+		f := overlay.RunInThread(ctx, to, func(ctx context.Context, c *sql.Conn) (int, error) {
+			err := hold(ctx, c)
+			if !returns {
+				close(closed)
+			}
+			c.Close()
+			if returns {
+				close(closed)
+			}
+			<-ctx.Done()
+			time.Sleep(time.Millisecond) // the cancel reaches for the connection
+			return 1, err
+		})
+		finishes(t, soon, "the function closes its connection", closed)
+		if i%2 == 0 {
+			cancel()
+		} else {
+			f.Cancel()
+		}
+		outcome(t, soon, "the function", f)
+		cancel()
+		works(t, e)
 	}
 }
 

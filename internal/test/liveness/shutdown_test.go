@@ -40,31 +40,30 @@ func deaf(shut <-chan struct{}) (started chan struct{}, fn func(context.Context,
 }
 
 func TestShutdownNamesWhatIsOpen(t *testing.T) {
-	ctx := bounded(t)
-	for name, leave := range map[string]func(t *testing.T, e *overlay.Engine) (place string, keep any){
-		"a Conn": func(t *testing.T, e *overlay.Engine) (string, any) {
+	for name, leave := range map[string]func(ctx context.Context, t *testing.T, e *overlay.Engine) (place string, keep any){
+		"a Conn": func(ctx context.Context, t *testing.T, e *overlay.Engine) (string, any) {
 			f, place := e.ConnectAsync(ctx), here()
 			return place, value(t, "ConnectAsync", f)
 		},
-		"a Tx": func(t *testing.T, e *overlay.Engine) (string, any) {
+		"a Tx": func(ctx context.Context, t *testing.T, e *overlay.Engine) (string, any) {
 			c := connect(t, e)
 			f, place := c.BeginAsync(ctx, nil), here()
 			return place, value(t, "BeginAsync", f)
 		},
-		"a savepoint": func(t *testing.T, e *overlay.Engine) (string, any) {
+		"a savepoint": func(ctx context.Context, t *testing.T, e *overlay.Engine) (string, any) {
 			c := connect(t, e)
 			value(t, "BeginAsync", c.BeginAsync(ctx, nil))
 			f, place := c.BeginNestedAsync(ctx), here()
 			return place, value(t, "BeginNestedAsync", f)
 		},
-		"a SyncConn transaction": func(t *testing.T, e *overlay.Engine) (string, any) {
+		"a SyncConn transaction": func(ctx context.Context, t *testing.T, e *overlay.Engine) (string, any) {
 			f, place := e.ConnectAsync(ctx), here()
 			c := value(t, "ConnectAsync", f)
 			tx, err := c.SyncConn().BeginTx(ctx, nil)
 			noError(t, "BeginTx", err)
 			return place, []any{c, tx}
 		},
-		"SyncConn rows": func(t *testing.T, e *overlay.Engine) (string, any) {
+		"SyncConn rows": func(ctx context.Context, t *testing.T, e *overlay.Engine) (string, any) {
 			f, place := e.ConnectAsync(ctx), here()
 			c := value(t, "ConnectAsync", f)
 			rows, err := c.SyncConn().QueryContext(ctx, numbers, 5000)
@@ -72,14 +71,14 @@ func TestShutdownNamesWhatIsOpen(t *testing.T) {
 			rows.Next()
 			return place, []any{c, rows}
 		},
-		"a function that ignores its context": func(t *testing.T, e *overlay.Engine) (string, any) {
+		"a function that ignores its context": func(ctx context.Context, t *testing.T, e *overlay.Engine) (string, any) {
 			shut, _ := gate(t)
 			started, fn := deaf(shut)
 			f, place := overlay.RunInThread(ctx, e, fn), here()
 			finishes(t, patience, "the function starts", started)
 			return place, f
 		},
-		"a Conn's function that ignores its context": func(t *testing.T, e *overlay.Engine) (string, any) {
+		"a Conn's function that ignores its context": func(ctx context.Context, t *testing.T, e *overlay.Engine) (string, any) {
 			c := connect(t, e)
 			shut, _ := gate(t)
 			started, fn := deaf(shut)
@@ -87,7 +86,7 @@ func TestShutdownNamesWhatIsOpen(t *testing.T) {
 			finishes(t, patience, "the function starts", started)
 			return place, []any{c, f}
 		},
-		"a WithTx whose function ignores its context": func(t *testing.T, e *overlay.Engine) (string, any) {
+		"a WithTx whose function ignores its context": func(ctx context.Context, t *testing.T, e *overlay.Engine) (string, any) {
 			shut, openGate := gate(t)
 			started := make(chan struct{})
 			places := make(chan string, 1)
@@ -97,7 +96,7 @@ func TestShutdownNamesWhatIsOpen(t *testing.T) {
 			finishes(t, patience, "the function starts", started)
 			return <-places, nil
 		},
-		"a WithConn whose function ignores its context": func(t *testing.T, e *overlay.Engine) (string, any) {
+		"a WithConn whose function ignores its context": func(ctx context.Context, t *testing.T, e *overlay.Engine) (string, any) {
 			shut, openGate := gate(t)
 			started := make(chan struct{})
 			places := make(chan string, 1)
@@ -111,7 +110,7 @@ func TestShutdownNamesWhatIsOpen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			alone(t)
 			e := openFile(t)
-			place, keep := leave(t, e)
+			place, keep := leave(bounded(t), t, e)
 			endsBy(t, e, place)
 			_ = keep
 		})

@@ -101,6 +101,7 @@ func TestAStreamIsEndedByWhateverComesFirst(t *testing.T) {
 		},
 		"the loop's context": func(_ context.Context, _ context.CancelFunc, r *overlay.Result) error {
 			ctx, cancel := context.WithCancel(background)
+			defer cancel()
 			var last error
 			for _, err := range r.Rows(ctx) {
 				cancel()

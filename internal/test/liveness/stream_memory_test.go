@@ -3,6 +3,7 @@
 package liveness_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -19,9 +20,11 @@ func TestAStreamReadsAheadInBytes(t *testing.T) {
 			r := value(t, "StreamAsync", e.StreamAsync(bounded(t), query))
 			s := value(t, "StreamAsync", c.StreamAsync(bounded(t), query))
 			atMost(t, "two streams with nothing fetched", before, 32*mib)
-			value(t, "FetchOneAsync", r.FetchOneAsync(bounded(t)))
-			value(t, "FetchOneAsync", s.FetchOneAsync(bounded(t)))
-			atMost(t, "two streams with a row fetched", before, 32*mib)
+			for _, n := range []int{1, 30, 100} {
+				value(t, "FetchManyAsync", r.FetchManyAsync(bounded(t), n))
+				value(t, "FetchManyAsync", s.FetchManyAsync(bounded(t), n))
+				atMost(t, fmt.Sprintf("two streams with %d more rows fetched", n), before, 32*mib)
+			}
 			outcome(t, soon, "CloseAsync", r.CloseAsync(bounded(t)))
 			outcome(t, soon, "CloseAsync", s.CloseAsync(bounded(t)))
 			outcome(t, soon, "CloseAsync", c.CloseAsync(bounded(t)))

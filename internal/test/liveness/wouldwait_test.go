@@ -113,7 +113,7 @@ func TestAnEngineCallThatWaitsForItsOwnScopeFailsAtOnce(t *testing.T) {
 					e := openFew(t)
 					works(t, e) // a lane may hold the connection: the scope has to get it
 					err := within(t, atOnce+soon, "the scope", func() error {
-						return run(bounded(t), e, func(ctx context.Context) error {
+						return run(brief(t, soon), e, func(ctx context.Context) error {
 							return within(t, atOnce, "the call", func() error { return call(ctx, e) })
 						})
 					})
