@@ -69,6 +69,17 @@ func TestKilledWriterLosesNothing(t *testing.T) {
 	}
 }
 
+func TestNothingIsLostThroughAProxy(t *testing.T) {
+	needLinux(t)
+	if os.Getenv("SQLAIO_MARIADB") == "" {
+		t.Skip("SQLAIO_MARIADB is not set: run the tests with `make test`, which starts a MariaDB server")
+	}
+	r := short(t, "proxy")
+	if r.bad() || r.Acknowledged == 0 || r.Faults == 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestScenarioThatHangsIsEnded(t *testing.T) {
 	needLinux(t)
 	r := short(t, "test-hang")
