@@ -30,6 +30,7 @@ var scenarios = []scenario{
 	{name: "sqlitekill", limit: 120 * time.Second, run: sqliteKill, remark: "a process that writes to SQLite is killed"},
 	{name: "mariadbkill", limit: 120 * time.Second, run: mariadbKill, remark: "MariaDB is killed and restarted"},
 	{name: "proxy", limit: 110 * time.Second, run: proxyFaults, remark: "the network drops, stalls and resets"},
+	{name: "diskfull", limit: 60 * time.Second, run: diskFull, setUp: ownMounts, remark: "SQLite's disk is full"},
 }
 
 func main() {
