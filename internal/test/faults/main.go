@@ -31,6 +31,7 @@ var scenarios = []scenario{
 	{name: "mariadbkill", limit: 120 * time.Second, run: mariadbKill, remark: "MariaDB is killed and restarted"},
 	{name: "proxy", limit: 110 * time.Second, run: proxyFaults, remark: "the network drops, stalls and resets"},
 	{name: "diskfull", limit: 60 * time.Second, run: diskFull, setUp: ownMounts, remark: "SQLite's disk is full"},
+	{name: "descriptors", limit: 75 * time.Second, run: descriptorsRunOut, remark: "descriptors and threads run out"},
 }
 
 func main() {
