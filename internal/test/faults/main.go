@@ -32,6 +32,7 @@ var scenarios = []scenario{
 	{name: "proxy", limit: 110 * time.Second, run: proxyFaults, remark: "the network drops, stalls and resets"},
 	{name: "diskfull", limit: 60 * time.Second, run: diskFull, setUp: ownMounts, remark: "SQLite's disk is full"},
 	{name: "descriptors", limit: 75 * time.Second, run: descriptorsRunOut, remark: "descriptors and threads run out"},
+	{name: "storm", limit: 270 * time.Second, run: storm, remark: "all calls at once, cancelled and abandoned"},
 }
 
 func main() {

@@ -5,13 +5,14 @@ import (
 	"database/sql"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
-// allWays are all ways there are.
-func allWays() []way { return politeWays }
+// allWays are all ways, as the storm uses them.
+func allWays() []way { return slices.Concat(politeWays, rudeWays, cutWays, readWays) }
 
 // politeWays write as a careful program does.
 var politeWays = []way{
