@@ -42,6 +42,14 @@ type (
 	// Volatile is an Interrupter of a connection that may hold a database.
 	Volatile = pinned.Volatile
 
+	// A ContextAdapter is an Adapter that asks the server something for a new
+	// connection.
+	ContextAdapter = pinned.ContextAdapter
+
+	// A Reporter is an Adapter that can tell of any connection whether a
+	// transaction is open.
+	Reporter = pinned.Reporter
+
 	// TxStatus is what a database says about a connection's transaction.
 	TxStatus = pinned.TxStatus
 

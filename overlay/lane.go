@@ -164,7 +164,7 @@ func (d *doing) Do(inner context.Context) {
 		inner = c.given
 	}
 	d.err = guard(func() error { return c.work.do(inner, l) })
-	d.stale = isBad(d.err) && !l.answered && (c.kind == read || c.kind == write)
+	d.stale = isBad(d.err) && !l.answered && !l.pc.Lost(d.err) && (c.kind == read || c.kind == write)
 	d.err = c.verdict(l, d.err)
 	if l.lease != nil {
 		d.tidy()

@@ -83,14 +83,12 @@ func (adapter) InterrupterContext(ctx context.Context, inner driver.Conn, c driv
 	return i
 }
 
-// TxStatuser returns what tells whether a transaction is open on a connection,
-// for one that has no Interrupter too. It is nil if this version of the driver keeps
+// Reporter returns what tells whether a transaction is open on a connection, for
+// one that has no Interrupter too. It is nil if this version of the driver keeps
 // no status where it is looked for. It serves the connection's thread.
-func (adapter) TxStatuser(inner driver.Conn) interface {
-	TxStatus(err error) (open, lost bool)
-} {
+func (adapter) Reporter(inner driver.Conn) aio.TxReporter {
 	if state := txStateOf(inner); state != nil {
-		return state
+		return reporter{state}
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"github.com/go-sql-driver/mysql"
+
+	aio "github.com/sqlaio/sqlaio/driver"
 )
 
 // erQueryInterrupted is ER_QUERY_INTERRUPTED: the server's answer for a
@@ -52,12 +54,26 @@ type tracked struct {
 	state *txState
 }
 
-// TxStatus is txState's. It also learns for Interrupted whether the call had
-// several results.
-func (t tracked) TxStatus(err error) (open, lost bool) {
+// TxStatus tells what txState's does. It also learns for Interrupted whether the
+// call had several results.
+func (t tracked) TxStatus(err error) aio.TxStatus {
 	refused := (*mysql.MySQLError)(nil)
 	if t.results != nil && len(*t.results) > 1 && errors.As(err, &refused) {
 		t.partly.Store(refused)
 	}
-	return t.state.TxStatus(err)
+	return reporter{t.state}.TxStatus(err)
+}
+
+// reporter tells what txState does in the shim's words.
+type reporter struct{ state *txState }
+
+// TxStatus implements aio.TxReporter.
+func (r reporter) TxStatus(err error) aio.TxStatus {
+	switch open, lost := r.state.TxStatus(err); {
+	case lost:
+		return aio.TxLost
+	case open:
+		return aio.TxOpen
+	}
+	return aio.TxNone
 }

@@ -25,7 +25,7 @@ func TestDriverKeepsStatus(t *testing.T) {
 			if err := p.exec(step.query); err != nil {
 				t.Error(err)
 			}
-			if got, _ := p.tx.TxStatus(nil); got != step.open {
+			if got, _ := p.tx.state.TxStatus(nil); got != step.open {
 				t.Errorf("after %s: %v", step.query, got)
 			}
 		})
@@ -44,7 +44,7 @@ func TestStatusOfForeignConn(t *testing.T) {
 		status uint16
 	}
 	for _, c := range []driver.Conn{nil, mysqlConn{}, &mysqlConn{status: 1}, (*mysqlConn)(nil)} {
-		if statusOf(c) != nil || resultsOf(c) != nil || (adapter{}).TxStatuser(c) != nil {
+		if statusOf(c) != nil || resultsOf(c) != nil || (adapter{}).Reporter(c) != nil {
 			t.Errorf("%T has a status", c)
 		}
 	}
@@ -131,7 +131,7 @@ func TestTxStatus(t *testing.T) {
 				p.do(func() {
 					err := p.exec(full(step.query))
 					var got status
-					got.open, got.lost = p.tx.TxStatus(err)
+					got.open, got.lost = p.tx.state.TxStatus(err)
 					if got != step.want {
 						t.Errorf("%s (%v): %+v, want %+v", step.query, err, got, step.want)
 					}
@@ -148,7 +148,7 @@ func TestTxStatus(t *testing.T) {
 func TestTxStatusKeepsErrors(t *testing.T) {
 	p := open(t, connector(t, testConfig(t)))
 	p.do(func() {
-		p.tx.TxStatus(p.exec("SELECT * FROM nosuch"))
+		p.tx.state.TxStatus(p.exec("SELECT * FROM nosuch"))
 		if got, err := run(p.inner, "SHOW ERRORS"); got != "Error" {
 			t.Errorf("%q, %v", got, err)
 		}
@@ -205,7 +205,7 @@ func TestTxStatusLost(t *testing.T) {
 			}
 			p.do(func() {
 				var got status
-				got.open, got.lost = p.tx.TxStatus(err)
+				got.open, got.lost = p.tx.state.TxStatus(err)
 				if got != lost {
 					t.Errorf("%+v", got)
 				}
@@ -234,7 +234,7 @@ func TestTxStatusAfterKill(t *testing.T) {
 	_, err := p.interrupt(end)
 	p.do(func() {
 		var got status
-		if got.open, got.lost = p.tx.TxStatus(err); got != opened || !p.i.Interrupted(err) {
+		if got.open, got.lost = p.tx.state.TxStatus(err); got != opened || !p.i.Interrupted(err) {
 			t.Errorf("%v: %+v", err, got)
 		}
 	})
@@ -261,7 +261,7 @@ func TestKilledCommit(t *testing.T) {
 			if err := p.i.Settle(); err != nil {
 				t.Error(err)
 			}
-			got, lost := p.tx.TxStatus(err)
+			got, lost := p.tx.state.TxStatus(err)
 			if lost || got != (err != nil) || err != nil && !p.i.Interrupted(err) {
 				t.Errorf("%v: open %v, lost %v", err, got, lost)
 			}
@@ -291,7 +291,7 @@ func TestTxStatusOfDeadServer(t *testing.T) {
 	done := make(chan status)
 	p.calls <- func() {
 		var got status
-		got.open, got.lost = p.tx.TxStatus(&mysql.MySQLError{Number: 1213})
+		got.open, got.lost = p.tx.state.TxStatus(&mysql.MySQLError{Number: 1213})
 		done <- got
 	}
 	time.AfterFunc(20*time.Millisecond, p.i.HangUp)

@@ -31,12 +31,17 @@ type interrupter struct {
 	db     *unsafe.Pointer
 	stop   *C.stopper // in C's memory, since SQLite holds it too
 	memory bool
+	inTx   bool // the thread's: a transaction was open after the last call
 }
 
 var (
 	_ aio.Interrupter = (*interrupter)(nil)
 	_ aio.Settler     = (*interrupter)(nil)
 	_ aio.Reader      = (*interrupter)(nil)
+	_ aio.LockWaiter  = (*interrupter)(nil)
+	_ aio.TxReporter  = (*interrupter)(nil)
+	_ aio.Watcher     = (*interrupter)(nil)
+	_ aio.Volatile    = (*interrupter)(nil)
 )
 
 // newInterrupter returns nil if SQLite lacks a function.
@@ -106,6 +111,20 @@ func (i *interrupter) Settle() error {
 func (i *interrupter) InTransaction() bool {
 	db := *i.db
 	return db != nil && C.in_transaction(db) != 0
+}
+
+// TxStatus costs what InTransaction does. A transaction that is over after a call
+// that has failed was rolled back by SQLite.
+func (i *interrupter) TxStatus(err error) aio.TxStatus {
+	before := i.inTx
+	i.inTx = i.InTransaction()
+	switch {
+	case i.inTx:
+		return aio.TxOpen
+	case before && err != nil:
+		return aio.TxLost
+	}
+	return aio.TxNone
 }
 
 // Memory reports whether the main database is in memory or in a temporary

@@ -24,7 +24,7 @@ type Interrupter interface {
 	// a goroutine of its own, and again at growing intervals until the call
 	// ends. It may overlap the call's end and the idle time after it, but never
 	// a later call: the next one waits for it. ctx carries the call's values
-	// and does not end.
+	// and ends with the call.
 	Interrupt(ctx context.Context)
 
 	// Interrupted reports whether err, of a call that Interrupt was called
@@ -80,10 +80,28 @@ type TxReporter interface {
 	TxStatus(err error) TxStatus
 }
 
-// A Watcher is an Interrupter that has to know what was executed.
+// A Watcher is an Interrupter that has to know what is executed.
 type Watcher interface {
-	// Executed is called on the thread after each statement with its text.
+	// Executing and Executed are called on the thread before and after a
+	// statement is prepared or executed, with its text. They must be quick.
+	Executing(query string)
 	Executed(query string)
+}
+
+// A ContextAdapter is an Adapter that asks the server something for a new
+// connection.
+type ContextAdapter interface {
+	// InterrupterContext is called in place of Interrupter, with the context
+	// of the connecting, and must return when that ends.
+	InterrupterContext(ctx context.Context, inner driver.Conn, c driver.Connector) Interrupter
+}
+
+// A Reporter is an Adapter that can tell of any connection of its driver whether
+// a transaction is open, of one without an Interrupter too.
+type Reporter interface {
+	// Reporter is called on the connection's thread. It returns nil if it
+	// cannot be told.
+	Reporter(inner driver.Conn) TxReporter
 }
 
 // Volatile is an Interrupter of a connection that may hold a database.

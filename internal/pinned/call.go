@@ -2,7 +2,9 @@ package pinned
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 )
@@ -183,7 +185,7 @@ func (c *Conn) interrupt(cl *Call, s *stopping) {
 	}
 	defer c.firm.Unlock()
 	if !cl.Over() {
-		c.intr.Interrupt(context.WithoutCancel(s.ctx))
+		c.intr.Interrupt(s.ctx)
 	}
 }
 
@@ -191,23 +193,34 @@ func (c *Conn) interrupt(cl *Call, s *stopping) {
 // the database says so, and ErrOutcomeUnknown if a write was lost on the way.
 // It runs on the thread, or after the call's end.
 func (c *Conn) Verdict(cl *Call, err error, writes bool) error {
-	if err == nil {
-		return nil
+	if err == nil || c.intr == nil {
+		return err
 	}
 	s := cl.stop.Load()
-	if s == nil || c.intr == nil {
+	if s == nil {
+		if writes && errors.Is(err, driver.ErrBadConn) && c.Lost(err) {
+			// It must not be made again, so it is not to be told as ErrBadConn.
+			return fmt.Errorf("%w: %v", ErrOutcomeUnknown, err)
+		}
 		return err
 	}
 	if anyIn(err, c.intr.Interrupted) {
 		return s.cause
 	}
-	if l, ok := c.intr.(LossTeller); ok && anyIn(err, l.Lost) {
+	if c.Lost(err) {
 		if writes {
-			return Unknown(errors.Join(s.cause, err))
+			return fmt.Errorf("%w: %w (%v)", ErrOutcomeUnknown, s.cause, err)
 		}
 		return s.cause
 	}
 	return err
+}
+
+// Lost reports whether err says that the connection broke after the call was
+// sent, as far as the adapter can tell.
+func (c *Conn) Lost(err error) bool {
+	l, ok := c.intr.(LossTeller)
+	return ok && anyIn(err, l.Lost)
 }
 
 // anyIn reports whether is holds for err or one that it wraps.

@@ -79,7 +79,7 @@ func Open(ctx context.Context, ctor driver.Connector, dsn string, a Adapter, tra
 	left, err := Hop(ctx, c, &cl, Func(func(context.Context) {
 		c.inner, failed = ctor.Connect(ctx)
 		if failed == nil {
-			c.learn(ctor, a)
+			c.learn(ctx, ctor, a)
 		}
 	}))
 	switch {
@@ -97,11 +97,14 @@ func Open(ctx context.Context, ctor driver.Connector, dsn string, a Adapter, tra
 }
 
 // learn asks what is to be known of a new connection.
-func (c *Conn) learn(ctor driver.Connector, a Adapter) {
+func (c *Conn) learn(ctx context.Context, ctor driver.Connector, a Adapter) {
 	c.resetter, _ = c.inner.(driver.SessionResetter)
 	c.validator, _ = c.inner.(driver.Validator)
 	c.pinger, _ = c.inner.(driver.Pinger)
-	if a != nil {
+	switch ca, ok := a.(ContextAdapter); {
+	case ok:
+		c.intr = ca.InterrupterContext(ctx, c.inner, ctor)
+	case a != nil:
 		c.intr = a.Interrupter(c.inner, ctor)
 	}
 	if v, ok := c.intr.(Volatile); ok {
@@ -109,9 +112,14 @@ func (c *Conn) learn(ctor driver.Connector, a Adapter) {
 	}
 	c.watcher, _ = c.intr.(Watcher)
 	var ok bool
-	if c.reporter, ok = c.intr.(TxReporter); !ok {
-		c.reporter = reporterOf(c.inner)
+	if c.reporter, ok = c.intr.(TxReporter); ok {
+		return
 	}
+	if r, ok := a.(Reporter); ok {
+		c.reporter = r.Reporter(c.inner)
+		return
+	}
+	c.reporter = reporterOf(c.inner)
 }
 
 // Worker returns a branch of the connection's worker.

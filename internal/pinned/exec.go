@@ -25,6 +25,7 @@ func (c *Conn) Exec(inner context.Context, q *Request) (r *Result, skipped bool,
 	if err := c.mayRun(q); err != nil {
 		return nil, false, err
 	}
+	c.executing(q)
 	ir, skipped, err := q.exec(inner, c.inner)
 	c.Observe(err)
 	c.executed(q)

@@ -9,7 +9,7 @@ import (
 // a transaction is open; nil if it cannot be told.
 func reporterOf(inner driver.Conn) TxReporter {
 	if a, ok := inner.(interface{ AutoCommit() bool }); ok { // go-sqlite3
-		return autoCommitter{a}
+		return &autoCommitter{c: a}
 	}
 	if f := pgStatusOf(inner); f != nil {
 		return f

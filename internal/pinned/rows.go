@@ -31,6 +31,7 @@ func (c *Conn) Query(inner context.Context, h *Holder, q *Request, r *Rows) (ski
 	if err := c.mayRun(q); err != nil {
 		return false, err
 	}
+	c.executing(q)
 	rs, stmt, skipped, err := q.rows(inner, c.inner)
 	c.Observe(err)
 	c.executed(q)
@@ -57,6 +58,12 @@ func (c *Conn) mayRun(q *Request) error {
 		return errClosedStmt
 	}
 	return c.Refused()
+}
+
+func (c *Conn) executing(q *Request) {
+	if c.watcher != nil {
+		c.watcher.Executing(q.Query)
+	}
 }
 
 func (c *Conn) executed(q *Request) {

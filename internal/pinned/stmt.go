@@ -17,8 +17,11 @@ func (c *Conn) Prepare(inner context.Context, h *Holder, query string, s *Stmt) 
 	if c.inner == nil {
 		return driver.ErrBadConn
 	}
+	q := Request{Query: query}
+	c.executing(&q)
 	st, err := prepare(inner, c.inner, query)
 	c.Observe(err)
+	c.executed(&q)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ const (
 func (t *Tx) observe(st TxStatus, err error) {
 	switch {
 	case t.fate != open:
-	case st == TxLost, st == TxNone && err != nil:
+	case st == TxLost:
 		t.fate, t.why = rolledBack, err
 	case st == TxNone:
 		t.fate = ended
