@@ -46,6 +46,7 @@ type session struct {
 	begins    int               // guarded by mu: of these, those that begin one
 	ending    *Future[struct{}] // guarded by mu: CloseAsync's
 	guest     *face.Guest       // guarded by mu: SyncConn's; nil: not asked for
+	places    []site            // guarded by mu: of the open transactions, the outermost first
 }
 
 // ConnectAsync takes a connection out of the pool for the caller's own use. Wait
@@ -58,18 +59,13 @@ func (e *Engine) connectAsync(ctx context.Context, place site) *Future[*Conn] {
 	f := new(Future[*Conn])
 	f.origin, f.place = e.config, place
 	ctx, cancel := context.WithCancel(reflectguard.MayBlock(ctx)) // the goroutine below may
-	e.mu.Lock()
-	closing := e.done != nil
-	if !closing {
-		e.connecting.Add(1)
-	}
-	e.mu.Unlock()
-	if closing {
+	making, err := e.making(ctx, cancel, place)
+	if err != nil {
 		cancel()
-		f.settle(ErrClosed)
+		f.settle(err)
 		return f
 	}
-	f.cancel = &connecting{ctx, cancel}
+	f.cancel = making
 	stop := context.AfterFunc(e.ctx, cancel)
 	go func() { // opening a connection waits for the pool, and for the new thread
 		s, err := e.openSession(ctx, place)
@@ -84,10 +80,30 @@ func (e *Engine) connectAsync(ctx context.Context, place site) *Future[*Conn] {
 			err = ErrClosed
 		}
 		cancel()
-		e.connecting.Done() // before callbacks, which may wait for Shutdown
+		e.made(making) // before callbacks, which may wait for Shutdown
 		f.settle(err)
 	}()
 	return f
+}
+
+// making notes that a connection is being made.
+func (e *Engine) making(ctx context.Context, cancel context.CancelFunc, place site) (*connecting, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.done != nil {
+		return nil, ErrClosed
+	}
+	c := &connecting{ctx, cancel}
+	e.connecting.Add(1)
+	e.makes[c] = place
+	return c, nil
+}
+
+func (e *Engine) made(c *connecting) {
+	e.mu.Lock()
+	delete(e.makes, c)
+	e.mu.Unlock()
+	e.connecting.Done()
 }
 
 // connecting is the canceller of ConnectAsync.
@@ -288,8 +304,7 @@ func (l *lane) cleanUp() {
 	for _, v := range l.tx.levels {
 		v.over.Store(true)
 	}
-	l.tx.levels = nil
-	s.top.Store(nil)
+	l.tx.set(nil)
 	l.close()
 	l.pc.RollBackOpen()
 	if l.pc.Dead() || !l.pc.Valid() {
@@ -301,12 +316,17 @@ func (l *lane) cleanUp() {
 // returns or panics. It blocks until then, and returns fn's error or that of
 // connecting.
 func (e *Engine) WithConn(ctx context.Context, fn func(ctx context.Context, c *Conn) error) error {
+	after, err := waits(ctx, "Engine.WithConn")
+	if err != nil {
+		return err
+	}
+	defer after()
 	return e.withConn(ctx, caller(e.config), fn)
 }
 
 func (e *Engine) withConn(ctx context.Context, place site, fn func(ctx context.Context, c *Conn) error) error {
 	f := e.connectAsync(ctx, place)
-	c, err := f.Await(ctx)
+	c, err := f.Await(reflectguard.MayBlock(ctx))
 	if err != nil {
 		f.Cancel()
 		f.whenDone(func() {
@@ -318,6 +338,16 @@ func (e *Engine) withConn(ctx context.Context, place site, fn func(ctx context.C
 	}
 	defer func() { settled(ctx, &c.CloseAsync(background).core) }()
 	return fn(ctx, c)
+}
+
+// waits warns of a method that blocks where nothing may block. after is to be
+// called when it returns; on an error the method must not block.
+func waits(ctx context.Context, what string) (after func(), err error) {
+	after, err = reflectguard.Wait(ctx, what)
+	if after == nil {
+		after = func() {}
+	}
+	return after, err
 }
 
 // settled waits for a future that nothing stops, but no longer than pinned.Grace

@@ -27,6 +27,7 @@ type Engine struct {
 
 	mu       sync.Mutex
 	sessions map[*session]struct{} // guarded by mu: open connections
+	makes    map[*connecting]site  // guarded by mu: connections that are being made, and for whom
 	done     chan struct{}         // guarded by mu: closed when Shutdown is over; nil: not begun
 }
 
@@ -68,7 +69,7 @@ func Open(driverName, dsn string, opts ...Option) (*Engine, error) {
 func New(db *sql.DB, opts ...Option) *Engine { return newEngine(db, newConfig(opts), false) }
 
 func newEngine(db *sql.DB, cfg *config, owns bool) *Engine {
-	e := &Engine{db: db, owns: owns, sessions: make(map[*session]struct{})}
+	e := &Engine{db: db, owns: owns, sessions: make(map[*session]struct{}), makes: make(map[*connecting]site)}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	if cfg.dialect == nil {
 		cfg.dialect = dialectOf(db.Driver())
@@ -102,17 +103,22 @@ func (e *Engine) target() (*queue, *session, error) { return e.queue, nil, nil }
 
 // openLane opens a connection for the calls that wait.
 func (e *Engine) openLane() {
-	l, err := e.leases.acquire(e.ctx)
+	ctx, cancel := context.WithCancel(e.ctx)
+	defer cancel()
+	defer e.giveUpBy(cancel)()
+	l, err := e.leases.acquire(ctx)
 	if err == nil {
-		if err = e.checkShared(e.ctx, l); err != nil {
+		if err = e.checkShared(ctx, l); err != nil {
 			l.giveBack()
 		}
 	}
-	if err != nil {
-		if e.ctx.Err() != nil {
-			err = ErrClosed
-		}
-		e.failed(err)
+	switch {
+	case err == nil:
+	case e.ctx.Err() != nil:
+		e.failed(ErrClosed, false)
+		return
+	default:
+		e.failed(err, ctx.Err() != nil)
 		return
 	}
 	lane := newLane(e.queue, l.pc)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/sqlaio/sqlaio/reflectguard"
 	"github.com/sqlaio/sqlaio/threadpin"
 )
 
@@ -144,6 +145,13 @@ func (f *core) wait(ctx context.Context) error {
 	}
 	if ctx.Err() != nil && !f.ends() {
 		return ctx.Err()
+	}
+	after, err := reflectguard.Wait(ctx, "Future.Await")
+	if err != nil {
+		return err
+	}
+	if after != nil {
+		defer after()
 	}
 	if f.cancel != nil {
 		if f.cancel.watch(f, ctx.Done()) {

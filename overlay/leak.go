@@ -95,7 +95,7 @@ func newTx(c *Conn, v *level) *Tx {
 	t := &Tx{conn: c, level: v}
 	s := c.s
 	v.user = weak.Make(t)
-	s.top.Store(v)
+	s.lane.tx.set(s.lane.tx.levels) // with its place
 	runtime.AddCleanup(t, func(v *level) {
 		if !v.over.Load() && !s.isClosed() {
 			s.config.warnResource("a transaction was left open", "call CommitAsync, RollbackAsync or CloseAsync, or use WithTx", v.place)

@@ -1,6 +1,8 @@
 package overlay
 
 import (
+	"sync"
+
 	"github.com/sqlaio/sqlaio/warnings"
 )
 
@@ -17,6 +19,10 @@ type config struct {
 	heard      func(warnings.Warning) // of leaks; may be nil
 
 	resultLimit int64 // bytes; 0: none
+
+	mu          sync.Mutex
+	fns         []func() // guarded by mu: to be given to the dispatcher
+	dispatching bool     // guarded by mu: dispatchAll runs
 }
 
 const (
@@ -65,11 +71,34 @@ func WithDispatcher(run func(fn func())) Option {
 // cannot say it.
 func WithoutPlaces() Option { return func(c *config) { c.noSites = true } }
 
-// dispatch calls fn, or has it called.
+// dispatch calls fn, or has it called: by the dispatcher, in the order in which
+// futures complete, and in a goroutine of its own. A dispatcher that is stuck
+// keeps no lane busy.
 func (c *config) dispatch(fn func()) {
-	if c.dispatcher != nil {
-		c.dispatcher(fn)
+	if c.dispatcher == nil {
+		fn()
 		return
 	}
-	fn()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fns = append(c.fns, fn)
+	if !c.dispatching {
+		c.dispatching = true
+		go c.dispatchAll()
+	}
+}
+
+func (c *config) dispatchAll() {
+	for {
+		c.mu.Lock()
+		if len(c.fns) == 0 {
+			c.dispatching = false
+			c.mu.Unlock()
+			return
+		}
+		fn := c.fns[0]
+		c.fns = c.fns[1:]
+		c.mu.Unlock()
+		c.dispatcher(fn)
+	}
 }

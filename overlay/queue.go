@@ -23,17 +23,19 @@ type queue struct {
 	ran    atomic.Int64                     // calls begun
 	wakeups
 
-	mu      sync.Mutex
-	calls   callList      // those that wait
-	lanes   []*lane       // all that are open; replaced, never changed in place
-	idle    []*lane       // of these, those without a call; the last one for the shortest time
-	opening int           // lanes that open is opening
-	blocked int           // lanes whose functions wait for a call of this queue
-	closed  error         // what new calls are refused with; nil: none is
-	empty   chan struct{} // closed, and made nil, when nothing waits or runs; nil: nobody asked
-	timer   *time.Timer   // calls rouse
-	armed   bool          // the timer is running
-	stats   Stats
+	mu       sync.Mutex
+	calls    callList       // those that wait
+	lanes    []*lane        // all that are open; replaced, never changed in place
+	idle     []*lane        // of these, those without a call; the last one for the shortest time
+	opening  int            // lanes that open is opening
+	attempts map[int]func() // ends each of the attempts
+	attempt  int            // the last one's number
+	blocked  int            // lanes whose functions wait for a call of this queue
+	closed   error          // what new calls are refused with; nil: none is
+	empty    chan struct{}  // closed, and made nil, when nothing waits or runs; nil: nobody asked
+	timer    *time.Timer    // calls rouse
+	armed    bool           // the timer is running
+	stats    Stats
 }
 
 // wakeAfter is how long a call may wait before another lane is woken for it:
@@ -149,6 +151,24 @@ func (q *queue) rouse() {
 	}
 }
 
+// giveUpBy has cancel called when no call waits for a lane that is being opened.
+// done takes it back.
+func (q *queue) giveUpBy(cancel func()) (done func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.attempts == nil {
+		q.attempts = make(map[int]func())
+	}
+	q.attempt++
+	id := q.attempt
+	q.attempts[id] = cancel
+	return func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		delete(q.attempts, id)
+	}
+}
+
 // opensMore reports whether to open another lane, and counts it. It needs mu.
 func (q *queue) opensMore() bool {
 	if q.open == nil || q.calls.length <= q.opening || len(q.lanes)+q.opening >= q.most {
@@ -170,6 +190,11 @@ func (q *queue) remove(c *call) {
 	defer q.mu.Unlock()
 	if c.listed {
 		q.calls.remove(c)
+	}
+	if q.calls.length == 0 { // nobody waits for a lane: connecting may take for ever
+		for _, cancel := range q.attempts {
+			cancel()
+		}
 	}
 	q.stats.Withdrawn++
 	q.checkEmpty()
@@ -233,14 +258,14 @@ func (q *queue) add(l *lane) {
 }
 
 // failed is called when a lane could not be opened: the call that has waited for
-// the longest time gets the error, unless another lane will come for it, and
-// another attempt is made for the rest.
-func (q *queue) failed(err error) {
+// the longest time gets the error, unless another lane will come for it or the
+// attempt was given up, and another attempt is made for the rest.
+func (q *queue) failed(err error, givenUp bool) {
 	q.mu.Lock()
 	q.opening--
 	c := q.calls.first
 	served := len(q.lanes) > q.blocked
-	if c != nil && !served {
+	if c != nil && !served && !givenUp {
 		q.calls.remove(c)
 	} else {
 		c = nil

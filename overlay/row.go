@@ -107,7 +107,7 @@ func assign(dest, value any) bool {
 // scanSlowly has database/sql convert the row: its rules are nowhere else to be
 // had.
 func (r Row) scanSlowly(dest []any) error {
-	rows, err := scanDB().QueryContext(context.Background(), "", scanRow(r))
+	rows, err := scanConnection().QueryContext(context.Background(), "", scanRow(r))
 	if err != nil {
 		return err
 	}
@@ -116,9 +116,17 @@ func (r Row) scanSlowly(dest []any) error {
 	return rows.Scan(dest...)
 }
 
-// scanDB is a database whose queries return the Row that is their argument. It is
-// opened when it is first needed, for then it has a goroutine for good.
-var scanDB = sync.OnceValue(func() *sql.DB { return sql.OpenDB(scanDriver{}) })
+// scanConnection is a connection whose queries return the Row that is their
+// argument. Its pool is closed, so that no goroutine is left of it.
+var scanConnection = sync.OnceValue(func() *sql.Conn {
+	db := sql.OpenDB(scanDriver{})
+	defer db.Close()
+	c, err := db.Conn(background)
+	if err != nil {
+		panic(err) // it cannot fail
+	}
+	return c
+})
 
 type scanRow Row
 

@@ -22,6 +22,11 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	if e.onOwnThread() {
 		return ErrWouldDeadlock
 	}
+	after, err := waits(ctx, "Engine.Shutdown")
+	if err != nil {
+		return err
+	}
+	defer after()
 	e.mu.Lock()
 	done, first := e.done, e.done == nil
 	if first {
@@ -48,7 +53,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 		return closing
 	case <-ctx.Done():
 	}
-	err := e.unfinished(ctx.Err())
+	err = e.unfinished(ctx.Err())
 	e.force()
 	late, cancel := context.WithTimeout(background, pinned.Grace)
 	defer cancel()
@@ -97,8 +102,18 @@ func (e *Engine) unfinished(cause error) error {
 	for _, c := range e.underway() {
 		left = append(left, c.text())
 	}
+	e.mu.Lock()
+	for _, place := range e.makes {
+		left = append(left, "connecting"+at(place))
+	}
+	e.mu.Unlock()
 	for _, s := range e.open() {
 		left = append(left, "a connection"+at(s.place))
+		s.mu.Lock()
+		for _, place := range s.places {
+			left = append(left, "a transaction"+at(place))
+		}
+		s.mu.Unlock()
 		for _, c := range s.queue.underway() {
 			left = append(left, c.text())
 		}

@@ -57,18 +57,13 @@ func (e *Engine) StreamAsync(ctx context.Context, query string, args ...any) *Fu
 	f := new(Future[*Result])
 	f.origin, f.place = e.config, place
 	opening, cancel := context.WithCancel(reflectguard.MayBlock(ctx))
-	f.cancel = &connecting{opening, cancel}
-	e.mu.Lock()
-	closed := e.done != nil
-	if !closed {
-		e.connecting.Add(1)
-	}
-	e.mu.Unlock()
-	if closed {
+	making, err := e.making(opening, cancel, place)
+	if err != nil {
 		cancel()
-		f.settle(ErrClosed)
+		f.settle(err)
 		return f
 	}
+	f.cancel = making
 	stop := context.AfterFunc(e.ctx, cancel)
 	go func() {
 		r, err := e.openStream(opening, ctx, place, q)
@@ -78,7 +73,7 @@ func (e *Engine) StreamAsync(ctx context.Context, query string, args ...any) *Fu
 			err = ErrClosed
 		}
 		f.value = r
-		e.connecting.Done()
+		e.made(making)
 		f.settle(err)
 	}()
 	return f

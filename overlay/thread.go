@@ -3,6 +3,8 @@ package overlay
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
 
 	"github.com/sqlaio/sqlaio/internal/face"
@@ -48,6 +50,9 @@ func (l *lane) callFunction(ctx context.Context, fn func(c *sql.Conn) error) (er
 		}
 		if left {
 			err = leftOpen(err)
+		}
+		if errors.Is(err, pinned.ErrLost) {
+			err = fmt.Errorf("%w (%w)", err, driver.ErrBadConn)
 		}
 	}()
 	return fn(g.Conn)

@@ -11,6 +11,7 @@ import (
 	"weak"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
+	"github.com/sqlaio/sqlaio/reflectguard"
 )
 
 // A Tx is a transaction on a Conn, or a savepoint in one. The statements in it are
@@ -48,6 +49,21 @@ func (t *txState) changed(l *lane) {
 	}
 }
 
+// set makes levels those that are open.
+func (t *txState) set(levels []*level) {
+	t.levels = levels
+	t.s.top.Store(nil)
+	if n := len(levels); n > 0 {
+		t.s.top.Store(levels[n-1])
+	}
+	t.s.mu.Lock()
+	defer t.s.mu.Unlock()
+	t.s.places = nil
+	for _, v := range levels {
+		t.s.places = append(t.s.places, v.place)
+	}
+}
+
 // gone ends the transaction of a connection whose thread has ended.
 func (t *txState) gone() {
 	for _, v := range t.levels {
@@ -55,7 +71,7 @@ func (t *txState) gone() {
 	}
 	t.s.lane.lost.Store(true)
 	t.s.inTx.Store(false)
-	t.s.top.Store(nil)
+	t.set(nil)
 }
 
 // BeginAsync begins a transaction. ctx bounds the beginning alone: the
@@ -229,11 +245,7 @@ func (l *lane) end(v *level, commit bool) error {
 		for _, inner := range l.tx.levels[at:] {
 			inner.over.Store(true)
 		}
-		l.tx.levels = l.tx.levels[:at]
-		l.tx.s.top.Store(nil)
-		if at > 0 {
-			l.tx.s.top.Store(l.tx.levels[at-1])
-		}
+		l.tx.set(l.tx.levels[:at])
 	}
 	if v.tx == nil {
 		return l.endSavepoint(v, commit)
@@ -292,12 +304,17 @@ func (l *lane) statement(ctx context.Context, text string) error {
 // transaction unless the error wraps ErrOutcomeUnknown. A connection that turns
 // out to be dead as the transaction begins is replaced.
 func (e *Engine) WithTx(ctx context.Context, opts *sql.TxOptions, fn func(ctx context.Context, c *Conn) error) error {
+	after, err := waits(ctx, "Engine.WithTx")
+	if err != nil {
+		return err
+	}
+	defer after()
 	place := caller(e.config)
 	for attempt := 1; ; attempt++ {
 		stale := false
 		err := e.withConn(ctx, place, func(ctx context.Context, c *Conn) error {
 			begun := c.BeginAsync(ctx, opts)
-			begun.Await(ctx)
+			begun.Await(reflectguard.MayBlock(ctx))
 			if _, err, ok := begun.TryResult(); ok && isBad(err) {
 				stale = c.s.lease.reused || attempt <= 2
 				return err
@@ -312,16 +329,27 @@ func (e *Engine) WithTx(ctx context.Context, opts *sql.TxOptions, fn func(ctx co
 
 // WithTx is Engine.WithTx on this connection.
 func (c *Conn) WithTx(ctx context.Context, opts *sql.TxOptions, fn func(ctx context.Context, c *Conn) error) error {
+	after, err := waits(ctx, "Conn.WithTx")
+	if err != nil {
+		return err
+	}
+	defer after()
 	return c.within(ctx, c.BeginAsync(ctx, opts), fn)
 }
 
 // WithNested is WithTx with a savepoint.
 func (c *Conn) WithNested(ctx context.Context, fn func(ctx context.Context, c *Conn) error) error {
+	after, err := waits(ctx, "Conn.WithNested")
+	if err != nil {
+		return err
+	}
+	defer after()
 	return c.within(ctx, c.BeginNestedAsync(ctx), fn)
 }
 
 func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx context.Context, c *Conn) error) error {
-	tx, err := begun.Await(ctx)
+	quiet := reflectguard.MayBlock(ctx) // whoever has called has warned
+	tx, err := begun.Await(quiet)
 	if err != nil {
 		begun.Cancel()
 		begun.whenDone(func() { // by no dispatcher: the rollback comes before the next call
@@ -349,7 +377,7 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 	}
 	committing = true
 	c.s.scope.Store(sc.outer)
-	_, err = tx.CommitAsync(ctx).Await(ctx)
+	_, err = tx.CommitAsync(ctx).Await(quiet)
 	if err != nil && !tx.over.Load() {
 		c.rollBack(ctx, tx)
 	}

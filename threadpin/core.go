@@ -181,6 +181,7 @@ func (c *core) stop(onStop func()) {
 		c.refuse(t)
 	}
 	if onStop != nil {
+		c.busy.Store(true) // Quit, called there, must not wait for its own end
 		c.protect(Func(onStop), func() {})
 	}
 }

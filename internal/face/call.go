@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
+	"fmt"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
 	"github.com/sqlaio/sqlaio/threadpin"
@@ -47,7 +49,7 @@ func (cl *call) begin(ctx context.Context, c *conn, w pinned.Work) error {
 		cl.task.Release()
 		cl.task = nil
 	}
-	return broken(err)
+	return c.lost(broken(err))
 }
 
 // inline makes the call on the thread. A context of its own stops it.
@@ -119,14 +121,25 @@ func (cl *call) end() error {
 	cl.task = nil // before End raises a panic, for other calls may come after that
 	if t != nil {
 		if err := t.End(); err != nil {
-			return broken(err)
+			return cl.verdict(broken(err))
 		}
 	}
-	return cl.undone
+	return cl.verdict(cl.undone)
 }
 
-// verdict returns the error of the work as the caller gets it.
-func (cl *call) verdict(err error) error { return cl.c.pc.Verdict(&cl.call, err, cl.writes) }
+// verdict returns the error of the work as the caller gets it. database/sql closes
+// a sql.Conn that has met ErrBadConn, and waits for its transaction and its rows
+// for that: a guest is told of it in other words.
+func (cl *call) verdict(err error) error {
+	return cl.c.lost(cl.c.pc.Verdict(&cl.call, err, cl.writes))
+}
+
+func (c *conn) lost(err error) error {
+	if !c.owns && err != nil && errors.Is(err, driver.ErrBadConn) {
+		return fmt.Errorf("%w: %v", pinned.ErrLost, err)
+	}
+	return err
+}
 
 // whole makes a call and waits for its end. The error is that of a call
 // that was not made or was left, or whose work was not done or ended its goroutine.

@@ -85,7 +85,7 @@ func (t *tx) Commit() error {
 	if err := cl.end(); err != nil {
 		return unsettled(cl, err)
 	}
-	return f.err
+	return cl.verdict(f.err)
 }
 
 // hurry waits for a COMMIT whose transaction's context has ended. One that has
@@ -125,7 +125,14 @@ func (t *tx) Rollback() error {
 	}
 	cl := &call{}
 	f := &function{fn: func(context.Context) error { return c.pc.Rollback(t.inner) }}
-	if err := cl.whole(context.Background(), c, f); err != nil {
+	if err := cl.begin(context.Background(), c, f); err != nil {
+		return err
+	}
+	if cl.task != nil && !cl.task.Wait(nil, t.ctx.Done()) && !pinned.AwaitGrace(cl.task, nil) && pinned.Leave(&cl.call, cl.task) {
+		c.pc.HangUp() // the server rolls back, then
+		return t.ctx.Err()
+	}
+	if err := cl.end(); err != nil {
 		return unsettled(cl, err)
 	}
 	return f.err

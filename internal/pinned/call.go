@@ -26,6 +26,7 @@ type Call struct {
 	state atomic.Uint32
 	stop  atomic.Pointer[stopping] // set by the first Stop
 	abort atomic.Pointer[func()]
+	hit   error // the thread's: what the stop made the database answer
 	outer *Call // the thread's: the call that this one is made inside of
 }
 
@@ -126,6 +127,7 @@ func (cl *Call) SetAbort(fn func()) { cl.abort.Store(&fn) }
 // caller must be its only user, but for a Stop of the last use that comes late.
 func (cl *Call) Reset() {
 	cl.state.Store(0)
+	cl.hit = nil
 	if cl.stop.Load() != nil {
 		cl.stop.Store(nil)
 	}
@@ -163,8 +165,11 @@ func (c *Conn) insist(cl *Call, s *stopping) {
 	defer close(s.done)
 	timer := time.NewTimer(firstPause)
 	defer timer.Stop()
+	start := time.Now()
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		c.interrupt(cl, s)
+		if !c.interrupt(cl, s) && time.Since(start) > Grace {
+			c.HangUp() // a COMMIT or ROLLBACK that is not answered
+		}
 		timer.Reset(pause)
 		select {
 		case <-s.ctx.Done():
@@ -175,18 +180,19 @@ func (c *Conn) insist(cl *Call, s *stopping) {
 }
 
 // interrupt makes one attempt. A transaction that is being ended is not
-// interrupted: at most its wait for a lock is.
-func (c *Conn) interrupt(cl *Call, s *stopping) {
+// interrupted: at most its wait for a lock is. It reports false then.
+func (c *Conn) interrupt(cl *Call, s *stopping) bool {
 	if !c.firm.TryLock() {
 		if w, ok := c.intr.(LockWaiter); ok {
 			w.StopWaiting()
 		}
-		return
+		return false
 	}
 	defer c.firm.Unlock()
 	if !cl.Over() {
 		c.intr.Interrupt(s.ctx)
 	}
+	return true
 }
 
 // Verdict returns the error of a call as its caller gets it: that of the stop if
@@ -204,7 +210,7 @@ func (c *Conn) Verdict(cl *Call, err error, writes bool) error {
 		}
 		return err
 	}
-	if anyIn(err, c.intr.Interrupted) {
+	if cl.hit != nil && errors.Is(err, cl.hit) || anyIn(err, c.intr.Interrupted) {
 		return s.cause
 	}
 	if c.Lost(err) {

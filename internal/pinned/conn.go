@@ -91,6 +91,9 @@ func Open(ctx context.Context, ctor driver.Connector, dsn string, a Adapter, tra
 	case failed != nil:
 		w.Quit()
 		return nil, failed
+	case ctx.Err() != nil && c.validator != nil && !c.validator.IsValid(): // given up for it
+		w.Quit()
+		return nil, ctx.Err()
 	}
 	opened = true
 	return c, nil
@@ -271,8 +274,9 @@ func (c *Conn) doLater() {
 // Observe notes after each call of the inner driver what has become of the
 // connection and its transaction.
 func (c *Conn) Observe(err error) {
-	if err != nil && errors.Is(err, driver.ErrBadConn) {
-		c.dead = true
+	if err != nil {
+		c.dead = c.dead || errors.Is(err, driver.ErrBadConn)
+		defer c.noteHit(err)
 	}
 	if c.reporter != nil && c.inner != nil {
 		c.status = c.reporter.TxStatus(err)
@@ -281,6 +285,16 @@ func (c *Conn) Observe(err error) {
 		} else if c.status == TxLost {
 			// The session may have begun another one silently.
 			c.statement("ROLLBACK")
+		}
+	}
+}
+
+// noteHit remembers for the calls that are being stopped that the database has
+// stopped them: what comes after it in the same call may make it forget.
+func (c *Conn) noteHit(err error) {
+	for cl := c.current; cl != nil; cl = cl.outer {
+		if cl.Stopped() != nil && c.intr != nil && c.intr.Interrupted(err) {
+			cl.hit = err
 		}
 	}
 }

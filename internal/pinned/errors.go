@@ -32,6 +32,10 @@ var (
 	// thread it is made on, or for the connection that its own scope holds.
 	ErrWouldDeadlock = errors.New("sqlaio: the call would wait for itself")
 
+	// ErrLost is what a connection that was lost returns to a sql.Conn that
+	// does not own it.
+	ErrLost = errors.New("sqlaio: the connection is lost")
+
 	errClosedStmt = errors.New("sqlaio: the statement was closed with its connection")
 	errOpenRows   = errors.New("sqlaio: the rows were closed with their connection")
 )
