@@ -3,6 +3,7 @@ package overlay
 import (
 	"sync"
 
+	"github.com/sqlaio/sqlaio/internal/goid"
 	"github.com/sqlaio/sqlaio/warnings"
 )
 
@@ -20,9 +21,11 @@ type config struct {
 
 	resultLimit int64 // bytes; 0: none
 
-	mu          sync.Mutex
-	fns         []func() // guarded by mu: to be given to the dispatcher
-	dispatching bool     // guarded by mu: dispatchAll runs
+	mu           sync.Mutex
+	fns          []func()      // guarded by mu: to be given to the dispatcher
+	dispatching  bool          // guarded by mu: dispatchAll runs
+	dispatcherID uintptr       // guarded by mu: dispatchAll's goroutine
+	dispatched   chan struct{} // guarded by mu: closed when dispatchAll returns; nil: nobody asked
 }
 
 const (
@@ -88,11 +91,38 @@ func (c *config) dispatch(fn func()) {
 	}
 }
 
+// onDispatcher reports whether the caller is called by the dispatcher.
+func (c *config) onDispatcher() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.dispatcherID == goid.Get()
+}
+
+// undispatched returns a channel that is closed when nothing is left to be given to
+// the dispatcher; nil if nothing is.
+func (c *config) undispatched() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.dispatching {
+		return nil
+	}
+	if c.dispatched == nil {
+		c.dispatched = make(chan struct{})
+	}
+	return c.dispatched
+}
+
 func (c *config) dispatchAll() {
+	id := goid.Get()
 	for {
 		c.mu.Lock()
+		c.dispatcherID = id
 		if len(c.fns) == 0 {
-			c.dispatching = false
+			c.dispatching, c.dispatcherID = false, 0
+			if c.dispatched != nil {
+				close(c.dispatched)
+				c.dispatched = nil
+			}
 			c.mu.Unlock()
 			return
 		}

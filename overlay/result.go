@@ -31,24 +31,31 @@ func queryAsync(ctx context.Context, to Target, query string, args []any) *Futur
 	q := newRequest(query, args)
 	o := q.options()
 	return send(ctx, to, o, func(ctx context.Context, l *lane) (*Result, error) {
-		rows, err := l.query(ctx, q)
+		keys, rows, err := l.all(ctx, q)
 		if err != nil {
 			return nil, err
 		}
-		r := &Result{config: l.q.config}
-		limit := l.q.config.resultLimit
-		if o.kind != read {
-			limit = 0 // it is done already: an error would be wrong
-		}
-		r.keys, r.rows, err = readAll(rows, l.pc.Traits(), limit)
-		if err != nil {
-			if o.kind != read && isBad(err) {
-				return nil, pinned.Unknown(err)
-			}
-			return nil, err
-		}
-		return r, nil
+		return &Result{config: l.q.config, keys: keys, rows: rows}, nil
 	})
+}
+
+// all runs a query on the thread and reads all its rows. What a write returns is
+// not bounded: it is done already, and an error would be wrong.
+func (l *lane) all(ctx context.Context, q *request) (keys []string, all [][]value, err error) {
+	rows, err := l.query(ctx, q)
+	if err != nil {
+		return nil, nil, err
+	}
+	limit := l.q.config.resultLimit
+	writes := !readsOnly(q.Query)
+	if writes {
+		limit = 0
+	}
+	keys, all, err = readAll(rows, l.pc.Traits(), limit)
+	if err != nil && writes && isBad(err) {
+		err = pinned.Unknown(err)
+	}
+	return keys, all, err
 }
 
 // ReturnsRows reports whether the statement returns rows, perhaps none this time.

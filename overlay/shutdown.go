@@ -16,10 +16,10 @@ import (
 // and lists what was still open, with its place. What does not end then, such as a
 // function that ignores its context, is cleaned up when it does. If Open opened
 // the database it is closed. A later Shutdown waits for the first one. On the
-// thread of one of the engine's connections it would wait for itself: there it
-// does nothing and returns ErrWouldDeadlock.
+// thread of one of the engine's connections, or called by its dispatcher, it would
+// wait for itself: there it does nothing and returns ErrWouldDeadlock.
 func (e *Engine) Shutdown(ctx context.Context) error {
-	if e.onOwnThread() {
+	if e.onOwnThread() || e.config.onDispatcher() {
 		return ErrWouldDeadlock
 	}
 	after, err := waits(ctx, "Engine.Shutdown")
@@ -79,6 +79,9 @@ func (e *Engine) finish() error {
 	}
 	e.queue.mu.Unlock()
 	e.releaseIdle(0)
+	if busy := e.config.undispatched(); busy != nil {
+		<-busy
+	}
 	if !e.owns {
 		return nil
 	}
@@ -117,6 +120,9 @@ func (e *Engine) unfinished(cause error) error {
 		for _, c := range s.queue.underway() {
 			left = append(left, c.text())
 		}
+	}
+	if e.config.undispatched() != nil {
+		left = append(left, "functions for the dispatcher, which has not returned")
 	}
 	if len(left) == 0 {
 		return cause

@@ -30,7 +30,10 @@ var forgets = map[string]func(ctx context.Context, c *sql.Conn) error{
 		return err
 	},
 	"a transaction that does not end with the context": func(_ context.Context, c *sql.Conn) error {
-		_, err := c.BeginTx(background, nil)
+		tx, err := c.BeginTx(background, nil)
+		if err == nil {
+			forgotten <- tx
+		}
 		return err
 	},
 	"a plain BEGIN": func(ctx context.Context, c *sql.Conn) error {

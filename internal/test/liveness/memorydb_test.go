@@ -10,7 +10,7 @@ import (
 )
 
 // private are the names of databases that each connection has for itself.
-var private = []string{":memory:", "", "file:", "file::memory:", "?x=1", ":memory:?x=1", "file:?x=1", "file:%3Amemory%3A", "file:name?mode=memory"}
+var private = []string{":memory:", "", "file:", "file::memory:", ":memory:?x=1", "file:?x=1", "file:%3Amemory%3A", "file:name?mode=memory"}
 
 // shared are the names of one that all connections of a process share.
 var shared = []string{"file::memory:?cache=shared", "file:liveness1?mode=memory&cache=shared", "file:liveness2?cache=shared&mode=memory"}

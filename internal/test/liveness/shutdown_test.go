@@ -161,7 +161,7 @@ func TestShutdownWithAFunctionThatForgets(t *testing.T) {
 func TestShutdownWithAStuckDispatcher(t *testing.T) {
 	t.Run("that blocks", func(t *testing.T) {
 		alone(t)
-		shut, _ := gate(t)
+		shut, openGate := gate(t)
 		inside := make(chan struct{}, 1)
 		e := openFile(t, overlay.WithDispatcher(func(fn func()) {
 			select {
@@ -183,6 +183,7 @@ func TestShutdownWithAStuckDispatcher(t *testing.T) {
 		const grace = 200 * time.Millisecond
 		err = within(t, grace+soon, "Shutdown", func() error { return e.Shutdown(brief(t, grace)) })
 		wantError(t, "Shutdown", err, context.DeadlineExceeded)
+		openGate()
 	})
 	t.Run("that does nothing", func(t *testing.T) {
 		alone(t)

@@ -1,5 +1,3 @@
-//go:build newnames
-
 package liveness_test
 
 import (

@@ -1,0 +1,74 @@
+package overlay
+
+import (
+	"context"
+	"database/sql"
+	"iter"
+)
+
+// Collect runs a query and returns its rows as values of T: a scalar, which takes
+// the only column as Row.Scan does, or a struct, whose fields are matched by their
+// `db` tags or else by their names, without regard to case. Fields of embedded
+// structs count too. A column without a field and a field without a column are
+// errors that name them; `db:"-"` leaves a field out. NULL needs a pointer or one
+// of package sql's Null types. All rows are in memory: see WithResultLimit.
+func Collect[T any](ctx context.Context, to Target, query string, args ...any) *Future[[]T] {
+	q := newRequest(query, args)
+	return send(ctx, to, q.options(), func(ctx context.Context, l *lane) ([]T, error) {
+		keys, rows, err := l.all(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		all := make([]T, len(rows))
+		for i, row := range rows {
+			if err := scanInto(Row{keys, row}, &all[i]); err != nil {
+				return nil, err
+			}
+		}
+		return all, nil
+	})
+}
+
+// One is Collect for the first row alone; sql.ErrNoRows if there is none.
+func One[T any](ctx context.Context, to Target, query string, args ...any) *Future[T] {
+	q := newRequest(query, args)
+	return send(ctx, to, q.options(), func(ctx context.Context, l *lane) (v T, err error) {
+		row, err := l.firstRow(ctx, q)
+		if err != nil {
+			return v, err
+		}
+		err = scanInto(row, &v)
+		return v, err
+	})
+}
+
+// Each iterates over the rows of a result, a stream above all, as values of T: see
+// Collect. Leaving the loop closes the result. An error comes as the last element.
+func Each[T any](ctx context.Context, r *Result) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for row, err := range r.Rows(ctx) {
+			var v T
+			if err == nil {
+				err = scanInto(row, &v)
+			}
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// scanInto copies a row into a scalar or a struct.
+func scanInto[T any](row Row, v *T) error {
+	if scan, ok := any(v).(sql.Scanner); ok || !isRecord[T]() {
+		if ok {
+			return row.Scan(scan)
+		}
+		return row.Scan(v)
+	}
+	dest, err := fieldsFor(v, row.keys)
+	if err != nil {
+		return err
+	}
+	return row.Scan(dest...)
+}
