@@ -41,12 +41,13 @@ type session struct {
 	top   atomic.Pointer[level] // the innermost transaction; the thread writes it
 
 	mu        sync.Mutex
-	underway  int               // guarded by mu: calls in a transaction, or that begin one, that have not ended
-	goroutine uintptr           // guarded by mu: which goroutine made them
-	begins    int               // guarded by mu: of these, those that begin one
-	ending    *Future[struct{}] // guarded by mu: CloseAsync's
-	guest     *face.Guest       // guarded by mu: SyncConn's; nil: not asked for
-	places    []site            // guarded by mu: of the open transactions, the outermost first
+	underway  int                  // guarded by mu: calls in a transaction, or that begin one, that have not ended
+	goroutine uintptr              // guarded by mu: which goroutine made them
+	begins    int                  // guarded by mu: of these, those that begin one
+	ending    *Future[struct{}]    // guarded by mu: CloseAsync's
+	guest     *face.Guest          // guarded by mu: SyncConn's; nil: not asked for
+	places    []site               // guarded by mu: of the open transactions, the outermost first
+	streams   map[*stream]struct{} // guarded by mu: those that are open
 }
 
 // ConnectAsync takes a connection out of the pool for the caller's own use. Wait

@@ -87,17 +87,10 @@ func newRequest(query string, args []any) *request {
 // options are those of a call that queries.
 func (q *request) options() callOptions {
 	o := callOptions{kind: write, describe: q.Query}
-	if readsOnly(q.Query) {
+	if sqltext.ReadsOnly(q.Query) {
 		o.kind = read
 	}
 	return o
-}
-
-// readsOnly reports whether a statement can change nothing, as far as its first
-// word tells.
-func readsOnly(query string) bool {
-	s := sqltext.New(query, sqltext.Unknown)
-	return s.NextSignificant().IsAny("select", "show", "values", "explain", "describe")
 }
 
 // free returns an error while a stream is open on a connection that can have but

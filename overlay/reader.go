@@ -8,6 +8,9 @@ import (
 	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
+// bigRow is from how many bytes of text and binary on a row gets space of its own.
+const bigRow = 4096
+
 // reader reads rows of the inner driver on the thread.
 type reader struct {
 	rows  *pinned.Rows
@@ -45,6 +48,9 @@ func (r *reader) next() (row []value, size int, err error) {
 		case string:
 			size += len(v)
 		}
+	}
+	if size > 40+16*width+bigRow { // rows that share space keep each other alive
+		r.space, r.chunk = nil, 1
 	}
 	return row, size, nil
 }

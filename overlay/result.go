@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
+	"github.com/sqlaio/sqlaio/internal/sqltext"
 )
 
 // A Result is what a statement returned. That of QueryAsync and ExecuteAsync has
@@ -47,7 +48,7 @@ func (l *lane) all(ctx context.Context, q *request) (keys []string, all [][]valu
 		return nil, nil, err
 	}
 	limit := l.q.config.resultLimit
-	writes := !readsOnly(q.Query)
+	writes := !sqltext.ReadsOnly(q.Query)
 	if writes {
 		limit = 0
 	}

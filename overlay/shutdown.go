@@ -116,6 +116,9 @@ func (e *Engine) unfinished(cause error) error {
 		for _, place := range s.places {
 			left = append(left, "a transaction"+at(place))
 		}
+		for st := range s.streams {
+			left = append(left, "a stream"+at(st.place))
+		}
 		s.mu.Unlock()
 		for _, c := range s.queue.underway() {
 			left = append(left, c.text())

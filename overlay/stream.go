@@ -143,6 +143,7 @@ func streamOn(opening, ctx context.Context, s *session, owns bool, place site, q
 		}
 		st.rows, st.reader = rows, newReader(rows, l.pc.Traits())
 		l.streams = append(l.streams, st)
+		st.opened()
 		if err := st.read(l, 0); err != nil && err != io.EOF {
 			return nil, err
 		}
@@ -170,6 +171,22 @@ func (st *stream) watch(ctx context.Context) {
 		return
 	}
 	st.unwatch = unwatch
+}
+
+// opened and ended note a stream on its session, for Shutdown to name it.
+func (st *stream) opened() {
+	st.s.mu.Lock()
+	defer st.s.mu.Unlock()
+	if st.s.streams == nil {
+		st.s.streams = make(map[*stream]struct{})
+	}
+	st.s.streams[st] = struct{}{}
+}
+
+func (st *stream) ended() {
+	st.s.mu.Lock()
+	defer st.s.mu.Unlock()
+	delete(st.s.streams, st)
 }
 
 // read reads rows on the thread until n are buffered: for 0 some, for -1 all.
@@ -205,6 +222,7 @@ func (st *stream) end(l *lane, why error) {
 	if i := slices.Index(l.streams, st); i >= 0 {
 		l.streams = slices.Delete(l.streams, i, i+1)
 	}
+	st.ended()
 	closing := st.closeRows(l)
 	if why == io.EOF && closing != nil {
 		why = closing
@@ -334,8 +352,11 @@ func (st *stream) take(n int) ([][]value, error) {
 	if n <= 0 || n > len(st.buffered) {
 		n = len(st.buffered)
 	}
-	rows := st.buffered[:n:n]
-	st.buffered = st.buffered[n:]
+	rows := slices.Clone(st.buffered[:n])
+	clear(st.buffered[:n]) // not kept alive by the rest
+	if st.buffered = st.buffered[n:]; len(st.buffered) == 0 {
+		st.buffered = nil
+	}
 	st.size = st.size * int64(len(st.buffered)) / int64(max(1, n+len(st.buffered)))
 	if short && st.err != io.EOF {
 		return rows, st.err

@@ -103,7 +103,7 @@ func (c *conn) query(ctx context.Context, q pinned.Request) (driver.Rows, error)
 	}
 	q.Args = c.own(ctx, q.Args)
 	r := &rows{c: c, request: q, inner: new(pinned.Rows), readsOnly: c.pc.ReadsOnly(q.Query)}
-	r.fill.writes = !readsOnly(q.Query)
+	r.fill.writes = !sqltext.ReadsOnly(q.Query)
 	r.fill.call.Orphan = r.orphan
 	err := r.start(ctx, openQuery)
 	if r.skipped {
@@ -377,11 +377,4 @@ func (r *rows) awaitEnd(t *threadpin.Task) bool {
 	}
 	left, _ := pinned.AwaitOutcome(&r.fill.call, t, nil, context.Canceled)
 	return !left
-}
-
-// readsOnly reports whether a query can change nothing, as far as its first word
-// tells.
-func readsOnly(query string) bool {
-	s := sqltext.New(query, sqltext.Unknown)
-	return s.NextSignificant().IsAny("select", "show", "values", "explain", "describe")
 }
