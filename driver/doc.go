@@ -16,8 +16,9 @@
 //
 // database/sql cannot tell a wrapped driver from the bare one: results, errors
 // (returned as they are), the pool's behaviour and the order of the inner
-// driver's calls are the same, and db.Driver() is the inner driver. What shows
-// is the type of the connection in sql.Conn.Raw; [Raw] hands out the inner one.
+// driver's calls are the same. What shows is the type of db.Driver(), whose
+// method Unwrap returns the inner driver, and that of the connection in
+// sql.Conn.Raw; [Raw] hands out the inner one.
 //
 // # What is different
 //
@@ -26,7 +27,9 @@
 // so do the callbacks that a C library makes meanwhile. A call costs one hop
 // (see package threadpin), to which all that database/sql asks before and
 // after is added: the checks of the arguments, the columns, the first rows,
-// the result's values, IsValid. ResetSession alone costs a hop of its own. The
+// the result's values, IsValid. Hops of their own cost only ResetSession,
+// Rows.ColumnTypes, and Rows.Close unless the hop that read the rows has met
+// their end and the driver's rows have no column types or its [Traits] say QuietEnd. The
 // inner driver may therefore see LastInsertId, Columns or the Next of a few
 // rows that the application never asks for; see [WithBatch].
 //

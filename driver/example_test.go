@@ -28,13 +28,15 @@ func Example() {
 	// Output: 42 <nil>
 }
 
-// Register gives a configured driver a name of its own.
+// Register gives a configured driver a name of its own. The driver of such a
+// database unwraps to the real one.
 func ExampleRegister() {
 	aio.Register("sqlite3-pinned", &sqlite.SQLiteDriver{},
 		aio.WithThread(threadpin.WithName("sqlite"), threadpin.WithMaxThreads(50)))
 	db, _ := sql.Open("sqlite3-pinned", ":memory:")
 	defer db.Close()
-	fmt.Printf("%T %v\n", db.Driver(), db.Ping())
+	d := db.Driver().(interface{ Unwrap() sqldriver.Driver })
+	fmt.Printf("%T %v\n", d.Unwrap(), db.Ping())
 	// Output: *sqlite3.SQLiteDriver <nil>
 }
 
@@ -59,12 +61,10 @@ func ExampleRaw() {
 
 // WithBatch(1, 1) reads rows strictly on demand.
 func ExampleWithBatch() {
-	db, _ := sql.Open("aio", "sqlite3::memory:")
-	lazy := sql.OpenDB(aio.NewConnector(connectorOf(db), aio.WithBatch(1, 1)))
-	defer lazy.Close()
+	db := aio.OpenDB(ownConnector{&sqlite.SQLiteDriver{}}, aio.WithBatch(1, 1))
 	defer db.Close()
 	var n int
-	fmt.Println(lazy.QueryRow("select 42").Scan(&n), n)
+	fmt.Println(db.QueryRow("select 42").Scan(&n), n)
 	// Output: <nil> 42
 }
 
@@ -90,5 +90,3 @@ func (c ownConnector) Connect(context.Context) (sqldriver.Conn, error) {
 	return c.driver.Open(":memory:")
 }
 func (c ownConnector) Driver() sqldriver.Driver { return c.driver }
-
-func connectorOf(db *sql.DB) sqldriver.Connector { return ownConnector{db.Driver()} }

@@ -43,15 +43,27 @@ func (c counter) runs() int {
 type hopCase struct {
 	name string
 	want int
+	rows bool // the call closes rows
 	call func(t testing.TB, ctx context.Context, conn *sql.Conn) (call, after func())
 }
 
 // simple is a case without preparation.
 func simple(name string, want int, call func(t testing.TB, ctx context.Context, conn *sql.Conn)) hopCase {
-	return hopCase{name, want, func(t testing.TB, ctx context.Context, conn *sql.Conn) (func(), func()) {
+	return hopCase{name: name, want: want, call: func(t testing.TB, ctx context.Context, conn *sql.Conn) (func(), func()) {
 		return func() { call(t, ctx, conn) }, func() {}
 	}}
 }
+
+// closing says that the call closes rows. A driver that can describe columns has
+// its rows open until then, since they may be asked for: that is another hop,
+// unless the hop that has read them is still under way.
+func closing(c hopCase) hopCase {
+	c.rows = true
+	return c
+}
+
+// describes reports whether rows of the fake driver can describe their columns.
+func describes(f dt.Features) bool { return f&dt.ColumnTypes != 0 }
 
 func values(n int) []any {
 	list := make([]any, n)
@@ -73,50 +85,50 @@ func hopCases() []hopCase {
 				simple(fmt.Sprintf("%sExec, %d arguments", skip, n), 1, func(t testing.TB, ctx context.Context, conn *sql.Conn) {
 					must(t, execute(ctx, conn, skip+"affected 1 id 2 "+marks(n), values(n)...))
 				}),
-				simple(fmt.Sprintf("%sQuery, %d arguments", skip, n), 1, func(t testing.TB, ctx context.Context, conn *sql.Conn) {
+				closing(simple(fmt.Sprintf("%sQuery, %d arguments", skip, n), 1, func(t testing.TB, ctx context.Context, conn *sql.Conn) {
 					queryOne(t, ctx, conn, skip+"sets 1x1 "+marks(n), values(n)...)
-				}))
+				})))
 		}
 		list = append(list,
 			preparedHops(fmt.Sprintf("prepared Exec, %d arguments", n), n, func(t testing.TB, ctx context.Context, s *sql.Stmt) {
 				_, err := s.ExecContext(ctx, values(n)...)
 				must(t, err)
 			}),
-			preparedHops(fmt.Sprintf("prepared Query, %d arguments", n), n, func(t testing.TB, ctx context.Context, s *sql.Stmt) {
+			closing(preparedHops(fmt.Sprintf("prepared Query, %d arguments", n), n, func(t testing.TB, ctx context.Context, s *sql.Stmt) {
 				rows, err := s.QueryContext(ctx, values(n)...)
 				must(t, err)
 				scanOne(t, rows)
-			}))
+			})))
 	}
 	return append(list,
-		simple("QueryRow", 1, func(t testing.TB, ctx context.Context, conn *sql.Conn) {
+		closing(simple("QueryRow", 1, func(t testing.TB, ctx context.Context, conn *sql.Conn) {
 			var id int
 			var rest any
 			must(t, conn.QueryRowContext(ctx, "rows 1").Scan(&id, &rest, &rest, &rest, &rest, &rest, &rest))
-		}),
-		simple("Query without rows", 1, func(t testing.TB, ctx context.Context, conn *sql.Conn) {
+		})),
+		closing(simple("Query without rows", 1, func(t testing.TB, ctx context.Context, conn *sql.Conn) {
 			must(t, readAllRows(ctx, conn, "rows 0"))
-		}),
+		})),
 		simple("Query that fails", 1, func(t testing.TB, ctx context.Context, conn *sql.Conn) {
 			if _, err := conn.QueryContext(ctx, "fail"); err == nil {
 				t.Error("did not fail")
 			}
 		}),
-		hopCase{"Prepare", 1, func(t testing.TB, ctx context.Context, conn *sql.Conn) (func(), func()) {
+		hopCase{name: "Prepare", want: 1, call: func(t testing.TB, ctx context.Context, conn *sql.Conn) (func(), func()) {
 			var s *sql.Stmt
 			return func() { s = prepare(t, ctx, conn, "noop") }, func() { must(t, s.Close()) }
 		}},
-		hopCase{"Stmt.Close", 1, func(t testing.TB, ctx context.Context, conn *sql.Conn) (func(), func()) {
+		hopCase{name: "Stmt.Close", want: 1, call: func(t testing.TB, ctx context.Context, conn *sql.Conn) (func(), func()) {
 			s := prepare(t, ctx, conn, "noop")
 			return func() { must(t, s.Close()) }, func() {}
 		}},
-		hopCase{"Begin", 1, func(t testing.TB, ctx context.Context, conn *sql.Conn) (func(), func()) {
+		hopCase{name: "Begin", want: 1, call: func(t testing.TB, ctx context.Context, conn *sql.Conn) (func(), func()) {
 			var tx *sql.Tx
 			return func() { tx = begin(t, ctx, conn) }, func() { must(t, tx.Rollback()) }
 		}},
 		ending("Commit", (*sql.Tx).Commit),
 		ending("Rollback", (*sql.Tx).Rollback),
-		hopCase{"ColumnTypes", 0, func(t testing.TB, ctx context.Context, conn *sql.Conn) (func(), func()) {
+		hopCase{name: "ColumnTypes", want: 0, call: func(t testing.TB, ctx context.Context, conn *sql.Conn) (func(), func()) {
 			rows, err := conn.QueryContext(ctx, "rows 1")
 			must(t, err)
 			return func() {
@@ -132,14 +144,14 @@ func hopCases() []hopCase {
 }
 
 func preparedHops(name string, n int, call func(t testing.TB, ctx context.Context, s *sql.Stmt)) hopCase {
-	return hopCase{name, 1, func(t testing.TB, ctx context.Context, conn *sql.Conn) (func(), func()) {
+	return hopCase{name: name, want: 1, call: func(t testing.TB, ctx context.Context, conn *sql.Conn) (func(), func()) {
 		s := prepare(t, ctx, conn, "rows 1 "+marks(n))
 		return func() { call(t, ctx, s) }, func() { must(t, s.Close()) }
 	}}
 }
 
 func ending(name string, end func(*sql.Tx) error) hopCase {
-	return hopCase{name, 1, func(t testing.TB, ctx context.Context, conn *sql.Conn) (func(), func()) {
+	return hopCase{name: name, want: 1, call: func(t testing.TB, ctx context.Context, conn *sql.Conn) (func(), func()) {
 		tx := begin(t, ctx, conn)
 		return func() { must(t, end(tx)) }, func() {}
 	}}
@@ -234,13 +246,6 @@ func TestOneHopPerCall(t *testing.T) {
 		header = append(header, f)
 	}
 	header = append(header, "with adapter")
-	// Without an adapter the query's hop brings the column types along.
-	adapted := func(c hopCase) hopCase {
-		if c.name == "ColumnTypes" {
-			c.want = 1
-		}
-		return c
-	}
 	for name, ctx := range contexts(t) {
 		tab := newTable(header...)
 		for _, c := range hopCases() {
@@ -248,7 +253,7 @@ func TestOneHopPerCall(t *testing.T) {
 			for _, f := range kinds {
 				row = append(row, hopsOf(t, setups[1], f, ctx, c, 0))
 			}
-			tab.row(append(row, hopsOf(t, setups[2], dt.Full, ctx, adapted(c), 0))...)
+			tab.row(append(row, hopsOf(t, setups[2], dt.Full, ctx, c, 0))...)
 		}
 		tab.print(t)
 	}
@@ -258,6 +263,14 @@ func TestOneHopPerCall(t *testing.T) {
 // the caller may not want another, are another hop.
 func hopsOf(t *testing.T, s setup, f dt.Features, ctx context.Context, c hopCase, try int) (n int) {
 	again := false
+	want, most := c.want, c.want
+	switch {
+	case !describes(f):
+	case c.name == "ColumnTypes":
+		want, most = 1, 1
+	case c.rows && s.name == setups[1].name:
+		most++ // the adapter of setups[2] has a QuietEnd
+	}
 	t.Run(fmt.Sprint(s.name, "/", f, "/", c.name), func(t *testing.T) {
 		_, db := s.start(t, f)
 		conn, err := db.Conn(ctx)
@@ -268,12 +281,12 @@ func hopsOf(t *testing.T, s setup, f dt.Features, ctx context.Context, c hopCase
 		defer after()
 		start := time.Now()
 		n = hops.of(call)
-		if n != c.want {
+		if n < want || n > most {
 			if time.Since(start) > time.Millisecond && try < 100 {
 				again = true
 				return
 			}
-			t.Errorf("%d hops, want %d", n, c.want)
+			t.Errorf("%d hops, want %d to %d", n, want, most)
 		}
 	})
 	if again {
@@ -379,32 +392,33 @@ func TestStrictModeReadsOnDemand(t *testing.T) {
 		must(t, err)
 		hops := countHops(t, conn)
 		var rows *sql.Rows
-		step := func(name string, wantHops, wantNexts int, call func()) {
+		step := func(name string, wantHops, mostHops, wantNexts int, call func()) {
 			t.Helper()
-			if n := hops.of(call); n != wantHops {
-				t.Errorf("%s: %s: %d hops, want %d", s.name, name, n, wantHops)
+			if n := hops.of(call); n < wantHops || n > mostHops {
+				t.Errorf("%s: %s: %d hops, want %d to %d", s.name, name, n, wantHops, mostHops)
 			}
 			if n := d.Count("Rows.Next"); n != wantNexts {
 				t.Errorf("%s: after %s the driver was asked for %d rows, want %d", s.name, name, n, wantNexts)
 			}
 		}
-		step("Query", 1, 0, func() {
+		step("Query", 1, 1, 0, func() {
 			rows, err = conn.QueryContext(context.Background(), "rows 10")
 			must(t, err)
 		})
 		for i := range 10 {
-			step("a row", 1, i+1, func() {
+			step("a row", 1, 1, i+1, func() {
 				if !rows.Next() {
 					t.Error("no row")
 				}
 			})
 		}
-		step("the end", 1, 11, func() {
+		// database/sql closes the rows at their end.
+		step("the end", 1, 2, 11, func() {
 			if rows.Next() {
 				t.Error("a row too many")
 			}
 		})
-		step("Close", 0, 11, func() { must(t, rows.Close()) })
+		step("Close", 0, 0, 11, func() { must(t, rows.Close()) })
 		must(t, conn.Close())
 	}
 }

@@ -144,7 +144,7 @@ type cancelSession struct {
 	tx      *sql.Tx
 	txCtx   context.Context
 	txEnd   context.CancelFunc
-	live    bool  // SQLite has a transaction
+	live    bool  // SQLite has a transaction; false with a tx: it has rolled that back by itself
 	pending []int // what it will have done when it is committed
 	rows    []*cancelRows
 	insert  *sql.Stmt
@@ -318,9 +318,9 @@ func (m *cancelMachine) step() {
 		{"query", s.query, len(s.rows) < 3},
 		{"next", s.next, len(s.rows) > 0},
 		{"cancel between rows", s.cancelBetweenRows, len(s.rows) > 0},
-		{"cancel in Next", s.cancelInNext, true},
-		{"abandon", s.abandon, len(s.rows) == 0},
-		{"returning", s.returning, true},
+		{"cancel in Next", s.cancelInNext, !s.lost()},
+		{"abandon", s.abandon, !s.lost() && len(s.rows) == 0},
+		{"returning", s.returning, !s.lost()},
 		{"close rows", s.closeRows, len(s.rows) > 0},
 		{"begin", s.begin, s.tx == nil && len(s.rows) == 0},
 		{"cancel transaction", s.cancelTx, s.tx != nil},
@@ -364,8 +364,9 @@ func (m *cancelMachine) check(s *cancelSession) {
 	})
 	m.must(err)
 	var one int
-	if err := s.conn.QueryRowContext(cancelBackground, "select 1").Scan(&one); err != nil {
-		m.fatalf("the next statement: %v", err)
+	if err := s.conn.QueryRowContext(cancelBackground, "select 1").Scan(&one); s.lost() && !errors.Is(err, aio.ErrRolledBack) ||
+		!s.lost() && err != nil {
+		m.fatalf("the next statement, transaction lost %t: %v", s.lost(), err)
 	}
 	var n, sum, wantSum int
 	m.must(m.observer.QueryRow("select count(*), coalesce(sum(id), 0) from log").Scan(&n, &sum))
@@ -534,6 +535,7 @@ func (s *cancelSession) wrote(c *cancelCall, err error) {
 	m := s.m
 	var failed sqlite3.Error
 	switch {
+	case s.refused(c, err):
 	case err == nil:
 		c.ended(m, nil)
 		if s.live {
@@ -550,6 +552,17 @@ func (s *cancelSession) wrote(c *cancelCall, err error) {
 	default:
 		m.fatalf("%s: %v", c.stage, err)
 	}
+}
+
+// lost reports whether SQLite has rolled the transaction back by itself.
+func (s *cancelSession) lost() bool { return s.tx != nil && !s.live }
+
+// refused reports whether the transaction is lost. A call in it must have failed then.
+func (s *cancelSession) refused(c *cancelCall, err error) bool {
+	if s.lost() && !c.ended(s.m, err) && !errors.Is(err, aio.ErrRolledBack) {
+		s.m.fatalf("a call in a transaction that SQLite has rolled back: %v", err)
+	}
+	return s.lost()
 }
 
 // rolledBack asks whether SQLite has rolled the transaction back by itself, as
@@ -663,6 +676,10 @@ func (s *cancelSession) query() {
 		rows, err = s.handle().QueryContext(c.ctx, query)
 		return err
 	})
+	if s.refused(c, err) {
+		c.cancel()
+		return
+	}
 	if c.ended(s.m, err) {
 		c.cancel()
 		s.rolledBack()
@@ -860,7 +877,7 @@ func (s *cancelSession) cancelTx() {
 		case err = <-over:
 		}
 		var failed sqlite3.Error
-		if err == nil || err != ctx.Err() && err != sql.ErrTxDone && !(errors.As(err, &failed) && failed.Code == sqlite3.ErrBusy) {
+		if err == nil || err != ctx.Err() && err != sql.ErrTxDone && !(s.lost() && errors.Is(err, aio.ErrRolledBack)) && !(errors.As(err, &failed) && failed.Code == sqlite3.ErrBusy) {
 			s.m.fatalf("Exec in a transaction that ends: %v", err)
 		}
 	}
@@ -915,7 +932,12 @@ func (s *cancelSession) commit() {
 		m.until("the call queued", func() bool { return s.worker.Stats().Queued > 0 })
 		s.txEnd()
 		release()
-		s.ended(wait(), true)
+		err := wait()
+		if err == context.Canceled { // the COMMIT has waited too long, and became a rollback
+			s.tx, s.live, s.pending = nil, false, nil
+			return
+		}
+		s.ended(err, true)
 	case stageRacing:
 		spin, txEnd := m.spin(), s.txEnd
 		go func() { spin(); txEnd() }()
@@ -934,15 +956,16 @@ func (s *cancelSession) rollback() {
 	s.ended(s.tx.Rollback(), false)
 }
 
-// ended notes what became of the transaction. Without one, for SQLite had
-// rolled it back, COMMIT and ROLLBACK fail, and what was done since then is done.
+// ended notes what became of the transaction. If SQLite had rolled it back, COMMIT
+// fails for that and ROLLBACK for what SQLite says.
 func (s *cancelSession) ended(err error, committed bool) {
 	m := s.m
 	switch {
 	case s.live && err != nil:
 		m.fatalf("the end of a transaction: %v", err)
-	case !s.live && (err == nil || !strings.Contains(err.Error(), "no transaction is active")):
-		m.fatalf("the end of no transaction: %v", err)
+	case !s.live && committed && !errors.Is(err, aio.ErrRolledBack),
+		!s.live && !committed && (err == nil || !strings.Contains(err.Error(), "no transaction is active")):
+		m.fatalf("the end of no transaction, commit %t: %v", committed, err)
 	case s.live && committed:
 		for _, id := range s.pending {
 			m.done[id] = true

@@ -659,53 +659,63 @@ func TestCancelInCommit(t *testing.T) {
 }
 
 // A write that is interrupted within a transaction makes SQLite roll the
-// transaction back by itself. What then follows is as without the shim.
+// transaction back by itself. What the bare driver would carry out outside of
+// it is refused then, until the transaction is ended.
 func TestCancelWriteInTransaction(t *testing.T) {
-	ends := map[string]func(*sql.Tx) error{"commit": (*sql.Tx).Commit, "rollback": (*sql.Tx).Rollback}
-	for name, end := range ends {
+	for _, commit := range []bool{true, false} {
 		for _, more := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s,more=%t", name, more), func(t *testing.T) {
-				cancelCompare(t, "_busy_timeout=0", func(e *cancelEnv) {
-					c := e.conn()
-					autoCommit := func() (on bool) {
-						must(e, c.Raw(func(dc any) error {
-							if inner, ok := dc.(*sqlite3.SQLiteConn); ok {
-								on = inner.AutoCommit()
-								return nil
-							}
-							return errors.New("behind the shim")
-						}))
-						return on
-					}
-					if e.name == "aio" {
-						autoCommit = func() (on bool) {
-							must(e, aio.Raw(cancelBackground, c, func(inner driver.Conn) error {
-								on = inner.(*sqlite3.SQLiteConn).AutoCommit()
-								return nil
-							}))
-							return on
-						}
-					}
-					tx, err := c.BeginTx(cancelBackground, nil)
-					must(e, err)
-					_, err = tx.Exec("insert into t values(1)")
-					must(e, err)
-					ctx, cancel := context.WithCancel(cancelBackground)
-					e.at(1, cancel)
-					_, err = tx.ExecContext(ctx, "insert into t select x from "+cancelEndless+" where mark(1) or x > 0")
-					e.say("exec: %v, autocommit %t", err, autoCommit())
-					if more {
-						_, err = tx.Exec("insert into t values(2)")
-						e.say("exec: %v", err)
-					}
-					e.say("%s: %v", name, end(tx))
-					_, err = c.ExecContext(cancelBackground, "begin; insert into t values(3); commit")
-					e.say("next: %v", err)
-					must(e, c.Close())
-					e.say("%s, %d connections", e.xs(), e.db.Stats().OpenConnections)
-				})
+			t.Run(fmt.Sprintf("commit=%t,more=%t", commit, more), func(t *testing.T) {
+				e := cancelOpen(t, "aio", "_busy_timeout=0")
+				within(t, func() { cancelWriteInTransaction(e, commit, more) })
 			})
 		}
+	}
+}
+
+func cancelWriteInTransaction(e *cancelEnv, commit, more bool) {
+	refused := func(what string, err error) {
+		if !errors.Is(err, aio.ErrRolledBack) {
+			e.Errorf("%s: %v", what, err)
+		}
+		var failed sqlite3.Error
+		if !errors.As(err, &failed) || failed.Code != sqlite3.ErrInterrupt {
+			e.Errorf("%s: %v, which does not say why", what, err)
+		}
+	}
+	c := e.conn()
+	tx, err := c.BeginTx(cancelBackground, nil)
+	must(e, err)
+	_, err = tx.Exec("insert into t values(1)")
+	must(e, err)
+	ctx, cancel := context.WithCancel(cancelBackground)
+	e.at(1, cancel)
+	_, err = tx.ExecContext(ctx, "insert into t select x from "+cancelEndless+" where mark(1) or x > 0")
+	if err != context.Canceled {
+		e.Errorf("the write that was interrupted: %v", err)
+	}
+	must(e, aio.Raw(cancelBackground, c, func(inner driver.Conn) error {
+		if !inner.(*sqlite3.SQLiteConn).AutoCommit() {
+			e.Error("SQLite has not rolled back: the test tests nothing")
+		}
+		return nil
+	}))
+	if more {
+		_, err = tx.Exec("insert into t values(2)")
+		refused("Exec", err)
+		refused("Query", tx.QueryRow("select 1").Scan(new(int)))
+		_, err = c.ExecContext(cancelBackground, "insert into t values(2)")
+		refused("Exec of the connection", err)
+	}
+	if commit {
+		refused("Commit", tx.Commit())
+	} else if err := tx.Rollback(); err == nil || err.Error() != "cannot rollback - no transaction is active" {
+		e.Errorf("Rollback: %v, want what the bare driver says", err)
+	}
+	_, err = c.ExecContext(cancelBackground, "begin; insert into t values(3); commit")
+	must(e, err)
+	must(e, c.Close())
+	if xs, n := e.xs(), e.db.Stats().OpenConnections; fmt.Sprint(xs) != "[3]" || n != 1 {
+		e.Errorf("%v in the table, %d connections", xs, n)
 	}
 }
 

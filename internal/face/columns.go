@@ -67,9 +67,9 @@ func describe(inner driver.Rows, n int) []columnType {
 }
 
 // column returns the description of column i. The first one asked for costs a
-// hop for all of them.
+// hop for all of them, if the inner rows have anything to tell.
 func (r *rows) column(i int) columnType {
-	if r.described == nil && !r.lost {
+	if r.described == nil && !r.lost && describes(r.inner.Inner()) {
 		var types []columnType
 		r.c.closing(func() error { types = describe(r.inner.Inner(), len(r.cols)); return nil })
 		r.described = types
