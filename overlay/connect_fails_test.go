@@ -31,28 +31,6 @@ func noError(t *testing.T, err error) {
 	}
 }
 
-// A call that no lane can be opened for fails, as with database/sql, also while a result keeps
-// the only one.
-func TestConnectingFailsWhileALaneIsLent(t *testing.T) {
-	d := newScripted()
-	db := d.openDB()
-	defer db.Close()
-	e := overlay.New(db, overlay.WithLanes(2))
-	r := must(t, e.QueryAsync(background, "rows 1000"))
-	d.On("Connector.Connect", drivertest.Return(errors.New("too many connections")))
-	d.On("Driver.Open", drivertest.Return(errors.New("too many connections")))
-	rows, err := db.Query("rows 1000") // database/sql says so at once
-	if err == nil {
-		rows.Close()
-	}
-	t.Log("database/sql:", err)
-	f := e.ExecAsync(background, "noop")
-	inTime(t, "ExecAsync while a result keeps the only lane and connecting fails", f.Done())
-	must(t, r.CloseAsync(background))
-	failure(t, f)
-	noError(t, e.Shutdown(background))
-}
-
 // Likewise while the only lane's function waits for it.
 func TestConnectingFailsWhileALaneWaits(t *testing.T) {
 	d := newScripted()

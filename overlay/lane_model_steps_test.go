@@ -3,6 +3,7 @@ package overlay_test
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"runtime"
 	"slices"
 	"sync"
@@ -15,7 +16,7 @@ import (
 
 func (m *laneMachine) step() {
 	action := rapid.SampledFrom([]string{"submit", "submit", "submit", "submit", "end", "end", "end",
-		"cancel", "fetch", "burst", "shutdown"}).Draw(m.t, "action")
+		"cancel", "burst", "shutdown"}).Draw(m.t, "action")
 	switch action {
 	case "submit":
 		c := m.prepare(rapid.SampledFrom(laneKinds).Draw(m.t, "kind"))
@@ -29,8 +30,6 @@ func (m *laneMachine) step() {
 		if len(m.running)+len(m.waiting) > 0 {
 			m.cancel(m.pick(slices.Concat(m.running, m.waiting)))
 		}
-	case "fetch":
-		m.fetch(rapid.IntRange(1, 100).Draw(m.t, "rows"))
 	case "burst":
 		if len(m.running) < m.lanes && m.shut == nil {
 			m.burst()
@@ -82,27 +81,12 @@ func (m *laneMachine) expect(c *laneCall, want error) {
 	}
 }
 
-// finish lets a call end, or the result that it has become.
+// finish lets a call end.
 func (m *laneMachine) finish(c *laneCall) {
-	switch {
-	case !c.open:
-		c.open = true
-		close(c.gate)
-		if err := c.outcome(); !c.isEnd(err) {
-			m.t.Fatalf("%s %d gave %v", c.kind, c.id, err)
-		}
-		if c.kind == laneRows {
-			return // it keeps its lane
-		}
-	case rapid.IntRange(0, 3).Draw(m.t, "how") == 0:
-		rows, err := c.result.FetchAllAsync(background).Await(background)
-		if err != nil || len(rows) != 1200-c.fetched {
-			m.t.Fatalf("FetchAllAsync gave %d rows after %d, %v", len(rows), c.fetched, err)
-		}
-	default:
-		for range rapid.IntRange(1, 3).Draw(m.t, "times") {
-			c.result.CloseAsync(background)
-		}
+	c.open = true
+	close(c.gate)
+	if err := c.outcome(); !c.isEnd(err) {
+		m.t.Fatalf("%s %d gave %v", c.kind, c.id, err)
 	}
 	m.freed(c)
 }
@@ -125,21 +109,6 @@ func (m *laneMachine) cancel(c *laneCall) {
 	m.freed(c)
 }
 
-// fetch reads some rows of a result.
-func (m *laneMachine) fetch(n int) {
-	for _, c := range m.running {
-		if !c.open || c.fetched > 500 {
-			continue
-		}
-		c.fetched += n
-		rows, err := c.result.FetchManyAsync(background, n).Await(background)
-		if err != nil || len(rows) != n {
-			m.t.Fatalf("FetchManyAsync(%d) gave %d rows, %v", n, len(rows), err)
-		}
-		return
-	}
-}
-
 // burst makes many calls at once while others are cancelled, until all have
 // ended.
 func (m *laneMachine) burst() {
@@ -147,9 +116,6 @@ func (m *laneMachine) burst() {
 	cancel := rapid.SliceOfN(rapid.IntRange(0, 3), 12, 12).Draw(m.t, "cancels")
 	for range rapid.IntRange(2, 12).Draw(m.t, "calls") {
 		kind := rapid.SampledFrom(laneKinds).Draw(m.t, "kind")
-		if kind == laneRows {
-			kind = laneExec
-		}
 		c := m.prepare(kind)
 		c.open = true
 		close(c.gate)
@@ -227,7 +193,7 @@ func (m *laneMachine) shutdown(patient bool) {
 	busy := len(m.running) > 0
 	select {
 	case err := <-result:
-		if busy && err != context.Canceled {
+		if busy && !errors.Is(err, context.Canceled) {
 			m.t.Fatalf("Shutdown gave %v", err)
 		}
 	case <-time.After(patience):

@@ -52,7 +52,7 @@ type laneMachine struct {
 
 	all     []*laneCall
 	waiting []*laneCall // the model's
-	running []*laneCall // the model's, also results that keep a lane
+	running []*laneCall // the model's
 	want    overlay.Stats
 	shut    chan error // Shutdown has been called: its result
 
@@ -72,30 +72,27 @@ const (
 	laneFunc  laneKind = "func"  // a function that returns
 	lanePanic laneKind = "panic" // one that panics
 	laneExit  laneKind = "exit"  // one that ends its goroutine
-	laneRows  laneKind = "rows"  // a query that keeps its lane
 )
 
-var laneKinds = []laneKind{laneExec, laneExec, laneBad, laneFunc, lanePanic, laneExit, laneRows}
+var laneKinds = []laneKind{laneExec, laneExec, laneBad, laneFunc, lanePanic, laneExit}
 
 type laneCall struct {
-	m       *laneMachine
-	id      int
-	kind    laneKind
-	bad     int           // guarded by m.mu: connections that are still to die
-	gate    chan struct{} // it may end
-	open    bool          // gate is
-	intr    chan struct{} // the driver was interrupted
-	hit     sync.Once     // closes intr
-	end     context.CancelFunc
-	runs    atomic.Int64 // times that it has begun in earnest
-	over    atomic.Bool  // its future is done
-	late    atomic.Bool  // it began after that
-	fetched int
+	m    *laneMachine
+	id   int
+	kind laneKind
+	bad  int           // guarded by m.mu: connections that are still to die
+	gate chan struct{} // it may end
+	open bool          // gate is
+	intr chan struct{} // the driver was interrupted
+	hit  sync.Once     // closes intr
+	end  context.CancelFunc
+	runs atomic.Int64 // times that it has begun in earnest
+	over atomic.Bool  // its future is done
+	late atomic.Bool  // it began after that
 
 	cancel  func()
 	done    <-chan struct{}
 	outcome func() error
-	result  *overlay.Result // once outcome was asked
 }
 
 func newLaneMachine(t *rapid.T) *laneMachine {
@@ -181,9 +178,6 @@ func (m *laneMachine) prepare(kind laneKind) *laneCall {
 }
 
 func (c *laneCall) query() string {
-	if c.kind == laneRows {
-		return fmt.Sprintf("rows 1200 -- %d", c.id)
-	}
 	return fmt.Sprintf("noop -- %d", c.id)
 }
 
@@ -194,8 +188,6 @@ func (c *laneCall) submit() {
 	switch e := c.m.e; c.kind {
 	case laneExec, laneBad:
 		follow(c, e.ExecAsync(ctx, c.query()))
-	case laneRows:
-		follow(c, e.QueryAsync(ctx, c.query()))
 	default:
 		follow(c, overlay.RunInThread(ctx, e, func(ctx context.Context, _ *sql.Conn) (int, error) {
 			return c.id, c.body(ctx)
@@ -207,8 +199,7 @@ func follow[T any](c *laneCall, f *overlay.Future[T]) {
 	c.cancel, c.done = f.Cancel, f.Done()
 	c.outcome = func() error {
 		within(c.m.t, fmt.Sprintf("the end of %s %d", c.kind, c.id), c.done)
-		v, err, _ := f.TryResult()
-		c.result, _ = any(v).(*overlay.Result)
+		_, err, _ := f.TryResult()
 		return err
 	}
 	f.OnDone(func(T, error) { c.over.Store(true) })

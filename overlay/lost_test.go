@@ -68,19 +68,3 @@ func TestStatementsInALostTransactionAreRefused(t *testing.T) {
 		}
 	}
 }
-
-// Fetching fails from the call of CloseAsync on, not only once it is done.
-func TestFetchingAfterCloseAsync(t *testing.T) {
-	e, _ := onFile(t)
-	for _, query := range []string{"select 1", "with recursive n(i) as (select 1 union all select i + 1 from n) select i from n"} {
-		r := must(t, e.QueryAsync(background, query))
-		first := r.FirstAsync(background) // closes
-		if _, err := r.FetchOneAsync(background).Await(background); err != overlay.ErrClosed {
-			t.Errorf("%s: %v", query, err)
-		}
-		if row := must(t, first); row.Values()[0] != int64(1) {
-			t.Errorf("%s: %v", query, row.Values())
-		}
-		must(t, r.CloseAsync(background))
-	}
-}

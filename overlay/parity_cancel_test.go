@@ -155,33 +155,3 @@ func TestCallWithAnEndedContext(t *testing.T) {
 		db.wantPeople(t, 0)
 	})
 }
-
-// Fetching is cancelled like a call, and the rows are gone then.
-func TestCancelOfUnreadRows(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
-		endless := "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000000000) SELECT n FROM c"
-		if db.maria {
-			endless = "SELECT a.seq FROM seq_1_to_1000000 a, seq_1_to_1000000 b"
-		}
-		for _, to := range []string{"engine", "conn"} {
-			query, end := db.e.QueryAsync, func() {}
-			if to == "conn" {
-				c := db.connect(t)
-				query, end = c.QueryAsync, func() { db.close(t, c) }
-			}
-			r := await(t, query(db.ctx, endless))
-			await(t, r.FetchOneAsync(db.ctx))
-			ctx, cancel := context.WithCancel(db.ctx)
-			f := r.FetchManyAsync(ctx, 1_000_000_000)
-			start := time.Now()
-			cancel()
-			wantError(t, failure(t, f), context.Canceled)
-			soon(t, start)
-			await(t, r.CloseAsync(db.ctx))
-			end()
-			if n := await(t, overlay.Scalar[int](db.ctx, db.e, "SELECT 1")); n != 1 {
-				t.Error("the engine is of no use afterwards")
-			}
-		}
-	})
-}

@@ -124,38 +124,6 @@ func TestRowsIterates(t *testing.T) {
 	}, overlay.WithLanes(1))
 }
 
-// An error behind some rows does not look like their end.
-func TestErrorBehindRows(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
-		db.people(t, many()...)
-		query := "SELECT CASE WHEN id < 900 THEN id ELSE abs(-9223372036854775807 - 1) END FROM people ORDER BY id"
-		if db.maria {
-			query = "SELECT CASE WHEN id < 900 THEN id ELSE 9223372036854775807 + id END FROM people ORDER BY id"
-		}
-		r := await(t, db.e.ExecuteAsync(db.ctx, query))
-		if rows, err := r.FetchAllAsync(db.ctx).Await(db.ctx); err == nil || len(rows) != 899 {
-			t.Errorf("FetchAllAsync returned %d rows, error %v", len(rows), err)
-		}
-		r = await(t, db.e.ExecuteAsync(db.ctx, query))
-		if rows, err := r.FetchManyAsync(db.ctx, 950).Await(db.ctx); err == nil || len(rows) != 899 {
-			t.Errorf("FetchManyAsync returned %d rows, error %v", len(rows), err)
-		}
-		failure(t, r.FetchOneAsync(db.ctx))
-	})
-}
-
-// A connection closes its results: there is nothing left to read, or to close.
-func TestClosedConnHasNoResults(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
-		db.people(t, many()...)
-		c := db.connect(t)
-		r := await(t, c.ExecuteAsync(db.ctx, "SELECT id FROM people"))
-		db.close(t, c)
-		wantError(t, failure(t, r.FetchOneAsync(db.ctx)), overlay.ErrClosed)
-		await(t, r.CloseAsync(db.ctx))
-	})
-}
-
 func TestStatementKinds(t *testing.T) {
 	onEach(t, func(t *testing.T, db *parityDB) {
 		db.people(t, "Ann")

@@ -3,6 +3,7 @@ package overlay_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"testing"
 	"time"
 
@@ -78,7 +79,7 @@ func TestShutdownWithAnEndedContext(t *testing.T) {
 		running := sleeping(t, db, e)
 		queued := e.ExecAsync(db.ctx, "CREATE TABLE late (id INTEGER)")
 		start := time.Now()
-		if err := e.Shutdown(endedContext()); err != context.Canceled {
+		if err := e.Shutdown(endedContext()); !errors.Is(err, context.Canceled) {
 			t.Errorf("Shutdown returned %v, want its context's error", err)
 		}
 		soon(t, start)
@@ -200,7 +201,9 @@ func TestShutdownClosesConnections(t *testing.T) {
 			wantError(t, failure(t, c.ScalarAsync(db.ctx, "SELECT 1")), overlay.ErrClosed)
 			await(t, c.CloseAsync(db.ctx))
 		}
-		wantError(t, failure(t, r.FetchAllAsync(db.ctx)), overlay.ErrClosed)
+		if rows := await(t, r.FetchAllAsync(db.ctx)); len(rows) != 1001 { // they are in memory
+			t.Errorf("%d rows", len(rows))
+		}
 		if n := e.SyncDB().Stats().OpenConnections; n != 0 {
 			t.Errorf("%d connections are open", n)
 		}

@@ -53,26 +53,3 @@ func TestShortResultsNeedNoClosing(t *testing.T) {
 		}
 	}
 }
-
-// Closing a result does not wait for a row that nobody wants.
-func TestCloseInterruptsReadingAhead(t *testing.T) {
-	ctx := context.Background()
-	e := overlay.New(slowDB(t), overlay.WithLanes(1))
-	defer e.Shutdown(ctx)
-	r, err := e.QueryAsync(ctx, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 8)
-		SELECT i, CASE WHEN i < 8 THEN nap(2) ELSE
-			(SELECT count(*) FROM (WITH RECURSIVE m(j) AS (SELECT n.i UNION ALL SELECT j + 1 FROM m) SELECT j FROM m))
-		END FROM n`).Await(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.CloseAsync(ctx).Await(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.FetchOneAsync(ctx).Await(ctx); err != overlay.ErrClosed {
-		t.Error(err)
-	}
-	if _, err := e.ScalarAsync(ctx, "SELECT 1").Await(ctx); err != nil {
-		t.Fatal(err)
-	}
-}

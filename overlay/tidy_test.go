@@ -132,45 +132,6 @@ func TestGoexitInside(t *testing.T) {
 	must(t, c.CloseAsync(background))
 }
 
-// TestDroppedInside proves that a connection that a function has dropped is not used
-// any more.
-func TestDroppedInside(t *testing.T) {
-	e, _ := onFile(t)
-	drop := func(_ context.Context, c *sql.Conn) (int, error) {
-		c.Raw(func(any) error { return driver.ErrBadConn })
-		return 1, nil
-	}
-	c := must(t, e.ConnectAsync(background))
-	must(t, overlay.RunInThread(background, c, drop))
-	if _, err := c.ExecAsync(background, "insert into t values (1)").Await(background); err != driver.ErrBadConn && err != threadpin.ErrAlreadyQuit {
-		t.Fatalf("a call on the connection gave %v", err)
-	}
-	must(t, c.CloseAsync(background))
-	for range 3 {
-		f := overlay.RunInThread(background, e, drop)
-		g := e.ExecAsync(background, "insert or replace into t values (1)")
-		must(t, f)
-		must(t, g)
-	}
-}
-
-// TestInterruptedFetchAll proves that rows that stop with an error are not taken for
-// all.
-func TestInterruptedFetchAll(t *testing.T) {
-	e, _ := onFile(t)
-	const query = "with recursive g(i) as (select 1 union all select i + 1 from g where i < 600) select i, json(case when i < 500 then '1' else '{' end) from g"
-	r := must(t, e.QueryAsync(background, query))
-	rows, err := r.FetchAllAsync(background).Await(background)
-	if err == nil || len(rows) != 499 {
-		t.Fatalf("%d rows, %v", len(rows), err)
-	}
-	r = must(t, e.QueryAsync(background, query))
-	rows, err = r.FetchManyAsync(background, 550).Await(background)
-	if err == nil || len(rows) != 499 {
-		t.Fatalf("%d rows, %v", len(rows), err)
-	}
-}
-
 // TestInsideTransaction proves that a function on the thread may use the
 // transaction that it is called in.
 func TestInsideTransaction(t *testing.T) {

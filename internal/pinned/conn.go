@@ -91,7 +91,7 @@ func Open(ctx context.Context, ctor driver.Connector, dsn string, a Adapter, tra
 	case failed != nil:
 		w.Quit()
 		return nil, failed
-	case ctx.Err() != nil && c.validator != nil && !c.validator.IsValid(): // given up for it
+	case ctx.Err() != nil && !c.Valid(): // given up for it
 		w.Quit()
 		return nil, ctx.Err()
 	}

@@ -218,6 +218,9 @@ func (c *Conn) Refused() error {
 // InTx reports whether a transaction is open: as the database says, or else as
 // it was begun and ended. The thread's.
 func (c *Conn) InTx() bool {
+	if c.Dead() || !c.Valid() {
+		return false
+	}
 	switch c.status {
 	case TxNone, TxLost:
 		return false
