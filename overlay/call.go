@@ -253,7 +253,9 @@ func (c *call) end(err error) bool {
 }
 
 func (c *call) finish(err error) {
-	if c.unwatch != nil {
+	// Once ctx has ended there is nothing to unwatch, and start may still be
+	// about to set it.
+	if c.ctx.Err() == nil && c.unwatch != nil {
 		c.unwatch()
 	}
 	if c.ended != nil {
