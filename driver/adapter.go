@@ -23,36 +23,6 @@ type (
 	// cost but their rows.
 	Reader = pinned.Reader
 
-	// A LockWaiter is an Interrupter that can end a COMMIT's wait for a lock.
-	LockWaiter = pinned.LockWaiter
-
-	// A HangUpper is an Interrupter that can cut its connection.
-	HangUpper = pinned.HangUpper
-
-	// A LossTeller is an Interrupter that knows the errors of a broken
-	// connection.
-	LossTeller = pinned.LossTeller
-
-	// A TxReporter is an Interrupter that knows whether a transaction is open.
-	TxReporter = pinned.TxReporter
-
-	// A Watcher is an Interrupter that is told what was executed.
-	Watcher = pinned.Watcher
-
-	// Volatile is an Interrupter of a connection that may hold a database.
-	Volatile = pinned.Volatile
-
-	// A ContextAdapter is an Adapter that asks the server something for a new
-	// connection.
-	ContextAdapter = pinned.ContextAdapter
-
-	// A Reporter is an Adapter that can tell of any connection whether a
-	// transaction is open.
-	Reporter = pinned.Reporter
-
-	// TxStatus is what a database says about a connection's transaction.
-	TxStatus = pinned.TxStatus
-
 	// An Opener is an Adapter that makes connectors.
 	Opener = pinned.Opener
 
@@ -61,14 +31,6 @@ type (
 
 	// Traits are promises about a driver. The zero value promises nothing.
 	Traits = pinned.Traits
-)
-
-// The statuses.
-const (
-	TxUnknown = pinned.TxUnknown
-	TxNone    = pinned.TxNone
-	TxOpen    = pinned.TxOpen
-	TxLost    = pinned.TxLost
 )
 
 // RegisterAdapter makes a serve every driver of the same dynamic type as

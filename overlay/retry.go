@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -26,18 +25,7 @@ const (
 // A connection that is lost during the commit leaves open whether it was made: the
 // error then wraps ErrOutcomeUnknown, and nothing is made again.
 func (e *Engine) RetryTx(ctx context.Context, opts *sql.TxOptions, fn func(ctx context.Context, c *Conn) error) error {
-	return retry(ctx, pause, func() error {
-		committing := false
-		err := e.WithTx(ctx, opts, func(ctx context.Context, c *Conn) error {
-			err := fn(ctx, c)
-			committing = err == nil
-			return err
-		})
-		if committing && inDoubt(err) {
-			return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
-		}
-		return err
-	})
+	return retry(ctx, pause, func() error { return e.WithTx(ctx, opts, fn) })
 }
 
 func retry(ctx context.Context, pause func(context.Context, time.Duration) error, try func() error) error {

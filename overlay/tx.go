@@ -254,13 +254,13 @@ func (l *lane) end(v *level, commit bool) error {
 	l.held().CloseOpen()
 	if !commit {
 		gone := l.pc.Refused() != nil // the database has ended it by itself
-		if err := l.pc.Rollback(v.tx); err != nil && !gone && !l.pc.Dead() {
+		if err := l.pc.Rollback(v.tx); err != nil && !gone {
 			return err
 		}
 		return nil
 	}
 	err := l.pc.Commit(v.tx)
-	if err != nil && inDoubt(err) {
+	if err != nil && inDoubt(err) && !errors.Is(err, ErrOutcomeUnknown) {
 		return pinned.Unknown(err)
 	}
 	return err

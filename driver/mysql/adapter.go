@@ -9,6 +9,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	aio "github.com/sqlaio/sqlaio/driver"
+	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
 func init() {
@@ -86,7 +87,7 @@ func (adapter) InterrupterContext(ctx context.Context, inner driver.Conn, c driv
 // Reporter returns what tells whether a transaction is open on a connection, for
 // one that has no Interrupter too. It is nil if this version of the driver keeps
 // no status where it is looked for. It serves the connection's thread.
-func (adapter) Reporter(inner driver.Conn) aio.TxReporter {
+func (adapter) Reporter(inner driver.Conn) pinned.TxReporter {
 	if state := txStateOf(inner); state != nil {
 		return reporter{state}
 	}

@@ -18,9 +18,9 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// pinned is a connection of the driver on a thread of its own, with its
+// pinnedConn is a connection of the driver on a thread of its own, with its
 // Interrupter: what the shim makes of it, without the shim.
-type pinned struct {
+type pinnedConn struct {
 	t     testing.TB
 	calls chan func()
 	inner driver.Conn
@@ -29,9 +29,9 @@ type pinned struct {
 	tx    tracked      // what i came with
 }
 
-func open(t testing.TB, c driver.Connector) *pinned {
+func open(t testing.TB, c driver.Connector) *pinnedConn {
 	t.Helper()
-	p := &pinned{t: t, calls: make(chan func())}
+	p := &pinnedConn{t: t, calls: make(chan func())}
 	go func() {
 		runtime.LockOSThread()
 		for f := range p.calls {
@@ -68,7 +68,7 @@ func connector(t testing.TB, cfg *mysql.Config) driver.Connector {
 	return must(mysql.NewConnector(cfg))(t)
 }
 
-func (p *pinned) do(f func()) {
+func (p *pinnedConn) do(f func()) {
 	done := make(chan struct{})
 	p.calls <- func() {
 		defer close(done)
@@ -78,7 +78,7 @@ func (p *pinned) do(f func()) {
 }
 
 // start begins a statement and returns where its end will be reported.
-func (p *pinned) start(query string) <-chan error {
+func (p *pinnedConn) start(query string) <-chan error {
 	end := make(chan error, 1)
 	p.calls <- func() {
 		_, err := run(p.inner, query)
@@ -88,7 +88,7 @@ func (p *pinned) start(query string) <-chan error {
 }
 
 // startRunning returns once the server runs the statement.
-func (p *pinned) startRunning(query string) <-chan error {
+func (p *pinnedConn) startRunning(query string) <-chan error {
 	p.t.Helper()
 	mark := fmt.Sprintf("mark_%d", rand.Int32())
 	watch := open(p.t, connector(p.t, testConfig(p.t)))
@@ -117,14 +117,14 @@ func run(c driver.Conn, query string) (string, error) {
 	}
 }
 
-func (p *pinned) query(query string) (got string, err error) {
+func (p *pinnedConn) query(query string) (got string, err error) {
 	p.do(func() { got, err = run(p.inner, query) })
 	return got, err
 }
 
 // interrupt does what the shim does for a running statement: it interrupts it
 // until it has ended, and settles.
-func (p *pinned) interrupt(end <-chan error) (took time.Duration, err error) {
+func (p *pinnedConn) interrupt(end <-chan error) (took time.Duration, err error) {
 	p.t.Helper()
 	start := time.Now()
 	for {
@@ -152,7 +152,7 @@ func (p *pinned) interrupt(end <-chan error) (took time.Duration, err error) {
 const endless = "SELECT COUNT(*) FROM seq_1_to_1000000 a, seq_1_to_1000000 b"
 
 // running waits until the server runs a statement with this text.
-func running(t testing.TB, watch *pinned, part string, want bool) {
+func running(t testing.TB, watch *pinnedConn, part string, want bool) {
 	t.Helper()
 	q := "SELECT COUNT(*) FROM information_schema.processlist WHERE ID <> CONNECTION_ID() AND COMMAND <> 'Sleep' AND INFO LIKE '%" + part + "%'"
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
@@ -295,7 +295,7 @@ func TestInterruptsShareSides(t *testing.T) {
 	front, through := startProxy(t, cfg)
 	c := connector(t, through)
 	const n = 20
-	var all []*pinned
+	var all []*pinnedConn
 	for range n {
 		all = append(all, open(t, c))
 	}
@@ -507,7 +507,7 @@ func TestUndoIsWaitedFor(t *testing.T) {
 }
 
 // newTable makes a table of InnoDB's for the test.
-func newTable(t testing.TB, p *pinned, columns string) string {
+func newTable(t testing.TB, p *pinnedConn, columns string) string {
 	t.Helper()
 	table := fmt.Sprintf("sqlaio_%d", rand.Int32())
 	must(p.query("CREATE TABLE " + table + " (" + columns + ") ENGINE=InnoDB"))(t)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
-	aio "github.com/sqlaio/sqlaio/driver"
+	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
 // erQueryInterrupted is ER_QUERY_INTERRUPTED: the server's answer for a
@@ -56,7 +56,7 @@ type tracked struct {
 
 // TxStatus tells what txState's does. It also learns for Interrupted whether the
 // call had several results.
-func (t tracked) TxStatus(err error) aio.TxStatus {
+func (t tracked) TxStatus(err error) pinned.TxStatus {
 	refused := (*mysql.MySQLError)(nil)
 	if t.results != nil && len(*t.results) > 1 && errors.As(err, &refused) {
 		t.partly.Store(refused)
@@ -67,13 +67,13 @@ func (t tracked) TxStatus(err error) aio.TxStatus {
 // reporter tells what txState does in the shim's words.
 type reporter struct{ state *txState }
 
-// TxStatus implements aio.TxReporter.
-func (r reporter) TxStatus(err error) aio.TxStatus {
+// TxStatus implements pinned.TxReporter.
+func (r reporter) TxStatus(err error) pinned.TxStatus {
 	switch open, lost := r.state.TxStatus(err); {
 	case lost:
-		return aio.TxLost
+		return pinned.TxLost
 	case open:
-		return aio.TxOpen
+		return pinned.TxOpen
 	}
-	return aio.TxNone
+	return pinned.TxNone
 }

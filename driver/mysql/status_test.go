@@ -33,7 +33,7 @@ func TestDriverKeepsStatus(t *testing.T) {
 }
 
 // exec runs on p's thread.
-func (p *pinned) exec(query string) error {
+func (p *pinnedConn) exec(query string) error {
 	_, err := p.inner.(driver.ExecerContext).ExecContext(context.Background(), query, nil)
 	return err
 }
@@ -159,8 +159,8 @@ func TestTxStatusKeepsErrors(t *testing.T) {
 // under a savepoint too. Then TxStatus says so, and nothing of it stays.
 func TestTxStatusLost(t *testing.T) {
 	c := connector(t, testConfig(t))
-	deadlock := func(begin, savepoint string) func(t *testing.T, p, other *pinned, table string) error {
-		return func(t *testing.T, p, other *pinned, table string) error {
+	deadlock := func(begin, savepoint string) func(t *testing.T, p, other *pinnedConn, table string) error {
+		return func(t *testing.T, p, other *pinnedConn, table string) error {
 			// The other transaction is the heavier one and survives.
 			must(other.query("START TRANSACTION"))(t)
 			must(other.query("INSERT INTO " + table + " SELECT seq + 1000 FROM seq_1_to_100"))(t)
@@ -179,13 +179,13 @@ func TestTxStatusLost(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		number uint16
-		make   func(t *testing.T, p, other *pinned, table string) error
+		make   func(t *testing.T, p, other *pinnedConn, table string) error
 	}{
 		"deadlock":                   {1213, deadlock("START TRANSACTION", "DO 0")},
 		"deadlock under a savepoint": {1213, deadlock("START TRANSACTION", "SAVEPOINT s")},
 		"deadlock, autocommit off":   {1213, deadlock("SET autocommit=0", "DO 0")},
 		"deadlock in XA":             {1213, deadlock("XA START 'sqlaio'", "DO 0")},
-		"snapshot isolation": {1020, func(t *testing.T, p, other *pinned, table string) error {
+		"snapshot isolation": {1020, func(t *testing.T, p, other *pinnedConn, table string) error {
 			for _, q := range []string{"SET innodb_snapshot_isolation=ON", "START TRANSACTION", "INSERT INTO " + table + " VALUES (100)", "SELECT * FROM " + table} {
 				must(p.query(q))(t)
 			}

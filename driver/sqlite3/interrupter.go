@@ -17,6 +17,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	aio "github.com/sqlaio/sqlaio/driver"
+	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
 // An interrupter stops the calls of one connection. SQLite asks it, in a
@@ -35,13 +36,13 @@ type interrupter struct {
 }
 
 var (
-	_ aio.Interrupter = (*interrupter)(nil)
-	_ aio.Settler     = (*interrupter)(nil)
-	_ aio.Reader      = (*interrupter)(nil)
-	_ aio.LockWaiter  = (*interrupter)(nil)
-	_ aio.TxReporter  = (*interrupter)(nil)
-	_ aio.Watcher     = (*interrupter)(nil)
-	_ aio.Volatile    = (*interrupter)(nil)
+	_ aio.Interrupter   = (*interrupter)(nil)
+	_ aio.Settler       = (*interrupter)(nil)
+	_ aio.Reader        = (*interrupter)(nil)
+	_ pinned.LockWaiter = (*interrupter)(nil)
+	_ pinned.TxReporter = (*interrupter)(nil)
+	_ pinned.Watcher    = (*interrupter)(nil)
+	_ pinned.Volatile   = (*interrupter)(nil)
 )
 
 // newInterrupter returns nil if SQLite lacks a function.
@@ -115,16 +116,16 @@ func (i *interrupter) InTransaction() bool {
 
 // TxStatus costs what InTransaction does. A transaction that is over after a call
 // that has failed was rolled back by SQLite.
-func (i *interrupter) TxStatus(err error) aio.TxStatus {
+func (i *interrupter) TxStatus(err error) pinned.TxStatus {
 	before := i.inTx
 	i.inTx = i.InTransaction()
 	switch {
 	case i.inTx:
-		return aio.TxOpen
+		return pinned.TxOpen
 	case before && err != nil:
-		return aio.TxLost
+		return pinned.TxLost
 	}
-	return aio.TxNone
+	return pinned.TxNone
 }
 
 // Memory reports whether the main database is in memory or in a temporary

@@ -2,6 +2,7 @@ package tour
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"testing"
 
@@ -15,7 +16,8 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if got := fmt.Sprintf("%T", db.Driver()); got != "*sqlite3.SQLiteDriver" || db.Ping() != nil {
+	inner := db.Driver().(interface{ Unwrap() driver.Driver }).Unwrap()
+	if got := fmt.Sprintf("%T", inner); got != "*sqlite3.SQLiteDriver" || db.Ping() != nil {
 		t.Error(got, db.Ping())
 	}
 }

@@ -83,7 +83,7 @@ var mistakes = map[string]func(*testing.T, context.Context) error{
 		_, err := e.ExecAsync(ctx, "SELECT 1").Await(ctx)
 		return err
 	},
-	"overlay: waiting here would wait for itself": func(t *testing.T, ctx context.Context) error {
+	"overlay: the call would wait for itself": func(t *testing.T, ctx context.Context) error {
 		e := engine(t)
 		_, err := overlay.RunInThread(ctx, e, func(ctx context.Context, _ *sql.Conn) (int, error) {
 			return overlay.Scalar[int](ctx, e, "SELECT 1").Await(ctx)
@@ -117,7 +117,7 @@ var mistakes = map[string]func(*testing.T, context.Context) error{
 			return err
 		})
 	},
-	"overlay: the database has rolled the transaction back by itself": func(t *testing.T, ctx context.Context) error {
+	"sqlaio: the database has rolled the transaction back by itself": func(t *testing.T, ctx context.Context) error {
 		return engine(t).WithTx(ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
 			c.ExecAsync(ctx, "CREATE TABLE t (a PRIMARY KEY)").Await(ctx)
 			c.ExecAsync(ctx, "INSERT INTO t VALUES (1)").Await(ctx)
@@ -126,7 +126,7 @@ var mistakes = map[string]func(*testing.T, context.Context) error{
 			return err
 		})
 	},
-	"overlay: it is unknown whether the transaction was committed": func(t *testing.T, ctx context.Context) error {
+	"sqlaio: it is unknown whether the write was carried out": func(t *testing.T, ctx context.Context) error {
 		e, mock := overlaytest.New(t)
 		mock.ExpectBegin()
 		mock.ExpectCommit().WillReturnError(driver.ErrBadConn)
@@ -156,9 +156,9 @@ var mistakes = map[string]func(*testing.T, context.Context) error{
 	"a connection was left open": func(t *testing.T, ctx context.Context) error {
 		return collected(t, func(e *overlay.Engine) { e.ConnectAsync(ctx).Await(ctx) })
 	},
-	"a result was left open": func(t *testing.T, ctx context.Context) error {
+	"a stream was left open": func(t *testing.T, ctx context.Context) error {
 		const long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000) SELECT i FROM n"
-		return collected(t, func(e *overlay.Engine) { e.QueryAsync(ctx, long).Await(ctx) })
+		return collected(t, func(e *overlay.Engine) { e.StreamAsync(ctx, long).Await(ctx) })
 	},
 	"a future has failed and nobody looked at its error": func(t *testing.T, ctx context.Context) error {
 		return collected(t, func(e *overlay.Engine) { <-e.ExecAsync(ctx, "SELEC").Done() })

@@ -149,7 +149,7 @@ func TestErrorsThatNobodyLookedAt(t *testing.T) {
 	}).wantErrors(t, "a future has failed and nobody looked at its error: scripted failure")
 }
 
-func TestResultsThatWereForgotten(t *testing.T) {
+func TestStreamsThatWereForgotten(t *testing.T) {
 	warnings.Record(t)
 	trial(func(e *overlay.Engine, m sqlmock.Sqlmock) {
 		rows := sqlmock.NewRows([]string{"n"})
@@ -157,10 +157,10 @@ func TestResultsThatWereForgotten(t *testing.T) {
 			rows.AddRow(i)
 		}
 		m.ExpectQuery("SELECT").RowsWillBeClosed().WillReturnRows(rows)
-		if _, err := e.QueryAsync(background, "SELECT").Await(background); err != nil {
+		if _, err := e.StreamAsync(background, "SELECT").Await(background); err != nil {
 			t.Error(err)
 		}
-	}).wantErrors(t, "a result was left open")
+	}).wantErrors(t, "a stream was left open")
 }
 
 func TestWhatSyncDBLeavesOpen(t *testing.T) {
@@ -225,35 +225,5 @@ func TestDialectsAskNothingOfAMock(t *testing.T) {
 				t.Error(d, n, err)
 			}
 		}, overlaytest.WithEngine(overlay.WithDialect(d))).wantErrors(t)
-	}
-}
-
-func TestMySQLIsAskedForTheTransactionAfterAnError(t *testing.T) {
-	asked := ""
-	matcher := sqlmock.QueryMatcherFunc(func(expected, actual string) error {
-		if expected == "SELECT" {
-			asked = actual
-		}
-		return sqlmock.QueryMatcherRegexp.Match(expected, actual)
-	})
-	for _, answers := range []bool{true, false} {
-		trial(func(e *overlay.Engine, m sqlmock.Sqlmock) {
-			m.ExpectBegin()
-			m.ExpectExec("UPDATE").WillReturnError(errScripted)
-			if answers {
-				m.ExpectQuery("SELECT").WillReturnRows(sqlmock.NewRows([]string{"in"}).AddRow(1))
-			}
-			m.ExpectRollback()
-			err := e.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
-				_, err := c.ExecAsync(ctx, "UPDATE").Await(ctx)
-				return err
-			})
-			if err != errScripted {
-				t.Error(err)
-			}
-		}, overlaytest.WithQueryMatcher(matcher), overlaytest.WithEngine(overlay.WithDialect(overlay.MySQL))).wantErrors(t)
-	}
-	if asked != "SELECT @@in_transaction" {
-		t.Errorf("asked %q", asked)
 	}
 }
