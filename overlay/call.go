@@ -274,7 +274,7 @@ func (c *call) verdict(l *lane, err error) error {
 		return nil
 	}
 	err = l.pc.Verdict(&c.pinned, err, c.kind != read)
-	if cause := c.stopped(); cause != nil && !l.pc.Stops() && errors.Is(err, context.Canceled) {
+	if cause := c.stopped(); cause != nil && (c.kind == function || !l.pc.Stops()) && errors.Is(err, context.Canceled) {
 		return cause
 	}
 	return err
