@@ -26,6 +26,7 @@ type Call struct {
 	state atomic.Uint32
 	stop  atomic.Pointer[stopping] // set by the first Stop
 	abort atomic.Pointer[func()]
+	opens bool  // it opens the connection: the thread may be about to set the interrupter
 	outer *Call // the thread's: the call that this one is made inside of
 }
 
@@ -85,7 +86,7 @@ func (cl *Call) stopWith(ctx context.Context, c *Conn, cause error) (withdrawn b
 	if abort := cl.abort.Load(); abort != nil {
 		(*abort)()
 	}
-	if c.intr == nil {
+	if cl.opens || c.intr == nil {
 		close(s.done)
 		return false
 	}
