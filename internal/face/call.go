@@ -22,6 +22,7 @@ type call struct {
 	writes  bool // it may change something: its outcome matters
 	call    pinned.Call
 	task    *threadpin.Task // nil: the call was made on the thread, and is over
+	hop     *threadpin.Task // the thread's, for signal: its caller may have let go of task
 	undone  error           // the thread's: what kept the work from being done
 }
 
@@ -37,6 +38,7 @@ func (cl *call) begin(ctx context.Context, c *conn, w pinned.Work) error {
 	if c.over.Load() {
 		return sql.ErrConnDone
 	}
+	cl.hop = nil
 	if c.pc.OnThread() {
 		return cl.inline()
 	}
@@ -44,6 +46,7 @@ func (cl *call) begin(ctx context.Context, c *conn, w pinned.Work) error {
 		return errOffThread
 	}
 	cl.task = c.pc.NewTask(cl)
+	cl.hop = cl.task
 	err := cl.task.Begin(cl.until)
 	if err != nil {
 		cl.task.Release()
@@ -76,6 +79,13 @@ func (cl *call) RunOnThread() {
 		return
 	}
 	cl.undone = cl.c.pc.Run(cl.ctx, &cl.call, cl.work)
+}
+
+// signal makes a caller who waits look at its condition. It runs on the thread.
+func (cl *call) signal() {
+	if cl.hop != nil {
+		cl.hop.Signal()
+	}
 }
 
 // await waits until the call is over or cond holds, and has it stopped when the

@@ -31,7 +31,7 @@ func (r *rows) Do(inner context.Context) {
 func (r *rows) open() {
 	r.cols = r.inner.Inner().Columns()
 	r.opened.Store(true)
-	r.fill.task.Signal()
+	r.fill.signal()
 }
 
 // read reads rows into b until b is full, the rows end, the caller has closed
@@ -54,13 +54,13 @@ func (r *rows) read(b *batch) {
 		}
 		bytes += r.own(b, row)
 		b.n.Store(int32(i + 1))
-		r.fill.task.Signal()
+		r.fill.signal()
 		if r.lazy || bytes >= r.c.opts.Bytes || r.c.pc.Queued() > 0 {
 			break
 		}
 	}
 	b.seal(err)
-	r.fill.task.Signal()
+	r.fill.signal()
 	if r.inner.Unwanted.Load() {
 		r.closeInner()
 	}

@@ -57,8 +57,7 @@ type rows struct {
 	batches [2]batch
 	space   [16]driver.Value // the first batch's, if it fits
 
-	failed error   // shown by the fill's end: the result set was not opened
-	nested []*rows // rows that were values of these
+	failed error // shown by the fill's end: the result set was not opened
 }
 
 // line keeps what the caller and the thread write on different cache lines.
@@ -299,9 +298,7 @@ func (r *rows) finish() error {
 	var started atomic.Bool
 	f := &function{fn: func(context.Context) error {
 		started.Store(true)
-		if cl.task != nil {
-			cl.task.Signal()
-		}
+		cl.signal()
 		return r.closeInner()
 	}}
 	if err := cl.begin(context.Background(), r.c, f); err != nil {

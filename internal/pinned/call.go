@@ -27,6 +27,7 @@ type Call struct {
 	stop  atomic.Pointer[stopping] // set by the first Stop
 	abort atomic.Pointer[func()]
 	hit   error // the thread's: what the stop made the database answer
+	opens bool  // it opens the connection: the thread may be about to set the interrupter
 	outer *Call // the thread's: the call that this one is made inside of
 }
 
@@ -86,7 +87,7 @@ func (cl *Call) stopWith(ctx context.Context, c *Conn, cause error) (withdrawn b
 	if abort := cl.abort.Load(); abort != nil {
 		(*abort)()
 	}
-	if c.intr == nil {
+	if cl.opens || c.intr == nil {
 		close(s.done)
 		return false
 	}

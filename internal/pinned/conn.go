@@ -74,7 +74,7 @@ func Open(ctx context.Context, ctor driver.Connector, dsn string, a Adapter, tra
 			go w.Quit()
 		}
 	}()
-	var cl Call
+	cl := Call{opens: true}
 	var failed error
 	left, err := Hop(ctx, c, &cl, Func(func(context.Context) {
 		c.inner, failed = ctor.Connect(ctx)

@@ -120,12 +120,6 @@ func (b *bank) carriedOut(id int64) int {
 	return b.done[id]
 }
 
-func (b *bank) asked(step string) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.calls[step]
-}
-
 func (b *bank) openTxs() (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

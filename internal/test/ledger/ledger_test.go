@@ -156,5 +156,5 @@ func report(t testing.TB, kind string, texts []string) {
 	}
 }
 
-// unknownOutcome is what a caller is told who has to look for himself.
-var unknownOutcome = fmt.Errorf("the test: %w", overlay.ErrOutcomeUnknown)
+// errUnknown is what a caller is told who has to look for himself.
+var errUnknown = fmt.Errorf("the test: %w", overlay.ErrOutcomeUnknown)

@@ -262,7 +262,7 @@ func TestBeginAsTextOnAConn(t *testing.T) {
 							_, err := outcome(t, end, c.ExecAsync(background, end))
 							if end == "COMMIT" {
 								g.ended(err)
-								g.told(left, unknownOutcome)
+								g.told(left, errUnknown)
 							}
 						}
 					} else {

@@ -138,7 +138,7 @@ func TestStatementUnderWayFailsTheScope(t *testing.T) {
 						})
 						<-began
 						id := g.next()
-						g.told(id, unknownOutcome) // nobody looks
+						g.told(id, errUnknown) // nobody looks
 						behind = c.ExecAsync(ctx, insert, id)
 						// The scope may stop its calls, or wait for them: they take a second.
 						time.AfterFunc(time.Second, func() { close(free) })
@@ -203,7 +203,7 @@ func TestFullQueueDoesNotKeepATransactionOpen(t *testing.T) {
 					<-began
 					for range 5 { // more than there is room for
 						id := g.next()
-						g.told(id, unknownOutcome)
+						g.told(id, errUnknown)
 						c.ExecAsync(ctx, insert, id)
 					}
 					defer close(free)

@@ -92,7 +92,7 @@ func TestRowsMeetADeadConnection(t *testing.T) {
 							t.Errorf("carried out %d times (%v)", n, err)
 						}
 						if verbatim(name) && errors.Is(err, driver.ErrBadConn) {
-							err = unknownOutcome // database/sql's own methods return the driver's errors as they are
+							err = errUnknown // database/sql's own methods return the driver's errors as they are
 						}
 						db.l.told(id, err)
 						db.later(t, e)
@@ -126,7 +126,7 @@ func TestRowsMeetADeadConnectionInThePool(t *testing.T) {
 				defer pool.Close()
 				badAfter(db.bank, n)
 				id := db.l.next("sql.DB")
-				db.l.told(id, unknownOutcome)
+				db.l.told(id, errUnknown)
 				err = within(t, "Query", func() error {
 					rows, err := pool.Query(insertReturning, id)
 					if err != nil {

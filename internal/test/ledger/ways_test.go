@@ -192,16 +192,6 @@ func ways() (all []way) {
 	return all
 }
 
-// onWays runs a test for each way on the database, each with an engine of its own.
-func onWays(t *testing.T, db *database, keep func(name string) bool, fn func(t *testing.T, w way)) {
-	t.Helper()
-	for _, w := range ways() {
-		if keep == nil || keep(w.name) {
-			t.Run(strings.ReplaceAll(w.name, " ", "_"), func(t *testing.T) { fn(t, w) })
-		}
-	}
-}
-
 // Every way writes its rows on every database: without faults nothing is refused.
 func TestEveryWayWrites(t *testing.T) {
 	run := func(t *testing.T, db *database) {
