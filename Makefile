@@ -44,10 +44,20 @@ deps: ## install what the tests need: a C compiler and MariaDB (root on Debian o
 
 .PHONY: test
 test: deps ## run all tests with the race detector, against SQLite and a private MariaDB
-	$(WITH_MARIADB) go test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+	$(WITH_MARIADB) go test -race -timeout $(TIMEOUT) $(TESTFLAGS) $$(go list ./... | grep -Ev '/internal/test/(ledger|liveness|faults)$$')
 	go test -timeout $(TIMEOUT) $(TESTFLAGS) -run Conformance ./driver
 	go test -timeout $(TIMEOUT) $(TESTFLAGS) ./internal/test/conformance
 	$(WITH_MARIADB) go -C internal/test/reflectors test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+
+# The acceptance tests wait for deadlines and use much of the machine: they are run
+# before a change to transactions, cancelling or closing is called done.
+.PHONY: acceptance
+acceptance: deps ## what was acknowledged is there, and nothing hangs: the ledger, liveness and faults tests
+	$(WITH_MARIADB) go test -timeout 60m $(TESTFLAGS) ./internal/test/ledger ./internal/test/liveness ./internal/test/faults
+
+.PHONY: faults
+faults: deps ## kill, cut off, fill up and starve a database under writers: nothing may be lost, hung or leaked
+	$(WITH_MARIADB) go run ./internal/test/faults $(FAULTSFLAGS)
 
 .PHONY: drivers
 drivers: ## test pgx, lib/pq and two more SQLite drivers, bare against aio, and on a private PostgreSQL
