@@ -175,7 +175,8 @@ func (c *call) stop(cause error) {
 			if c.kind == ending {
 				c.pinned.StopBegun(c.ctx, c.lane.Load().pc, cause)
 			} else if c.pinned.Stop(c.ctx, c.lane.Load().pc, cause) && c.phase.CompareAndSwap(running, over) {
-				c.finish(cause) // the thread was still busy with what came before
+				c.q.unbegun() // the thread was still busy with what came before
+				c.finish(cause)
 				return
 			}
 			if c.phase.Load() == running {

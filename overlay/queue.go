@@ -151,6 +151,14 @@ func (q *queue) rouse() {
 	}
 }
 
+// unbegun counts a call as withdrawn that a lane has taken and not begun.
+func (q *queue) unbegun() {
+	q.ran.Add(-1)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.stats.Withdrawn++
+}
+
 // giveUpBy has cancel called when no call waits for a lane that is being opened.
 // done takes it back.
 func (q *queue) giveUpBy(cancel func()) (done func()) {
@@ -270,7 +278,7 @@ func (q *queue) failed(err error, givenUp bool) {
 	} else {
 		c = nil
 	}
-	open := !served && q.opensMore()
+	open := (!served || givenUp) && q.opensMore() // a call may have come meanwhile
 	q.checkEmpty()
 	q.mu.Unlock()
 	if c != nil {
