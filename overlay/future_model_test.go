@@ -281,9 +281,10 @@ func (m *futureMachine) await(n *futureNode) {
 func (m *futureMachine) onDone(n *futureNode) {
 	id := n.asked
 	n.asked++
-	n.mu.Lock()
-	before := isDone(n.f) && len(n.told) == id
-	n.mu.Unlock()
+	// With a function before it, of OnDone's or Then's, this one may have to wait
+	// for that one's return.
+	alone := id == 0 && !slices.ContainsFunc(n.parents, func(p *futureNode) bool { return p.kind == thenNode })
+	before := isDone(n.f) && alone
 	var told atomic.Bool
 	n.f.OnDone(func(v int, err error) {
 		m.inLoop()
