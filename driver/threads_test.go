@@ -319,3 +319,19 @@ func TestFailedOpenRunsOnItsOwnThread(t *testing.T) {
 		t.Error("the failed connection had another's thread")
 	}
 }
+
+// TestContextEndsWhileConnecting proves that a new connection whose context has
+// just ended is asked whether it is valid on its own thread too.
+func TestContextEndsWhileConnecting(t *testing.T) {
+	d := dt.New(dt.Full)
+	db := aio.OpenDB(d.Connector("test"))
+	ctx, cancel := context.WithCancel(context.Background())
+	d.On("Conn.IsValid", func(dt.Call) error { cancel(); return nil })
+	if c, err := db.Conn(ctx); err == nil {
+		c.Close()
+	}
+	db.Close()
+	if v := d.ThreadViolations(); len(v) > 0 {
+		t.Error(v)
+	}
+}
