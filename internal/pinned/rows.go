@@ -24,6 +24,7 @@ type Rows struct {
 	nested  []*Rows     // rows that were values of these: they end with them
 	gone    bool        // inner is closed
 	closing error       // what closing it returned
+	done    atomic.Bool // closing is there; anybody may look
 }
 
 // Query opens rows of the holder's.
@@ -75,8 +76,10 @@ func (c *Conn) executed(q *Request) {
 // Inner returns the inner rows.
 func (r *Rows) Inner() driver.Rows { return r.inner }
 
-// Gone reports whether the rows are closed.
-func (r *Rows) Gone() bool { return r.gone }
+// Gone reports whether the rows are closed: then Close returns what closing them
+// returned. It may be asked from any goroutine, since a thread that ends closes
+// what is open.
+func (r *Rows) Gone() bool { return r.done.Load() }
 
 // Next reads a row.
 func (r *Rows) Next(dest []driver.Value) error {
@@ -119,6 +122,7 @@ func (r *Rows) Close() error {
 		return r.closing
 	}
 	r.gone = true
+	defer r.done.Store(true) // also if closing panics or ends the goroutine
 	r.holder.open.remove(&r.link)
 	r.closing = r.inner.Close()
 	for _, n := range r.nested {
