@@ -105,6 +105,9 @@ func (c *conn) query(ctx context.Context, q pinned.Request) (driver.Rows, error)
 	r.fill.writes = !sqltext.ReadsOnly(q.Query)
 	r.fill.call.Orphan = r.orphan
 	err := r.start(ctx, openQuery)
+	if r.lost { // what the thread finds out now is nobody's
+		return nil, err
+	}
 	if r.skipped {
 		c.skip = true
 	}
