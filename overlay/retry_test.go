@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -121,6 +122,8 @@ func TestRetryTxReportsACommitWithoutAnAnswer(t *testing.T) {
 		n, err := attempts(e, func(int) error { return nil })
 		if n != 1 || !errors.Is(err, overlay.ErrOutcomeUnknown) || !errors.Is(err, lost) {
 			t.Errorf("%v: %d attempts, %v", lost, n, err)
+		} else if strings.Count(err.Error(), overlay.ErrOutcomeUnknown.Error()) > 1 {
+			t.Errorf("it is said twice: %v", err)
 		}
 	}
 }
