@@ -145,16 +145,13 @@ func TestOverlayValueConverter(t *testing.T) {
 	await(t, e.ExecAsync(background, "INSERT", []string{"a", "b"}))
 }
 
+// A result is whole or an error; a stream gives the rows before the error.
 func TestOverlayRowError(t *testing.T) {
 	e, m := overlaytest.New(t)
 	for range 2 {
-		rows := one("n")
-		for i := range 400 {
-			rows.AddRow(i)
-		}
-		m.ExpectQuery("SELECT").RowsWillBeClosed().WillReturnRows(rows.RowError(300, errScripted))
+		m.ExpectQuery("SELECT").RowsWillBeClosed().WillReturnRows(numbers(400).RowError(300, errScripted))
 	}
-	same(t, failure(e.QueryAsync(background, "SELECT")), errScripted) // all rows or none
+	same(t, failure(e.QueryAsync(background, "SELECT")), errScripted)
 	r := await(t, e.StreamAsync(background, "SELECT"))
 	n := 0
 	for _, err := range r.Rows(background) {
@@ -169,8 +166,35 @@ func TestOverlayRowError(t *testing.T) {
 
 func TestOverlayCloseError(t *testing.T) {
 	e, m := overlaytest.New(t)
-	m.ExpectQuery("SELECT").RowsWillBeClosed().WillReturnRows(one("n").AddRow(1).CloseError(errScripted))
+	for range 2 {
+		m.ExpectQuery("SELECT").RowsWillBeClosed().WillReturnRows(numbers(400).CloseError(errScripted))
+	}
 	same(t, failure(e.QueryAsync(background, "SELECT")), errScripted)
+	rows, err := await(t, e.StreamAsync(background, "SELECT")).FetchAllAsync(background).Await(background)
+	same(t, len(rows), 400)
+	same(t, err, errScripted)
+}
+
+// numbers are rows that count from 0.
+func numbers(n int) *sqlmock.Rows {
+	rows := one("n")
+	for i := range n {
+		rows.AddRow(i)
+	}
+	return rows
+}
+
+// A stream that is left closes its rows, and gives its connection back.
+func TestOverlayStreamThatIsLeft(t *testing.T) {
+	e, m := overlaytest.New(t)
+	m.ExpectQuery("SELECT").RowsWillBeClosed().WillReturnRows(numbers(1000))
+	m.ExpectExec("UPDATE").WillReturnResult(done)
+	for row, err := range await(t, e.StreamAsync(background, "SELECT")).Rows(background) {
+		ok(t, err)
+		same(t, row.Values()[0], any(int64(0)))
+		break
+	}
+	await(t, e.ExecAsync(background, "UPDATE"))
 }
 
 func TestOverlayFirstAndScalarOfAResult(t *testing.T) {
