@@ -16,8 +16,8 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	inner := db.Driver().(interface{ Unwrap() driver.Driver }).Unwrap()
-	if got := fmt.Sprintf("%T", inner); got != "*sqlite3.SQLiteDriver" || db.Ping() != nil {
+	wrapped := db.Driver().(interface{ Unwrap() driver.Driver })
+	if got := fmt.Sprintf("%T", wrapped.Unwrap()); got != "*sqlite3.SQLiteDriver" || db.Ping() != nil {
 		t.Error(got, db.Ping())
 	}
 }

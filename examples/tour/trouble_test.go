@@ -126,11 +126,28 @@ var mistakes = map[string]func(*testing.T, context.Context) error{
 			return err
 		})
 	},
+	"sqlaio: a statement has ended the transaction": func(t *testing.T, ctx context.Context) error {
+		return engine(t).WithTx(ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+			if _, err := c.ExecAsync(ctx, "COMMIT").Await(ctx); err != nil {
+				return err
+			}
+			_, err := c.ExecAsync(ctx, "CREATE TABLE t (a)").Await(ctx)
+			return err
+		})
+	},
+	"sqlaio: the call left a transaction open": func(t *testing.T, ctx context.Context) error {
+		_, err := engine(t).ExecAsync(ctx, "BEGIN").Await(ctx)
+		return err
+	},
 	"sqlaio: it is unknown whether the write was carried out": func(t *testing.T, ctx context.Context) error {
 		e, mock := overlaytest.New(t)
 		mock.ExpectBegin()
 		mock.ExpectCommit().WillReturnError(driver.ErrBadConn)
 		return e.RetryTx(ctx, nil, func(context.Context, *overlay.Conn) error { return nil })
+	},
+	"overlay: the result is too large to be kept in memory": func(t *testing.T, ctx context.Context) error {
+		_, err := engine(t, overlay.WithResultLimit(1)).QueryAsync(ctx, "SELECT 1").Await(ctx)
+		return err
 	},
 	"overlay: each connection to :memory: has a database of its own": func(*testing.T, context.Context) error {
 		_, err := overlay.Open("sqlite3", ":memory:", overlay.WithLanes(2))
