@@ -15,8 +15,8 @@
 // ExpectClose was called or not. The test fails if
 //
 //   - an expectation was not met,
-//   - a call still runs, or a connection is still open, after some seconds ([WithPatience]),
-//   - a connection, transaction or result was forgotten, or the error of a future,
+//   - a call still runs, or a connection or stream is still open, after some seconds ([WithPatience]),
+//   - a connection, transaction or stream was forgotten, or the error of a future,
 //   - something made from SyncDB was not closed.
 //
 // Each test hears of its own engine's leaks alone: tests may run in parallel.
@@ -31,7 +31,5 @@
 //
 // A savepoint is a statement to expect: SAVEPOINT sqlaio_1, and at its end RELEASE
 // SAVEPOINT sqlaio_1, after an error with ROLLBACK TO SAVEPOINT sqlaio_1 before
-// it. HasTableAsync and TableNamesAsync need overlay.WithDialect. With
-// overlay.MySQL a Conn asks for @@in_transaction when a statement has failed in
-// a transaction; if the mock refuses to answer nothing changes.
+// it. HasTableAsync and TableNamesAsync need overlay.WithDialect.
 package overlaytest

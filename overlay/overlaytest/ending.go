@@ -3,6 +3,7 @@ package overlaytest
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,7 +51,11 @@ func (e *ending) shutDown() {
 	ctx, cancel := context.WithTimeout(context.Background(), e.patience)
 	defer cancel()
 	if err := e.engine.Shutdown(ctx); err != nil {
-		e.t.Errorf("overlaytest: a call was still running, or a connection or result still open, %v after the test", e.patience)
+		_, open, named := strings.Cut(err.Error(), "still open: ") // with its place
+		if !named {
+			open = err.Error()
+		}
+		e.t.Errorf("overlaytest: still open %v after the test: %s", e.patience, open)
 	}
 }
 

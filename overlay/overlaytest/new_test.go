@@ -127,7 +127,7 @@ func TestConnectionsThatAreStillInUse(t *testing.T) {
 		if c, err = e.ConnectAsync(background).Await(background); err != nil {
 			t.Error(err)
 		}
-	}, overlaytest.WithPatience(10*time.Millisecond)).wantErrors(t, "still open, 10ms after the test")
+	}, overlaytest.WithPatience(10*time.Millisecond)).wantErrors(t, "10ms after the test: a connection from ")
 	if !c.Closed() {
 		t.Error("the connection is open")
 	}
@@ -138,7 +138,7 @@ func TestCallsThatDoNotEnd(t *testing.T) {
 	trial(func(e *overlay.Engine, m sqlmock.Sqlmock) {
 		m.ExpectQuery("SELECT").WillDelayFor(never).WillReturnRows(sqlmock.NewRows([]string{"n"}))
 		e.QueryAsync(background, "SELECT").OnDone(func(*overlay.Result, error) {})
-	}, overlaytest.WithPatience(10*time.Millisecond)).wantErrors(t, "still running")
+	}, overlaytest.WithPatience(10*time.Millisecond)).wantErrors(t, "10ms after the test: SELECT (running) from ")
 }
 
 func TestErrorsThatNobodyLookedAt(t *testing.T) {
@@ -149,14 +149,27 @@ func TestErrorsThatNobodyLookedAt(t *testing.T) {
 	}).wantErrors(t, "a future has failed and nobody looked at its error: scripted failure")
 }
 
+func manyRows(m sqlmock.Sqlmock) {
+	rows := sqlmock.NewRows([]string{"n"})
+	for i := range 1000 {
+		rows.AddRow(i)
+	}
+	m.ExpectQuery("SELECT").RowsWillBeClosed().WillReturnRows(rows)
+}
+
+func TestResultsNeedNoClosing(t *testing.T) {
+	trial(func(e *overlay.Engine, m sqlmock.Sqlmock) {
+		manyRows(m)
+		if _, err := e.QueryAsync(background, "SELECT").Await(background); err != nil {
+			t.Error(err)
+		}
+	}).wantErrors(t)
+}
+
 func TestStreamsThatWereForgotten(t *testing.T) {
 	warnings.Record(t)
 	trial(func(e *overlay.Engine, m sqlmock.Sqlmock) {
-		rows := sqlmock.NewRows([]string{"n"})
-		for i := range 1000 {
-			rows.AddRow(i)
-		}
-		m.ExpectQuery("SELECT").RowsWillBeClosed().WillReturnRows(rows)
+		manyRows(m)
 		if _, err := e.StreamAsync(background, "SELECT").Await(background); err != nil {
 			t.Error(err)
 		}
@@ -223,6 +236,16 @@ func TestDialectsAskNothingOfAMock(t *testing.T) {
 			m.ExpectQuery("SELECT").WillReturnRows(sqlmock.NewRows([]string{"n"}).AddRow(5))
 			if n, err := overlay.Scalar[int](background, e, "SELECT n FROM t").Await(background); err != nil || n != 5 {
 				t.Error(d, n, err)
+			}
+			m.ExpectBegin()
+			m.ExpectExec("UPDATE").WillReturnError(errScripted)
+			m.ExpectRollback()
+			err := e.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
+				_, err := c.ExecAsync(ctx, "UPDATE").Await(ctx)
+				return err
+			})
+			if err != errScripted {
+				t.Error(d, err)
 			}
 		}, overlaytest.WithEngine(overlay.WithDialect(d))).wantErrors(t)
 	}
