@@ -230,8 +230,6 @@ func TestNonBlockingContexts(t *testing.T) {
 	}
 }
 
-func second[T any](_ T, err error) error { return err }
-
 func TestOneThreadWaitsForAnother(t *testing.T) {
 	ctx := context.Background()
 	e, c := guarded(t)

@@ -16,8 +16,8 @@ import (
 )
 
 // onBoth runs a test of RunInThread on an Engine, and on a Conn.
-func onBoth(t *testing.T, fn func(t *testing.T, db *parityDB, to overlay.Target)) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+func onBoth(t *testing.T, fn func(t *testing.T, db *testDB, to overlay.Target)) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		t.Run("Engine", func(t *testing.T) { fn(t, db, db.e) })
 		t.Run("Conn", func(t *testing.T) {
 			c := db.connect(t)
@@ -29,21 +29,21 @@ func onBoth(t *testing.T, fn func(t *testing.T, db *parityDB, to overlay.Target)
 
 // wantUsable fails if the target does not answer, or has forgotten what a function
 // left open.
-func wantUsable(t *testing.T, db *parityDB, to overlay.Target) {
+func wantUsable(t *testing.T, db *testDB, to overlay.Target) {
 	t.Helper()
-	if n := await(t, overlay.Scalar[int](db.ctx, to, "SELECT 2")); n != 2 {
+	if n := must(t, overlay.Scalar[int](db.ctx, to, "SELECT 2")); n != 2 {
 		t.Errorf("SELECT 2 returns %d", n)
 	}
 }
 
 func TestRunInThreadTakesAndReturnsAnything(t *testing.T) {
-	onBoth(t, func(t *testing.T, db *parityDB, to overlay.Target) {
+	onBoth(t, func(t *testing.T, db *testDB, to overlay.Target) {
 		type pair struct {
 			n    int
 			name string
 		}
 		n, name := 41, "Ann"
-		p := await(t, overlay.RunInThread(db.ctx, to, func(ctx context.Context, c *sql.Conn) (*pair, error) {
+		p := must(t, overlay.RunInThread(db.ctx, to, func(ctx context.Context, c *sql.Conn) (*pair, error) {
 			p := &pair{name: name}
 			err := c.QueryRowContext(ctx, "SELECT 1 + ?", n).Scan(&p.n)
 			return p, err
@@ -56,7 +56,7 @@ func TestRunInThreadTakesAndReturnsAnything(t *testing.T) {
 
 // The error is fn's own, and what fn returned with it comes along.
 func TestRunInThreadReturnsTheErrorAsItIs(t *testing.T) {
-	onBoth(t, func(t *testing.T, db *parityDB, to overlay.Target) {
+	onBoth(t, func(t *testing.T, db *testDB, to overlay.Target) {
 		v, err := overlay.RunInThread(db.ctx, to, func(context.Context, *sql.Conn) (string, error) {
 			return "half", errOwn
 		}).Await(db.ctx)
@@ -78,7 +78,7 @@ func TestRunInThreadReturnsTheErrorAsItIs(t *testing.T) {
 func panicsOnTheThread() { panic(errOwn) }
 
 func TestRunInThreadReturnsAPanic(t *testing.T) {
-	onBoth(t, func(t *testing.T, db *parityDB, to overlay.Target) {
+	onBoth(t, func(t *testing.T, db *testDB, to overlay.Target) {
 		err := failure(t, overlay.RunInThread(db.ctx, to, func(context.Context, *sql.Conn) (int, error) {
 			panicsOnTheThread()
 			return 1, nil
@@ -99,11 +99,11 @@ func TestRunInThreadReturnsAPanic(t *testing.T) {
 }
 
 func TestRunInThreadRunsOnTheConnectionsThread(t *testing.T) {
-	onBoth(t, func(t *testing.T, db *parityDB, to overlay.Target) {
+	onBoth(t, func(t *testing.T, db *testDB, to overlay.Target) {
 		runtime.LockOSThread() // the connection's could be this one otherwise
 		defer runtime.UnlockOSThread()
 		test := threadpin.CurrentThreadID()
-		ids := await(t, overlay.RunInThread(db.ctx, to, func(ctx context.Context, c *sql.Conn) (ids [2]int, err error) {
+		ids := must(t, overlay.RunInThread(db.ctx, to, func(ctx context.Context, c *sql.Conn) (ids [2]int, err error) {
 			w, err := driver.Thread(c)
 			if err != nil {
 				return ids, err
@@ -126,13 +126,13 @@ func TestRunInThreadRunsOnTheConnectionsThread(t *testing.T) {
 
 // All calls on a Conn, and so all functions, are on one thread.
 func TestRunInThreadOnAConnKeepsTheThread(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		c := db.connect(t)
 		defer db.close(t, c)
 		id := func(context.Context, *sql.Conn) (int, error) { return threadpin.CurrentThreadID(), nil }
-		first := await(t, overlay.RunInThread(db.ctx, c, id))
+		first := must(t, overlay.RunInThread(db.ctx, c, id))
 		for range 10 {
-			if again := await(t, overlay.RunInThread(db.ctx, c, id)); again != first {
+			if again := must(t, overlay.RunInThread(db.ctx, c, id)); again != first {
 				t.Fatalf("thread %d, then %d", first, again)
 			}
 		}
@@ -145,9 +145,9 @@ func TestRunInThreadOnAConnKeepsTheThread(t *testing.T) {
 // What is made from the connection is on its thread as well: a statement, a
 // transaction, rows.
 func TestRunInThreadStatementsAndTransactions(t *testing.T) {
-	onBoth(t, func(t *testing.T, db *parityDB, to overlay.Target) {
+	onBoth(t, func(t *testing.T, db *testDB, to overlay.Target) {
 		execute := func(query string) {
-			await(t, overlay.RunInThread(db.ctx, to, func(ctx context.Context, c *sql.Conn) (sql.Result, error) {
+			must(t, overlay.RunInThread(db.ctx, to, func(ctx context.Context, c *sql.Conn) (sql.Result, error) {
 				return c.ExecContext(ctx, query)
 			}))
 		}
@@ -176,14 +176,14 @@ func TestRunInThreadStatementsAndTransactions(t *testing.T) {
 				return n, tx.Commit()
 			}
 		}
-		if n := await(t, overlay.RunInThread(db.ctx, to, insert(false))); n != 3 {
+		if n := must(t, overlay.RunInThread(db.ctx, to, insert(false))); n != 3 {
 			t.Errorf("%d rows in the transaction, want 3", n)
 		}
-		if n := await(t, overlay.Scalar[int](db.ctx, to, "SELECT count(*) FROM people")); n != 0 {
+		if n := must(t, overlay.Scalar[int](db.ctx, to, "SELECT count(*) FROM people")); n != 0 {
 			t.Errorf("%d rows after the rollback, want 0", n)
 		}
-		await(t, overlay.RunInThread(db.ctx, to, insert(true)))
-		if n := await(t, overlay.Scalar[int](db.ctx, to, "SELECT count(*) FROM people")); n != 3 {
+		must(t, overlay.RunInThread(db.ctx, to, insert(true)))
+		if n := must(t, overlay.Scalar[int](db.ctx, to, "SELECT count(*) FROM people")); n != 3 {
 			t.Errorf("%d rows after the commit, want 3", n)
 		}
 	})
@@ -191,11 +191,11 @@ func TestRunInThreadStatementsAndTransactions(t *testing.T) {
 
 // Nobody else gets the thread meanwhile: what waits for it would wait for ever.
 func TestRunInThreadMakesCallsOnTheSpot(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		c := db.connect(t)
 		defer db.close(t, c)
 		var order []string
-		n := await(t, overlay.RunInThread(db.ctx, c, func(ctx context.Context, sc *sql.Conn) (int, error) {
+		n := must(t, overlay.RunInThread(db.ctx, c, func(ctx context.Context, sc *sql.Conn) (int, error) {
 			later := c.ScalarAsync(ctx, "SELECT 1")
 			if _, _, ok := later.TryResult(); !ok {
 				t.Error("a call made on the thread was queued behind itself")
@@ -213,7 +213,7 @@ func TestRunInThreadMakesCallsOnTheSpot(t *testing.T) {
 }
 
 // ended tells why and when the context that a function got has ended.
-func ended(started chan<- struct{}, db *parityDB) func(ctx context.Context, c *sql.Conn) (error, error) {
+func ended(started chan<- struct{}, db *testDB) func(ctx context.Context, c *sql.Conn) (error, error) {
 	return func(ctx context.Context, c *sql.Conn) (error, error) {
 		close(started)
 		select {
@@ -226,19 +226,19 @@ func ended(started chan<- struct{}, db *parityDB) func(ctx context.Context, c *s
 }
 
 func TestRunInThreadIsToldOfCancel(t *testing.T) {
-	onBoth(t, func(t *testing.T, db *parityDB, to overlay.Target) {
+	onBoth(t, func(t *testing.T, db *testDB, to overlay.Target) {
 		started := make(chan struct{})
 		f := overlay.RunInThread(db.ctx, to, ended(started, db))
 		within(t, "the function", started)
 		f.Cancel()
 		// fn has dealt with it, so that its result counts.
-		wantError(t, await(t, f), context.Canceled)
+		wantError(t, must(t, f), context.Canceled)
 		wantUsable(t, db, to)
 	})
 }
 
 func TestRunInThreadIsToldOfItsContextsEnd(t *testing.T) {
-	onBoth(t, func(t *testing.T, db *parityDB, to overlay.Target) {
+	onBoth(t, func(t *testing.T, db *testDB, to overlay.Target) {
 		type key struct{}
 		ctx, cancel := context.WithCancel(context.WithValue(context.Background(), key{}, "value"))
 		started := make(chan struct{})
@@ -250,7 +250,7 @@ func TestRunInThreadIsToldOfItsContextsEnd(t *testing.T) {
 		})
 		within(t, "the function", started)
 		cancel()
-		wantError(t, await(t, f), context.Canceled)
+		wantError(t, must(t, f), context.Canceled)
 		wantUsable(t, db, to)
 	})
 }
@@ -258,7 +258,7 @@ func TestRunInThreadIsToldOfItsContextsEnd(t *testing.T) {
 // The statement that runs is interrupted, whichever way the function is told, and
 // also if it does not use its context.
 func TestRunInThreadStatementsAreInterrupted(t *testing.T) {
-	onBoth(t, func(t *testing.T, db *parityDB, to overlay.Target) {
+	onBoth(t, func(t *testing.T, db *testDB, to overlay.Target) {
 		query := db.sleepyQuery
 		for name, own := range map[string]bool{"with its context": true, "with another": false} {
 			for _, byContext := range []bool{false, true} {
@@ -288,4 +288,32 @@ func TestRunInThreadStatementsAreInterrupted(t *testing.T) {
 			}
 		}
 	})
+}
+
+// ColumnTypes does not wait for a function that has the thread, which may want a lock that
+// database/sql holds meanwhile: it knows nothing then.
+func TestColumnTypesWhileAFunctionRuns(t *testing.T) {
+	e := oneLane(t)
+	c := must(t, e.ConnectAsync(background))
+	rows, err := c.SyncConn().QueryContext(background, "SELECT 1 AS a")
+	noError(t, err)
+	started, gate := make(chan struct{}), make(chan struct{})
+	f := overlay.RunInThread(background, c, func(context.Context, *sql.Conn) (int, error) {
+		close(started)
+		<-gate
+		return 0, nil
+	})
+	<-started
+	time.AfterFunc(500*time.Millisecond, func() { close(gate) })
+	func() {
+		defer func() {
+			if v := recover(); v != nil {
+				t.Errorf("ColumnTypes panics: %v", v)
+			}
+		}()
+		rows.ColumnTypes()
+	}()
+	must(t, f)
+	rows.Close()
+	must(t, c.CloseAsync(background))
 }

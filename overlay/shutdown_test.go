@@ -11,7 +11,7 @@ import (
 )
 
 // leftOpen is an engine of its own on the database, which the test shuts down.
-func (db *parityDB) leftOpen(t *testing.T, opts ...overlay.Option) *overlay.Engine {
+func (db *testDB) leftOpen(t *testing.T, opts ...overlay.Option) *overlay.Engine {
 	t.Helper()
 	e, err := overlay.Open(db.driver, db.dsn, opts...)
 	if err != nil {
@@ -23,7 +23,7 @@ func (db *parityDB) leftOpen(t *testing.T, opts ...overlay.Option) *overlay.Engi
 func affected(r sql.Result) (int64, error) { return r.RowsAffected() }
 
 // sleeping is a call that runs for long, which has begun.
-func sleeping(t *testing.T, db *parityDB, to overlay.Target) *overlay.Future[any] {
+func sleeping(t *testing.T, db *testDB, to overlay.Target) *overlay.Future[any] {
 	t.Helper()
 	started := make(chan struct{})
 	f := overlay.RunInThread(db.ctx, to, func(ctx context.Context, c *sql.Conn) (v any, err error) {
@@ -35,15 +35,9 @@ func sleeping(t *testing.T, db *parityDB, to overlay.Target) *overlay.Future[any
 	return f
 }
 
-func endedContext() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
-}
-
 // Every call that was made before Shutdown is carried out.
 func TestShutdownDrainsWhatWaits(t *testing.T) {
-	onShared(t, func(t *testing.T, db *parityDB) {
+	onShared(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		e := db.leftOpen(t, overlay.WithLanes(1))
 		release := occupy(t, e)
@@ -74,7 +68,7 @@ func TestShutdownDrainsWhatWaits(t *testing.T) {
 
 // When its context ends, what runs is interrupted and what waits refused.
 func TestShutdownWithAnEndedContext(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		e := db.leftOpen(t, overlay.WithLanes(1))
 		running := sleeping(t, db, e)
 		queued := e.ExecAsync(db.ctx, "CREATE TABLE late (id INTEGER)")
@@ -98,7 +92,7 @@ func TestShutdownWithAnEndedContext(t *testing.T) {
 
 // Likewise if the context ends while Shutdown waits.
 func TestShutdownWhoseContextEnds(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		e := db.leftOpen(t)
 		running := sleeping(t, db, e)
 		ctx, cancel := context.WithCancel(db.ctx)
@@ -118,9 +112,9 @@ func TestShutdownWhoseContextEnds(t *testing.T) {
 }
 
 func TestShutdownRefusesLaterCalls(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		e := db.leftOpen(t)
-		await(t, e.ScalarAsync(db.ctx, "SELECT 1"))
+		must(t, e.ScalarAsync(db.ctx, "SELECT 1"))
 		if err := e.Shutdown(db.ctx); err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +150,7 @@ func TestShutdownRefusesLaterCalls(t *testing.T) {
 }
 
 func TestShutdownTwice(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		e := db.leftOpen(t)
 		release := occupy(t, e)
 		drains := &seenContext{Context: db.ctx, seen: make(chan struct{})}
@@ -186,22 +180,22 @@ func TestShutdownTwice(t *testing.T) {
 // Connections that were left open are closed: their transactions rolled back, their
 // results ended.
 func TestShutdownClosesConnections(t *testing.T) {
-	onShared(t, func(t *testing.T, db *parityDB) {
+	onShared(t, func(t *testing.T, db *testDB) {
 		db.people(t, many()...)
 		e := db.leftOpen(t)
-		c, idle := await(t, e.ConnectAsync(db.ctx)), await(t, e.ConnectAsync(db.ctx))
-		await(t, c.BeginAsync(db.ctx, nil))
-		await(t, c.ExecAsync(db.ctx, insertPerson, "Ann"))
-		r := await(t, c.QueryAsync(db.ctx, "SELECT id FROM people"))
+		c, idle := must(t, e.ConnectAsync(db.ctx)), must(t, e.ConnectAsync(db.ctx))
+		must(t, c.BeginAsync(db.ctx, nil))
+		must(t, c.ExecAsync(db.ctx, insertPerson, "Ann"))
+		r := must(t, c.QueryAsync(db.ctx, "SELECT id FROM people"))
 		wantError(t, e.Shutdown(endedContext()), context.Canceled)
 		for _, c := range []*overlay.Conn{c, idle} {
 			if !c.Closed() {
 				t.Error("a connection is open after Shutdown")
 			}
 			wantError(t, failure(t, c.ScalarAsync(db.ctx, "SELECT 1")), overlay.ErrClosed)
-			await(t, c.CloseAsync(db.ctx))
+			must(t, c.CloseAsync(db.ctx))
 		}
-		if rows := await(t, r.FetchAllAsync(db.ctx)); len(rows) != 1001 { // they are in memory
+		if rows := must(t, r.FetchAllAsync(db.ctx)); len(rows) != 1001 { // they are in memory
 			t.Errorf("%d rows", len(rows))
 		}
 		if n := e.SyncDB().Stats().OpenConnections; n != 0 {
@@ -213,14 +207,14 @@ func TestShutdownClosesConnections(t *testing.T) {
 
 // Without an end of its context Shutdown waits until they are closed.
 func TestShutdownWaitsForConnections(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		e := db.leftOpen(t)
-		c := await(t, e.ConnectAsync(db.ctx))
+		c := must(t, e.ConnectAsync(db.ctx))
 		drains := &seenContext{Context: db.ctx, seen: make(chan struct{})}
 		shut := make(chan error, 1)
 		go func() { shut <- e.Shutdown(drains) }()
 		within(t, "Shutdown", drains.seen)
-		if n := await(t, overlay.Scalar[int](db.ctx, c, "SELECT 2")); n != 2 {
+		if n := must(t, overlay.Scalar[int](db.ctx, c, "SELECT 2")); n != 2 {
 			t.Error("an open connection is of no use during Shutdown")
 		}
 		select {

@@ -11,9 +11,9 @@ import (
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
-// TestTenThousandFutures proves that nothing is left of many calls of which half
-// are cancelled, and that the counts add up.
-func TestTenThousandFutures(t *testing.T) {
+// Nothing is left of many calls of which half are cancelled, and the counts add up. A call
+// may be stopped after a lane has begun it and before its function has.
+func TestStatsAddUpForTenThousandFutures(t *testing.T) {
 	const n = 10_000
 	goroutines := runtime.NumGoroutine()
 	heap := func() uint64 {
@@ -69,7 +69,7 @@ func TestTenThousandFutures(t *testing.T) {
 		st := e.Stats()
 		withdrawn, interrupted = st.Withdrawn, interrupted-st.Withdrawn
 		t.Logf("%d ran, %d were withdrawn, %d interrupted", ran, withdrawn, interrupted)
-		if interrupted < 0 || ran < n/2 || ran+interrupted != st.Run || began.Load() != st.Run || st.Run+st.Withdrawn != n || st.Lanes != 0 {
+		if interrupted < 0 || ran < n/2 || ran+interrupted != st.Run || began.Load() < ran || began.Load() > st.Run || st.Run+st.Withdrawn != n || st.Lanes != 0 {
 			t.Fatalf("%d began, %d ran, %d were interrupted: %+v", began.Load(), ran, interrupted, st)
 		}
 		db.Close()

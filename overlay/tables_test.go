@@ -13,62 +13,62 @@ import (
 )
 
 // wantTable asks whether there is a table.
-func wantTable(t *testing.T, db *parityDB, want bool, name string, opts ...overlay.TableOption) {
+func wantTable(t *testing.T, db *testDB, want bool, name string, opts ...overlay.TableOption) {
 	t.Helper()
-	if has := await(t, db.e.HasTableAsync(db.ctx, name, opts...)); has != want {
+	if has := must(t, db.e.HasTableAsync(db.ctx, name, opts...)); has != want {
 		t.Errorf("HasTableAsync(%q): %v, want %v", name, has, want)
 	}
 }
 
 // wantTables asks for the names of the tables.
-func wantTables(t *testing.T, db *parityDB, want []string, opts ...overlay.TableOption) {
+func wantTables(t *testing.T, db *testDB, want []string, opts ...overlay.TableOption) {
 	t.Helper()
-	if names := await(t, db.e.TableNamesAsync(db.ctx, opts...)); !slices.Equal(names, want) {
+	if names := must(t, db.e.TableNamesAsync(db.ctx, opts...)); !slices.Equal(names, want) {
 		t.Errorf("TableNamesAsync: %q, want %q", names, want)
 	}
 }
 
 func TestTablesOfTheConnectionsOwnSchema(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		wantTables(t, db, nil)
 		db.people(t)
-		await(t, db.e.ExecAsync(db.ctx, "CREATE TABLE animals (id INTEGER PRIMARY KEY "+db.auto+")"))
-		await(t, db.e.ExecAsync(db.ctx, "INSERT INTO animals (id) VALUES (1)"))
+		must(t, db.e.ExecAsync(db.ctx, "CREATE TABLE animals (id INTEGER PRIMARY KEY "+db.auto+")"))
+		must(t, db.e.ExecAsync(db.ctx, "INSERT INTO animals (id) VALUES (1)"))
 		wantTable(t, db, true, "people")
 		wantTable(t, db, true, "animals", nil)
 		wantTable(t, db, false, "plants")
 		wantTables(t, db, []string{"animals", "people"}, nil) // in alphabetical order
-		await(t, db.e.ExecAsync(db.ctx, "DROP TABLE animals"))
+		must(t, db.e.ExecAsync(db.ctx, "DROP TABLE animals"))
 		wantTable(t, db, false, "animals")
 		wantTables(t, db, []string{"people"})
 	})
 }
 
 func TestTablesDoNotIncludeTheDatabasesOwn(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		if db.maria {
 			wantTable(t, db, false, "TABLES")
 			wantTables(t, db, nil)
 			return
 		}
-		await(t, db.e.ExecAsync(db.ctx, "CREATE TABLE a (id INTEGER PRIMARY KEY AUTOINCREMENT)")) // makes sqlite_sequence
-		await(t, db.e.ExecAsync(db.ctx, "CREATE TABLE sqliteish (id INTEGER)"))
+		must(t, db.e.ExecAsync(db.ctx, "CREATE TABLE a (id INTEGER PRIMARY KEY AUTOINCREMENT)")) // makes sqlite_sequence
+		must(t, db.e.ExecAsync(db.ctx, "CREATE TABLE sqliteish (id INTEGER)"))
 		wantTables(t, db, []string{"a", "sqliteish"})
 	})
 }
 
 // A view is something to select from, so that there is one, but it is not a table.
 func TestTablesAndViews(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
-		await(t, db.e.ExecAsync(db.ctx, "CREATE VIEW names AS SELECT name FROM people"))
+		must(t, db.e.ExecAsync(db.ctx, "CREATE VIEW names AS SELECT name FROM people"))
 		wantTable(t, db, true, "names")
 		wantTables(t, db, []string{"people"})
 	})
 }
 
 // otherSchema has the connection see another schema that has these tables.
-func otherSchema(t *testing.T, db *parityDB, c *overlay.Conn, tables ...string) (name string) {
+func otherSchema(t *testing.T, db *testDB, c *overlay.Conn, tables ...string) (name string) {
 	t.Helper()
 	if db.maria {
 		cfg, err := mysql.ParseDSN(mariaDatabase(t))
@@ -78,20 +78,20 @@ func otherSchema(t *testing.T, db *parityDB, c *overlay.Conn, tables ...string) 
 		name = cfg.DBName
 	} else {
 		name = `an "other"`
-		await(t, c.ExecAsync(db.ctx, `ATTACH DATABASE ? AS "an ""other"""`, filepath.Join(t.TempDir(), "other.db")))
+		must(t, c.ExecAsync(db.ctx, `ATTACH DATABASE ? AS "an ""other"""`, filepath.Join(t.TempDir(), "other.db")))
 	}
 	quoted := `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 	if db.maria {
 		quoted = "`" + name + "`"
 	}
 	for _, table := range tables {
-		await(t, c.ExecAsync(db.ctx, "CREATE TABLE "+quoted+"."+table+" (id INTEGER PRIMARY KEY)"))
+		must(t, c.ExecAsync(db.ctx, "CREATE TABLE "+quoted+"."+table+" (id INTEGER PRIMARY KEY)"))
 	}
 	return name
 }
 
 func TestTablesInSchema(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		c := db.connect(t)
 		other := otherSchema(t, db, c, "plants", "animals")
@@ -111,13 +111,13 @@ func TestTablesInSchema(t *testing.T) {
 }
 
 func TestTablesInSchemaMainAndTemp(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		if db.maria {
 			t.Skip("there are no such schemas")
 		}
 		db.people(t)
 		c := db.connect(t)
-		await(t, c.ExecAsync(db.ctx, "CREATE TEMP TABLE scratch (id INTEGER)"))
+		must(t, c.ExecAsync(db.ctx, "CREATE TEMP TABLE scratch (id INTEGER)"))
 		temp, main := overlay.InSchema("temp"), overlay.InSchema("main")
 		wantTable(t, db, true, "scratch", temp, overlay.On(c))
 		wantTable(t, db, false, "people", temp, overlay.On(c))
@@ -130,7 +130,7 @@ func TestTablesInSchemaMainAndTemp(t *testing.T) {
 
 // MariaDB has one list of all tables, in which there are none; SQLite says what is wrong.
 func TestTablesInASchemaThatDoesNotExist(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		nowhere := overlay.InSchema("nowhere")
 		if db.maria {
@@ -151,15 +151,15 @@ func TestTablesInASchemaThatDoesNotExist(t *testing.T) {
 }
 
 func TestTablesOnAConnSeesItsTemporaryOnes(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		c := db.connect(t)
-		await(t, c.ExecAsync(db.ctx, "CREATE TEMPORARY TABLE scratch (id INTEGER)"))
+		must(t, c.ExecAsync(db.ctx, "CREATE TEMPORARY TABLE scratch (id INTEGER)"))
 		wantTable(t, db, true, "scratch", overlay.On(c))
 		wantTables(t, db, nil, overlay.On(c))
 		if !db.memory { // there are other connections
 			wantTable(t, db, false, "scratch")
 		}
-		await(t, c.ExecAsync(db.ctx, "DROP TABLE scratch"))
+		must(t, c.ExecAsync(db.ctx, "DROP TABLE scratch"))
 		wantTable(t, db, false, "scratch", overlay.On(c))
 		db.close(t, c)
 	})
@@ -167,20 +167,20 @@ func TestTablesOnAConnSeesItsTemporaryOnes(t *testing.T) {
 
 // SQLite can take the making of a table back; MariaDB commits it at once.
 func TestTablesOnAConnSeesWhatIsNotCommitted(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		if db.maria {
 			t.Skip("CREATE TABLE commits")
 		}
 		c := db.connect(t)
-		tx := await(t, c.BeginAsync(db.ctx, nil))
-		await(t, c.ExecAsync(db.ctx, "CREATE TABLE plants (id INTEGER)"))
+		tx := must(t, c.BeginAsync(db.ctx, nil))
+		must(t, c.ExecAsync(db.ctx, "CREATE TABLE plants (id INTEGER)"))
 		wantTable(t, db, true, "plants", overlay.On(c))
 		wantTables(t, db, []string{"plants"}, overlay.On(c))
 		if !db.memory {
 			wantTable(t, db, false, "plants")
 			wantTables(t, db, nil)
 		}
-		await(t, tx.RollbackAsync(db.ctx))
+		must(t, tx.RollbackAsync(db.ctx))
 		wantTable(t, db, false, "plants", overlay.On(c))
 		wantTables(t, db, nil, overlay.On(c))
 		db.close(t, c)
@@ -188,7 +188,7 @@ func TestTablesOnAConnSeesWhatIsNotCommitted(t *testing.T) {
 }
 
 func TestTablesOnAClosedConn(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		c := db.connect(t)
 		db.close(t, c)
 		wantError(t, failure(t, db.e.HasTableAsync(db.ctx, "people", overlay.On(c))), overlay.ErrClosed)
@@ -197,7 +197,7 @@ func TestTablesOnAClosedConn(t *testing.T) {
 }
 
 func TestTablesWithOddNames(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		odd := []string{`a "b" c`, "d `e` f", "g 'h' i", "j.k", "l%m", "n?o", "ü", "select", `p; DROP TABLE "ü"`}
 		mark := `"`
 		if db.maria {
@@ -206,10 +206,10 @@ func TestTablesWithOddNames(t *testing.T) {
 		for _, name := range odd {
 			wantTable(t, db, false, name)
 			query := fmt.Sprintf("CREATE TABLE %s%s%s (id INTEGER)", mark, strings.ReplaceAll(name, mark, mark+mark), mark)
-			await(t, db.e.ExecAsync(db.ctx, query))
+			must(t, db.e.ExecAsync(db.ctx, query))
 			wantTable(t, db, true, name)
 		}
-		got := await(t, db.e.TableNamesAsync(db.ctx))
+		got := must(t, db.e.TableNamesAsync(db.ctx))
 		slices.Sort(got) // the order is the database's
 		want := slices.Sorted(slices.Values(odd))
 		if !slices.Equal(got, want) {

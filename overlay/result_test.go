@@ -1,6 +1,7 @@
 package overlay_test
 
 import (
+	"context"
 	"database/sql"
 	"slices"
 	"testing"
@@ -9,16 +10,16 @@ import (
 )
 
 func TestScalar(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t, "Ann", "Bob")
-		if v := await(t, db.e.ScalarAsync(db.ctx, "SELECT id FROM people WHERE name = ?", "Bob")); v != int64(2) {
+		if v := must(t, db.e.ScalarAsync(db.ctx, "SELECT id FROM people WHERE name = ?", "Bob")); v != int64(2) {
 			t.Errorf("ScalarAsync returned %T %v, want int64 2", v, v)
 		}
 		const name = "SELECT name, id FROM people WHERE id = ?"
-		if v := await(t, overlay.Scalar[string](db.ctx, db.e, name, 1)); v != "Ann" {
+		if v := must(t, overlay.Scalar[string](db.ctx, db.e, name, 1)); v != "Ann" {
 			t.Errorf("Scalar[string] returned %q", v)
 		}
-		if v := await(t, overlay.Scalar[sql.NullString](db.ctx, db.e, "SELECT NULL")); v.Valid {
+		if v := must(t, overlay.Scalar[sql.NullString](db.ctx, db.e, "SELECT NULL")); v.Valid {
 			t.Errorf("Scalar[sql.NullString] returned %v", v)
 		}
 		failure(t, overlay.Scalar[int](db.ctx, db.e, name, 1)) // not a number
@@ -27,16 +28,16 @@ func TestScalar(t *testing.T) {
 }
 
 func TestResultThatReturnsRows(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t, "Ann", "Bob", "Cid", "Dan")
-		r := await(t, db.e.ExecuteAsync(db.ctx, "SELECT id, name FROM people ORDER BY id"))
+		r := must(t, db.e.ExecuteAsync(db.ctx, "SELECT id, name FROM people ORDER BY id"))
 		if !r.ReturnsRows() || !slices.Equal(r.Keys(), []string{"id", "name"}) || r.RowCount() != -1 {
 			t.Errorf("ReturnsRows %v, Keys %q, RowCount %d", r.ReturnsRows(), r.Keys(), r.RowCount())
 		}
 		if _, err := r.LastInsertID(); err == nil {
 			t.Error("a query has inserted something")
 		}
-		row := await(t, r.FetchOneAsync(db.ctx))
+		row := must(t, r.FetchOneAsync(db.ctx))
 		var id int
 		var name string
 		if err := row.Scan(&id, &name); err != nil || id != 1 || name != "Ann" {
@@ -45,23 +46,23 @@ func TestResultThatReturnsRows(t *testing.T) {
 		if v, ok := row.Value("id"); !ok || v != int64(1) {
 			t.Errorf("Value(id) is %v", v)
 		}
-		if n := len(await(t, r.FetchManyAsync(db.ctx, 2))); n != 2 {
+		if n := len(must(t, r.FetchManyAsync(db.ctx, 2))); n != 2 {
 			t.Errorf("FetchManyAsync(2) returned %d rows", n)
 		}
-		if n := len(await(t, r.FetchAllAsync(db.ctx))); n != 1 {
+		if n := len(must(t, r.FetchAllAsync(db.ctx))); n != 1 {
 			t.Errorf("FetchAllAsync returned %d rows, want the one left", n)
 		}
 		wantError(t, failure(t, r.FetchOneAsync(db.ctx)), sql.ErrNoRows)
-		if n := len(await(t, r.FetchManyAsync(db.ctx, 2))) + len(await(t, r.FetchAllAsync(db.ctx))); n != 0 {
+		if n := len(must(t, r.FetchManyAsync(db.ctx, 2))) + len(must(t, r.FetchAllAsync(db.ctx))); n != 0 {
 			t.Errorf("%d rows past the end", n)
 		}
 	})
 }
 
 func TestResultThatReturnsNoRows(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t, "Ann", "Bob")
-		r := await(t, db.e.ExecuteAsync(db.ctx, insertPerson, "Cid"))
+		r := must(t, db.e.ExecuteAsync(db.ctx, insertPerson, "Cid"))
 		id, err := r.LastInsertID()
 		if r.ReturnsRows() || r.Keys() != nil || id != 3 || err != nil || r.RowCount() != 1 {
 			t.Errorf("ReturnsRows %v, Keys %q, LastInsertID %d (%v), RowCount %d", r.ReturnsRows(), r.Keys(), id, err, r.RowCount())
@@ -69,8 +70,8 @@ func TestResultThatReturnsNoRows(t *testing.T) {
 		wantError(t, failure(t, r.FetchOneAsync(db.ctx)), overlay.ErrReturnsNoRows)
 		wantError(t, failure(t, r.FetchAllAsync(db.ctx)), overlay.ErrReturnsNoRows)
 		wantError(t, failure(t, r.FirstAsync(db.ctx)), overlay.ErrReturnsNoRows)
-		await(t, r.CloseAsync(db.ctx))
-		r = await(t, db.e.ExecuteAsync(db.ctx, "DELETE FROM people WHERE id < 3"))
+		must(t, r.CloseAsync(db.ctx))
+		r = must(t, db.e.ExecuteAsync(db.ctx, "DELETE FROM people WHERE id < 3"))
 		if r.RowCount() != 2 {
 			t.Errorf("RowCount %d, want 2", r.RowCount())
 		}
@@ -79,32 +80,32 @@ func TestResultThatReturnsNoRows(t *testing.T) {
 
 // First and scalar close the result: the engine's only lane is free again.
 func TestFirstAndScalarCloseTheResult(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t, many()...)
 		const query = "SELECT id FROM people ORDER BY id"
-		r := await(t, db.e.ExecuteAsync(db.ctx, query))
-		if v := await(t, r.FirstAsync(db.ctx)).Values(); len(v) != 1 || v[0] != int64(1) {
+		r := must(t, db.e.ExecuteAsync(db.ctx, query))
+		if v := must(t, r.FirstAsync(db.ctx)).Values(); len(v) != 1 || v[0] != int64(1) {
 			t.Errorf("first row: %v", v)
 		}
-		await(t, r.CloseAsync(db.ctx)) // after the first one's end
+		must(t, r.CloseAsync(db.ctx)) // after the first one's end
 		wantError(t, failure(t, r.FetchOneAsync(db.ctx)), overlay.ErrClosed)
-		r = await(t, db.e.ExecuteAsync(db.ctx, query))
-		if v := await(t, r.ScalarAsync(db.ctx)); v != int64(1) {
+		r = must(t, db.e.ExecuteAsync(db.ctx, query))
+		if v := must(t, r.ScalarAsync(db.ctx)); v != int64(1) {
 			t.Errorf("scalar: %v", v)
 		}
-		await(t, r.CloseAsync(db.ctx))
+		must(t, r.CloseAsync(db.ctx))
 		wantError(t, failure(t, r.FetchAllAsync(db.ctx)), overlay.ErrClosed)
-		r = await(t, db.e.ExecuteAsync(db.ctx, query+" LIMIT 0"))
+		r = must(t, db.e.ExecuteAsync(db.ctx, query+" LIMIT 0"))
 		wantError(t, failure(t, r.FirstAsync(db.ctx)), sql.ErrNoRows)
 		db.wantPeople(t, 1000)
 	}, overlay.WithLanes(1))
 }
 
 func TestRowsIterates(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t, many()...)
 		for _, leave := range []int{1000, 1, 300, 700} {
-			r := await(t, db.e.ExecuteAsync(db.ctx, "SELECT id FROM people ORDER BY id"))
+			r := must(t, db.e.ExecuteAsync(db.ctx, "SELECT id FROM people ORDER BY id"))
 			n := 0
 			for row, err := range r.Rows(db.ctx) {
 				if n++; err != nil || row.Values()[0] != int64(n) {
@@ -117,7 +118,7 @@ func TestRowsIterates(t *testing.T) {
 			if n != leave {
 				t.Errorf("%d rows, want %d", n, leave)
 			}
-			await(t, r.CloseAsync(db.ctx)) // after the loop's
+			must(t, r.CloseAsync(db.ctx)) // after the loop's
 			wantError(t, failure(t, r.FetchAllAsync(db.ctx)), overlay.ErrClosed)
 			db.wantPeople(t, 1000)
 		}
@@ -125,7 +126,7 @@ func TestRowsIterates(t *testing.T) {
 }
 
 func TestStatementKinds(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t, "Ann")
 		for query, rows := range map[string]bool{
 			"-- a comment\n/* another */ SELECT id FROM people":                             true,
@@ -135,20 +136,56 @@ func TestStatementKinds(t *testing.T) {
 			"INSERT INTO people (name) WITH p AS (SELECT name FROM people) SELECT * FROM p": false,
 			"UPDATE people SET name = 'Cid'":                                                false,
 		} {
-			if r := await(t, db.e.ExecuteAsync(db.ctx, query)); r.ReturnsRows() != rows {
+			if r := must(t, db.e.ExecuteAsync(db.ctx, query)); r.ReturnsRows() != rows {
 				t.Errorf("%s: ReturnsRows is %v", query, r.ReturnsRows())
 			}
 		}
 		own := []string{"PRAGMA table_info(people)"}
 		if db.maria {
-			await(t, db.e.ExecuteAsync(db.ctx, "CREATE PROCEDURE three() SELECT 3"))
+			must(t, db.e.ExecuteAsync(db.ctx, "CREATE PROCEDURE three() SELECT 3"))
 			own = []string{"SHOW TABLES", "CALL three()", "DESCRIBE people"}
 		}
 		for _, query := range own {
-			r := await(t, db.e.ExecuteAsync(db.ctx, query))
-			if n := len(await(t, r.FetchAllAsync(db.ctx))); n == 0 {
+			r := must(t, db.e.ExecuteAsync(db.ctx, query))
+			if n := len(must(t, r.FetchAllAsync(db.ctx))); n == 0 {
 				t.Errorf("%s: no rows", query)
 			}
 		}
 	})
+}
+
+// Nil pointers are refused as database/sql refuses them.
+func TestScanIntoNil(t *testing.T) {
+	e := oneLane(t)
+	bg := context.Background()
+	r, err := e.QueryAsync(bg, "SELECT 1").Await(bg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row, err := r.FetchOneAsync(bg).Await(bg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := e.SyncDB().QueryRow("SELECT 1").Scan((*int)(nil))
+	defer func() {
+		if v := recover(); v != nil {
+			t.Errorf("Row.Scan((*int)(nil)) panics: %v; sql.Row.Scan returns %v", v, want)
+		}
+	}()
+	row.Scan((*int)(nil))
+}
+
+// The error of closing the rows is Scalar's, as it is QueryRow's.
+func TestScalarReturnsTheErrorOfClosing(t *testing.T) {
+	d := newScripted()
+	db := d.openDB()
+	defer db.Close()
+	e := overlay.New(db, overlay.WithLanes(1))
+	defer e.Shutdown(background)
+	var id any
+	want := db.QueryRow("rows 3 closeerror").Scan(&id, &id, &id, &id, &id, &id, &id)
+	_, err := e.ScalarAsync(background, "rows 3 closeerror").Await(background)
+	if (err == nil) != (want == nil) {
+		t.Errorf("ScalarAsync: %v; sql.DB.QueryRow: %v", err, want)
+	}
 }

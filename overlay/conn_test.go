@@ -10,9 +10,9 @@ import (
 )
 
 func TestConnectAsValue(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		c := db.connect(t)
-		if n := await(t, overlay.Scalar[int](db.ctx, c, "SELECT 1")); n != 1 || c.Closed() {
+		if n := must(t, overlay.Scalar[int](db.ctx, c, "SELECT 1")); n != 1 || c.Closed() {
 			t.Errorf("got %d, closed: %v", n, c.Closed())
 		}
 		db.close(t, c)
@@ -24,11 +24,11 @@ func TestConnectAsValue(t *testing.T) {
 }
 
 func TestConnectAsScope(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		var kept *overlay.Conn
 		err := db.e.WithConn(db.ctx, func(ctx context.Context, c *overlay.Conn) error {
 			kept = c
-			await(t, c.ScalarAsync(ctx, "SELECT 1"))
+			must(t, c.ScalarAsync(ctx, "SELECT 1"))
 			return errOwn
 		})
 		if err != errOwn || !kept.Closed() {
@@ -47,62 +47,19 @@ func TestConnectAsScope(t *testing.T) {
 	})
 }
 
-// The calls of a connection that was closed fail, and so do those of its branches.
-func TestEveryCallOfAClosedConnFails(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
-		c := db.connect(t)
-		open := c.Branch()
-		closed := c.Branch()
-		await(t, closed.CloseAsync(db.ctx))
-		if c.Closed() || open.Closed() || !closed.Closed() {
-			t.Error("closing a branch closes that branch alone")
-		}
-		everyCallFails(t, db, closed)
-		await(t, open.ScalarAsync(db.ctx, "SELECT 1"))
-		db.close(t, c)
-		for _, c := range []*overlay.Conn{c, open} {
-			if !c.Closed() {
-				t.Error("Closed is false")
-			}
-			everyCallFails(t, db, c)
-		}
-	})
-}
-
-func everyCallFails(t *testing.T, db *parityDB, c *overlay.Conn) {
-	t.Helper()
-	wantError(t, failure(t, c.ExecuteAsync(db.ctx, "SELECT 1")), overlay.ErrClosed)
-	wantError(t, failure(t, c.QueryAsync(db.ctx, "SELECT 1")), overlay.ErrClosed)
-	wantError(t, failure(t, c.ExecAsync(db.ctx, "SELECT 1")), overlay.ErrClosed)
-	wantError(t, failure(t, c.ScalarAsync(db.ctx, "SELECT 1")), overlay.ErrClosed)
-	wantError(t, failure(t, c.BatchAsync(db.ctx, []overlay.Statement{{Query: "SELECT 1"}})), overlay.ErrClosed)
-	wantError(t, failure(t, c.ExecManyAsync(db.ctx, "SELECT 1", [][]any{nil})), overlay.ErrClosed)
-	wantError(t, failure(t, c.BeginAsync(db.ctx, nil)), overlay.ErrClosed)
-	wantError(t, failure(t, c.BeginNestedAsync(db.ctx)), overlay.ErrClosed)
-	wantError(t, failure(t, db.e.HasTableAsync(db.ctx, "people", overlay.On(c))), overlay.ErrClosed)
-	wantError(t, failure(t, db.e.TableNamesAsync(db.ctx, overlay.On(c))), overlay.ErrClosed)
-	wantError(t, failure(t, overlay.RunInThread(db.ctx, c, func(context.Context, *sql.Conn) (int, error) {
-		t.Error("called on a closed connection")
-		return 0, nil
-	})), overlay.ErrClosed)
-	nothing := func(context.Context, *overlay.Conn) error { t.Error("called on a closed connection"); return nil }
-	wantError(t, c.WithTx(db.ctx, nil, nothing), overlay.ErrClosed)
-	wantError(t, c.WithNested(db.ctx, nothing), overlay.ErrClosed)
-}
-
 func TestBranchSharesTheTransaction(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		c := db.connect(t)
 		defer db.close(t, c)
 		b := c.Branch()
-		tx := await(t, c.BeginAsync(db.ctx, nil))
-		await(t, b.ExecAsync(db.ctx, insertPerson, "Ann"))
+		tx := must(t, c.BeginAsync(db.ctx, nil))
+		must(t, b.ExecAsync(db.ctx, insertPerson, "Ann"))
 		if !b.InTransaction() || b.SyncConn() != c.SyncConn() {
 			t.Error("the branch has a connection of its own")
 		}
-		await(t, b.CloseAsync(db.ctx))
-		await(t, tx.RollbackAsync(db.ctx))
+		must(t, b.CloseAsync(db.ctx))
+		must(t, tx.RollbackAsync(db.ctx))
 		if n := count(t, db, c); n != 0 {
 			t.Errorf("%d people, want none", n)
 		}
@@ -111,7 +68,7 @@ func TestBranchSharesTheTransaction(t *testing.T) {
 
 // Calls queue in the order in which they were asked for.
 func TestCallsOfAConnKeepTheirOrder(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		c := db.connect(t)
 		defer db.close(t, c)
@@ -119,11 +76,11 @@ func TestCallsOfAConnKeepTheirOrder(t *testing.T) {
 		for _, name := range many() {
 			last = c.ExecAsync(db.ctx, insertPerson, name)
 		}
-		id, err := await(t, last).LastInsertId()
+		id, err := must(t, last).LastInsertId()
 		if n := count(t, db, c); n != 1000 || id != 1000 || err != nil {
 			t.Errorf("%d people, the last one is %d (%v)", n, id, err)
 		}
-		if name := await(t, overlay.Scalar[string](db.ctx, c, "SELECT name FROM people WHERE id = 500")); name != "n500" {
+		if name := must(t, overlay.Scalar[string](db.ctx, c, "SELECT name FROM people WHERE id = 500")); name != "n500" {
 			t.Errorf("number 500 is %s", name)
 		}
 	})
@@ -131,10 +88,10 @@ func TestCallsOfAConnKeepTheirOrder(t *testing.T) {
 
 // On the connection's own thread its calls are made on the spot, in a transaction too.
 func TestAsyncCallsInRunInThread(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		err := db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
-			n := await(t, overlay.RunInThread(ctx, c, func(ctx context.Context, _ *sql.Conn) (int, error) {
+			n := must(t, overlay.RunInThread(ctx, c, func(ctx context.Context, _ *sql.Conn) (int, error) {
 				if _, err := c.ExecAsync(ctx, insertPerson, "Ann").Await(ctx); err != nil {
 					return 0, err
 				}
@@ -153,7 +110,7 @@ func TestAsyncCallsInRunInThread(t *testing.T) {
 
 // A transaction ends with WithTx also if a goroutine of fn's still uses it.
 func TestWithTxEndsWhileAnotherGoroutineCalls(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		c := db.connect(t)
 		defer db.close(t, c)
 		var late *overlay.Future[any]

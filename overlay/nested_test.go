@@ -10,12 +10,12 @@ import (
 )
 
 func TestNestedRollbackKeepsTheOuter(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		err := db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
-			await(t, c.ExecAsync(ctx, insertPerson, "kept"))
+			must(t, c.ExecAsync(ctx, insertPerson, "kept"))
 			err := c.WithNested(ctx, func(ctx context.Context, c *overlay.Conn) error {
-				await(t, c.ExecAsync(ctx, insertPerson, "dropped"))
+				must(t, c.ExecAsync(ctx, insertPerson, "dropped"))
 				return errOwn
 			})
 			if err != errOwn {
@@ -33,25 +33,25 @@ func TestNestedRollbackKeepsTheOuter(t *testing.T) {
 			t.Fatal(err)
 		}
 		db.wantPeople(t, 2)
-		if n := await(t, overlay.Scalar[int](db.ctx, db.e, "SELECT count(*) FROM people WHERE name = 'dropped'")); n != 0 {
+		if n := must(t, overlay.Scalar[int](db.ctx, db.e, "SELECT count(*) FROM people WHERE name = 'dropped'")); n != 0 {
 			t.Error("what was rolled back is there")
 		}
 	})
 }
 
 func TestNestedWithoutATransactionBeginsOne(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		c := db.connect(t)
-		tx := await(t, c.BeginNestedAsync(db.ctx))
-		await(t, c.ExecAsync(db.ctx, insertPerson, "Ann"))
-		await(t, tx.RollbackAsync(db.ctx))
+		tx := must(t, c.BeginNestedAsync(db.ctx))
+		must(t, c.ExecAsync(db.ctx, insertPerson, "Ann"))
+		must(t, tx.RollbackAsync(db.ctx))
 		if n := count(t, db, c); n != 0 || c.InTransaction() {
 			t.Errorf("%d people, in a transaction: %v", n, c.InTransaction())
 		}
-		tx = await(t, c.BeginNestedAsync(db.ctx))
-		await(t, c.ExecAsync(db.ctx, insertPerson, "Ann"))
-		await(t, tx.CommitAsync(db.ctx))
+		tx = must(t, c.BeginNestedAsync(db.ctx))
+		must(t, c.ExecAsync(db.ctx, insertPerson, "Ann"))
+		must(t, tx.CommitAsync(db.ctx))
 		db.close(t, c)
 		db.wantPeople(t, 1)
 	})
@@ -60,23 +60,23 @@ func TestNestedWithoutATransactionBeginsOne(t *testing.T) {
 // At each depth a row is inserted; rolling back to a depth keeps what lies around it.
 func TestNestedToAnyDepth(t *testing.T) {
 	const depth = 30
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		c := db.connect(t)
 		defer db.close(t, c)
-		txs := []*overlay.Tx{await(t, c.BeginAsync(db.ctx, nil))}
+		txs := []*overlay.Tx{must(t, c.BeginAsync(db.ctx, nil))}
 		for i := range depth {
-			txs = append(txs, await(t, c.BeginNestedAsync(db.ctx)))
-			await(t, c.ExecAsync(db.ctx, insertPerson, fmt.Sprint(i)))
+			txs = append(txs, must(t, c.BeginNestedAsync(db.ctx)))
+			must(t, c.ExecAsync(db.ctx, insertPerson, fmt.Sprint(i)))
 		}
-		await(t, txs[depth].CommitAsync(db.ctx)) // into the one around it
-		await(t, txs[20].RollbackAsync(db.ctx))  // ends those in it
+		must(t, txs[depth].CommitAsync(db.ctx)) // into the one around it
+		must(t, txs[20].RollbackAsync(db.ctx))  // ends those in it
 		if n := count(t, db, c); n != 19 {
 			t.Errorf("%d people after the rollback, want 19", n)
 		}
 		wantError(t, failure(t, txs[25].CommitAsync(db.ctx)), sql.ErrTxDone)
-		await(t, txs[10].CommitAsync(db.ctx))
-		await(t, txs[0].CommitAsync(db.ctx))
+		must(t, txs[10].CommitAsync(db.ctx))
+		must(t, txs[0].CommitAsync(db.ctx))
 		if n := count(t, db, c); n != 19 {
 			t.Errorf("%d people after the commit, want 19", n)
 		}
@@ -90,19 +90,19 @@ func TestNestedToAnyDepth(t *testing.T) {
 
 // A result that has rows left does not keep savepoints from being made and ended.
 func TestNestedBesideAnOpenResult(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t, many()...)
 		err := db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
 			for _, end := range []func(*overlay.Tx) *overlay.Future[struct{}]{
 				func(tx *overlay.Tx) *overlay.Future[struct{}] { return tx.CommitAsync(ctx) },
 				func(tx *overlay.Tx) *overlay.Future[struct{}] { return tx.RollbackAsync(ctx) },
 			} {
-				outside := await(t, c.QueryAsync(ctx, "SELECT id FROM people"))
-				tx := await(t, c.BeginNestedAsync(ctx))
-				inside := await(t, c.QueryAsync(ctx, "SELECT id FROM people"))
-				await(t, end(tx))
+				outside := must(t, c.QueryAsync(ctx, "SELECT id FROM people"))
+				tx := must(t, c.BeginNestedAsync(ctx))
+				inside := must(t, c.QueryAsync(ctx, "SELECT id FROM people"))
+				must(t, end(tx))
 				for _, r := range []*overlay.Result{outside, inside} {
-					if n := len(await(t, r.FetchAllAsync(ctx))); n != 1000 {
+					if n := len(must(t, r.FetchAllAsync(ctx))); n != 1000 {
 						t.Errorf("%d rows, want 1000", n)
 					}
 				}
@@ -117,15 +117,15 @@ func TestNestedBesideAnOpenResult(t *testing.T) {
 
 // A statement that fails beside an open result leaves the transaction as it is.
 func TestErrorBesideAnOpenResult(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t, many()...)
 		err := db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
-			r := await(t, c.QueryAsync(ctx, "SELECT id FROM people"))
+			r := must(t, c.QueryAsync(ctx, "SELECT id FROM people"))
 			failure(t, c.ExecAsync(ctx, "INSERT INTO people (id, name) VALUES (1, 'twice')"))
 			if !c.InTransaction() {
 				t.Error("InTransaction is false after an error")
 			}
-			if n := len(await(t, r.FetchAllAsync(ctx))); n != 1000 {
+			if n := len(must(t, r.FetchAllAsync(ctx))); n != 1000 {
 				t.Errorf("%d rows, want 1000", n)
 			}
 			_, err := c.ExecAsync(ctx, insertPerson, "Ann").Await(ctx)

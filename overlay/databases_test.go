@@ -3,7 +3,6 @@ package overlay_test
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,8 +20,8 @@ import (
 // The parity tests show that every behaviour which the seed's API reference
 // documents is there, on each of these databases.
 
-// A parityDB is an empty database of a test's own.
-type parityDB struct {
+// A testDB is an empty database of a test's own.
+type testDB struct {
 	ctx          context.Context // ends if the test hangs
 	driver, dsn  string
 	memory       bool // there is but one connection
@@ -33,29 +32,29 @@ type parityDB struct {
 	sleepyInsert string // into people, likewise
 }
 
-func onEach(t *testing.T, fn func(t *testing.T, db *parityDB), opts ...overlay.Option) {
+func onEach(t *testing.T, fn func(t *testing.T, db *testDB), opts ...overlay.Option) {
 	t.Run("memory", func(t *testing.T) {
-		fn(t, newParityDB(t, &parityDB{driver: "sqlite3", dsn: ":memory:", memory: true}, opts))
+		fn(t, newTestDB(t, &testDB{driver: "sqlite3", dsn: ":memory:", memory: true}, opts))
 	})
 	onShared(t, fn, opts...)
 }
 
 // onShared is onEach for what needs two connections.
-func onShared(t *testing.T, fn func(t *testing.T, db *parityDB), opts ...overlay.Option) {
+func onShared(t *testing.T, fn func(t *testing.T, db *testDB), opts ...overlay.Option) {
 	t.Run("file", func(t *testing.T) {
-		dsn := filepath.Join(t.TempDir(), "parity.db") + "?_journal=WAL&_busy_timeout=10000"
-		fn(t, newParityDB(t, &parityDB{driver: "sqlite3", dsn: dsn}, opts))
+		dsn := filepath.Join(t.TempDir(), "test.db") + "?_journal=WAL&_busy_timeout=10000"
+		fn(t, newTestDB(t, &testDB{driver: "sqlite3", dsn: dsn}, opts))
 	})
 	onMariaDB(t, fn, opts...)
 }
 
-func onMariaDB(t *testing.T, fn func(t *testing.T, db *parityDB), opts ...overlay.Option) {
+func onMariaDB(t *testing.T, fn func(t *testing.T, db *testDB), opts ...overlay.Option) {
 	t.Run("MariaDB", func(t *testing.T) {
-		fn(t, newParityDB(t, &parityDB{driver: "mysql", dsn: mariaDatabase(t), maria: true}, opts))
+		fn(t, newTestDB(t, &testDB{driver: "mysql", dsn: mariaDatabase(t), maria: true}, opts))
 	})
 }
 
-func newParityDB(t *testing.T, db *parityDB, opts []overlay.Option) *parityDB {
+func newTestDB(t *testing.T, db *testDB, opts []overlay.Option) *testDB {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
@@ -72,7 +71,7 @@ func newParityDB(t *testing.T, db *parityDB, opts []overlay.Option) *parityDB {
 }
 
 // open makes another engine on the database.
-func (db *parityDB) open(t *testing.T, opts ...overlay.Option) *overlay.Engine {
+func (db *testDB) open(t *testing.T, opts ...overlay.Option) *overlay.Engine {
 	t.Helper()
 	e, err := overlay.Open(db.driver, db.dsn, opts...)
 	if err != nil {
@@ -105,7 +104,7 @@ func mariaDatabase(t *testing.T) (dsn string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.DBName = fmt.Sprintf("parity_%d_%d", os.Getpid(), databases.Add(1))
+	cfg.DBName = fmt.Sprintf("overlay_%d_%d", os.Getpid(), databases.Add(1))
 	if _, err := admin.Exec("CREATE DATABASE " + cfg.DBName); err != nil {
 		t.Fatal(err)
 	}
@@ -118,48 +117,15 @@ func mariaDatabase(t *testing.T) (dsn string) {
 	return cfg.FormatDSN()
 }
 
-// await returns the value of a future that must succeed.
-func await[T any](t *testing.T, f *overlay.Future[T]) T {
-	t.Helper()
-	v, err := f.Await(atMost(t, time.Minute))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
-// failure returns the error of a future that must fail.
-func failure[T any](t *testing.T, f *overlay.Future[T]) error {
-	t.Helper()
-	v, err := f.Await(atMost(t, time.Minute))
-	if err == nil {
-		t.Fatalf("no error, but %v", v)
-	}
-	return err
-}
-
-func wantError(t *testing.T, err, want error) {
-	t.Helper()
-	if !errors.Is(err, want) {
-		t.Errorf("error %v, want %v", err, want)
-	}
-}
-
-func atMost(t *testing.T, d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 // people makes a table with rows of these names, whose ids count from 1.
-func (db *parityDB) people(t *testing.T, names ...string) {
+func (db *testDB) people(t *testing.T, names ...string) {
 	t.Helper()
-	await(t, db.e.ExecAsync(db.ctx, "CREATE TABLE people (id INTEGER PRIMARY KEY "+db.auto+", name VARCHAR(40) NOT NULL)"))
+	must(t, db.e.ExecAsync(db.ctx, "CREATE TABLE people (id INTEGER PRIMARY KEY "+db.auto+", name VARCHAR(40) NOT NULL)"))
 	sets := make([][]any, len(names))
 	for i, name := range names {
 		sets[i] = []any{name}
 	}
-	await(t, db.e.ExecManyAsync(db.ctx, insertPerson, sets, overlay.InTx(nil)))
+	must(t, db.e.ExecManyAsync(db.ctx, insertPerson, sets, overlay.InTx(nil)))
 }
 
 const insertPerson = "INSERT INTO people (name) VALUES (?)"
@@ -174,24 +140,24 @@ func many() []string {
 }
 
 // count returns how many people there are.
-func count(t *testing.T, db *parityDB, to overlay.Target) int {
+func count(t *testing.T, db *testDB, to overlay.Target) int {
 	t.Helper()
-	return await(t, overlay.Scalar[int](db.ctx, to, "SELECT count(*) FROM people"))
+	return must(t, overlay.Scalar[int](db.ctx, to, "SELECT count(*) FROM people"))
 }
 
-func (db *parityDB) wantPeople(t *testing.T, want int) {
+func (db *testDB) wantPeople(t *testing.T, want int) {
 	t.Helper()
 	if n := count(t, db, db.e); n != want {
 		t.Errorf("%d people, want %d", n, want)
 	}
 }
 
-func (db *parityDB) connect(t *testing.T) *overlay.Conn {
+func (db *testDB) connect(t *testing.T) *overlay.Conn {
 	t.Helper()
-	return await(t, db.e.ConnectAsync(db.ctx))
+	return must(t, db.e.ConnectAsync(db.ctx))
 }
 
-func (db *parityDB) close(t *testing.T, c *overlay.Conn) {
+func (db *testDB) close(t *testing.T, c *overlay.Conn) {
 	t.Helper()
-	await(t, c.CloseAsync(db.ctx))
+	must(t, c.CloseAsync(db.ctx))
 }

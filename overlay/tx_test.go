@@ -3,18 +3,16 @@ package overlay_test
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"testing"
 
-	aio "github.com/sqlaio/sqlaio/driver"
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
 var errOwn = errors.New("the application's own error")
 
 func TestWithTxCommits(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		err := db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
 			if !c.InTransaction() {
@@ -31,10 +29,10 @@ func TestWithTxCommits(t *testing.T) {
 }
 
 func TestWithTxRollsBackOnError(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		err := db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
-			await(t, c.ExecuteAsync(ctx, insertPerson, "Ann"))
+			must(t, c.ExecuteAsync(ctx, insertPerson, "Ann"))
 			return errOwn
 		})
 		if err != errOwn {
@@ -45,7 +43,7 @@ func TestWithTxRollsBackOnError(t *testing.T) {
 }
 
 func TestWithTxRollsBackOnPanic(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		func() {
 			defer func() {
@@ -54,7 +52,7 @@ func TestWithTxRollsBackOnPanic(t *testing.T) {
 				}
 			}()
 			db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
-				await(t, c.ExecuteAsync(ctx, insertPerson, "Ann"))
+				must(t, c.ExecuteAsync(ctx, insertPerson, "Ann"))
 				panic(errOwn)
 			})
 		}()
@@ -64,33 +62,33 @@ func TestWithTxRollsBackOnPanic(t *testing.T) {
 
 // breakCommit makes the commit of the transaction on c fail: in SQLite a foreign
 // key is missing, in MariaDB the connection is.
-func breakCommit(t *testing.T, db *parityDB, c *overlay.Conn) {
+func breakCommit(t *testing.T, db *testDB, c *overlay.Conn) {
 	t.Helper()
 	if db.maria {
-		id := await(t, overlay.Scalar[int](db.ctx, c, "SELECT CONNECTION_ID()"))
-		await(t, db.e.ExecAsync(db.ctx, "KILL ?", id))
+		id := must(t, overlay.Scalar[int](db.ctx, c, "SELECT CONNECTION_ID()"))
+		must(t, db.e.ExecAsync(db.ctx, "KILL ?", id))
 		return
 	}
-	await(t, c.ExecAsync(db.ctx, "INSERT INTO orders (person) VALUES (99)"))
+	must(t, c.ExecAsync(db.ctx, "INSERT INTO orders (person) VALUES (99)"))
 }
 
-func ordersFirst(t *testing.T, db *parityDB) {
+func ordersFirst(t *testing.T, db *testDB) {
 	t.Helper()
 	db.people(t)
 	if !db.maria {
-		await(t, db.e.ExecAsync(db.ctx, "CREATE TABLE orders (person INTEGER REFERENCES people (id) DEFERRABLE INITIALLY DEFERRED)"))
+		must(t, db.e.ExecAsync(db.ctx, "CREATE TABLE orders (person INTEGER REFERENCES people (id) DEFERRABLE INITIALLY DEFERRED)"))
 	}
 }
 
 func TestWithTxRollsBackWhenCommitFails(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		ordersFirst(t, db)
 		c := db.connect(t)
 		if !db.maria {
-			await(t, c.ExecAsync(db.ctx, "PRAGMA foreign_keys = ON"))
+			must(t, c.ExecAsync(db.ctx, "PRAGMA foreign_keys = ON"))
 		}
 		err := c.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
-			await(t, c.ExecAsync(ctx, insertPerson, "Ann"))
+			must(t, c.ExecAsync(ctx, insertPerson, "Ann"))
 			breakCommit(t, db, c)
 			return nil
 		})
@@ -108,7 +106,7 @@ func TestWithTxRollsBackWhenCommitFails(t *testing.T) {
 }
 
 func TestCommitRollbackAndClose(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		c := db.connect(t)
 		defer db.close(t, c)
@@ -125,35 +123,35 @@ func TestCommitRollbackAndClose(t *testing.T) {
 			if c.InTransaction() {
 				t.Fatalf("%s: InTransaction is true before", tc.name)
 			}
-			tx := await(t, c.BeginAsync(db.ctx, nil))
+			tx := must(t, c.BeginAsync(db.ctx, nil))
 			if !c.InTransaction() || tx.Conn() != c {
 				t.Fatalf("%s: not in a transaction of the connection's", tc.name)
 			}
-			await(t, c.ExecAsync(db.ctx, insertPerson, tc.name))
-			await(t, tc.end(tx))
+			must(t, c.ExecAsync(db.ctx, insertPerson, tc.name))
+			must(t, tc.end(tx))
 			if n := count(t, db, c); n != tc.people {
 				t.Errorf("%s: %d people, want %d", tc.name, n, tc.people)
 			}
 			wantError(t, failure(t, tx.CommitAsync(db.ctx)), sql.ErrTxDone)
 			wantError(t, failure(t, tx.RollbackAsync(db.ctx)), sql.ErrTxDone)
-			await(t, tx.CloseAsync(db.ctx)) // does nothing
+			must(t, tx.CloseAsync(db.ctx)) // does nothing
 		}
 	})
 }
 
 func TestBeginTwice(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		c := db.connect(t)
 		defer db.close(t, c)
-		tx := await(t, c.BeginAsync(db.ctx, nil))
+		tx := must(t, c.BeginAsync(db.ctx, nil))
 		wantError(t, failure(t, c.BeginAsync(db.ctx, nil)), overlay.ErrInTransaction)
-		await(t, tx.RollbackAsync(db.ctx))
-		await(t, await(t, c.BeginAsync(db.ctx, nil)).RollbackAsync(db.ctx))
+		must(t, tx.RollbackAsync(db.ctx))
+		must(t, must(t, c.BeginAsync(db.ctx, nil)).RollbackAsync(db.ctx))
 	})
 }
 
 func TestTxOptionsReachTheDatabase(t *testing.T) {
-	onMariaDB(t, func(t *testing.T, db *parityDB) {
+	onMariaDB(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		err := db.e.WithTx(db.ctx, &sql.TxOptions{ReadOnly: true}, func(ctx context.Context, c *overlay.Conn) error {
 			_, err := c.ExecAsync(ctx, insertPerson, "Ann").Await(ctx)
@@ -164,10 +162,10 @@ func TestTxOptionsReachTheDatabase(t *testing.T) {
 			level sql.IsolationLevel
 			sees  int // what others commit
 		}{{sql.LevelRepeatableRead, 0}, {sql.LevelReadCommitted, 1}} {
-			await(t, db.e.ExecAsync(db.ctx, "DELETE FROM people"))
+			must(t, db.e.ExecAsync(db.ctx, "DELETE FROM people"))
 			err := db.e.WithTx(db.ctx, &sql.TxOptions{Isolation: tc.level}, func(ctx context.Context, c *overlay.Conn) error {
 				count(t, db, c) // takes the snapshot
-				await(t, db.e.ExecAsync(ctx, insertPerson, "Ann"))
+				must(t, db.e.ExecAsync(ctx, insertPerson, "Ann"))
 				if n := count(t, db, c); n != tc.sees {
 					t.Errorf("%v sees %d, want %d", tc.level, n, tc.sees)
 				}
@@ -180,76 +178,46 @@ func TestTxOptionsReachTheDatabase(t *testing.T) {
 	})
 }
 
-// What the database rolls back by itself is over: InTransaction says so, and a
-// rollback has nothing to complain about, but a commit has.
-func TestDatabaseRollsBackByItself(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
-		if db.maria {
-			t.Skip("MariaDB stays in the transaction, whatever it has rolled back")
-		}
-		db.people(t)
-		c := db.connect(t)
-		for _, commit := range []bool{false, true} {
-			tx := await(t, c.BeginAsync(db.ctx, nil))
-			await(t, c.ExecAsync(db.ctx, insertPerson, "Ann"))
-			if losesTransaction(t, db, c) {
-				t.Error("InTransaction is true after the database has rolled back")
-			}
-			if commit {
-				failure(t, tx.CommitAsync(db.ctx))
-			} else {
-				await(t, tx.RollbackAsync(db.ctx))
-			}
-			await(t, tx.CloseAsync(db.ctx))
-		}
-		db.close(t, c)
-		db.wantPeople(t, 0)
-	})
-}
-
-// losesTransaction has a write interrupted, again if that came before the write had
-// begun, for then the transaction goes on. It returns what InTransaction has said at once.
-func losesTransaction(t *testing.T, db *parityDB, c *overlay.Conn) (in bool) {
-	t.Helper()
-	for range 100 {
-		f := c.ExecAsync(db.ctx, db.sleepyInsert)
-		inCall(t, c, f)
-		f.Cancel()
-		wantError(t, failure(t, f), context.Canceled)
-		in, auto := c.InTransaction(), false
-		await(t, overlay.RunInThread(db.ctx, c, func(ctx context.Context, sc *sql.Conn) (int, error) {
-			return 0, aio.Raw(ctx, sc, func(inner driver.Conn) error {
-				auto = inner.(interface{ AutoCommit() bool }).AutoCommit()
-				return nil
-			})
-		}))
-		if auto {
-			return in
-		}
-	}
-	t.Fatal("the write never began")
-	return false
-}
-
 func TestTransactionOfTheApplications(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		if db.maria {
 			t.Skip("the MySQL protocol's drivers do not tell")
 		}
 		db.people(t)
 		c := db.connect(t)
-		await(t, c.ExecuteAsync(db.ctx, "BEGIN"))
-		await(t, c.ExecAsync(db.ctx, insertPerson, "Ann"))
+		must(t, c.ExecuteAsync(db.ctx, "BEGIN"))
+		must(t, c.ExecAsync(db.ctx, insertPerson, "Ann"))
 		if !c.InTransaction() {
 			t.Error("InTransaction is false after BEGIN")
 		}
-		await(t, c.ExecuteAsync(db.ctx, "ROLLBACK"))
+		must(t, c.ExecuteAsync(db.ctx, "ROLLBACK"))
 		if c.InTransaction() {
 			t.Error("InTransaction is true after ROLLBACK")
 		}
-		await(t, c.ExecuteAsync(db.ctx, "BEGIN"))
-		await(t, c.ExecAsync(db.ctx, insertPerson, "Bob"))
+		must(t, c.ExecuteAsync(db.ctx, "BEGIN"))
+		must(t, c.ExecAsync(db.ctx, insertPerson, "Bob"))
 		db.close(t, c) // rolls back
 		db.wantPeople(t, 0)
 	})
+}
+
+// A transaction is closed also with a context that has ended.
+func TestTxCloseWithAnEndedContext(t *testing.T) {
+	e := oneLane(t)
+	ctx0 := context.Background()
+	c, err := e.ConnectAsync(ctx0).Await(ctx0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { c.CloseAsync(ctx0).Await(ctx0) }()
+	ctx, cancel := context.WithCancel(ctx0)
+	tx, err := c.BeginAsync(ctx, nil).Await(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	_, err = tx.CloseAsync(ctx).Await(ctx0)
+	if c.InTransaction() {
+		t.Errorf("CloseAsync(ended) returned %v and the transaction is open", err)
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
@@ -45,7 +47,7 @@ func soon(t *testing.T, since time.Time) {
 }
 
 func TestCancelOfARunningCall(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		c := db.connect(t)
 		for name, call := range map[string]func() (begun, cancel func(), result func() error){
@@ -73,7 +75,7 @@ func TestCancelOfARunningCall(t *testing.T) {
 				t.Errorf("%s: %v, want context.Canceled", name, err)
 			}
 			soon(t, start)
-			if n := await(t, overlay.Scalar[int](db.ctx, c, "SELECT 1")); n != 1 {
+			if n := must(t, overlay.Scalar[int](db.ctx, c, "SELECT 1")); n != 1 {
 				t.Errorf("%s: the connection is of no use afterwards", name)
 			}
 		}
@@ -86,7 +88,7 @@ func parts[T any](t *testing.T, to overlay.Target, f *overlay.Future[T]) (begun,
 }
 
 func TestContextEndsARunningCall(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		ctx, cancel := context.WithCancel(db.ctx)
 		f := db.e.ScalarAsync(ctx, db.sleepyQuery)
 		inCall(t, db.e, f)
@@ -97,7 +99,7 @@ func TestContextEndsARunningCall(t *testing.T) {
 		ctx, cancel = context.WithTimeout(db.ctx, 20*time.Millisecond)
 		defer cancel()
 		wantError(t, failure(t, db.e.ScalarAsync(ctx, db.sleepyQuery)), context.DeadlineExceeded)
-		if n := await(t, overlay.Scalar[int](db.ctx, db.e, "SELECT 1")); n != 1 {
+		if n := must(t, overlay.Scalar[int](db.ctx, db.e, "SELECT 1")); n != 1 {
 			t.Error("the engine is of no use afterwards")
 		}
 	})
@@ -105,13 +107,13 @@ func TestContextEndsARunningCall(t *testing.T) {
 
 // An interrupt that comes late must not hit the next statement.
 func TestCancelNeverHitsTheNextCall(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		c := db.connect(t)
 		for range 200 {
 			f := c.ScalarAsync(db.ctx, "SELECT 1")
 			next := overlay.Scalar[int](db.ctx, c, "SELECT 2")
 			f.Cancel()
-			if n := await(t, next); n != 2 {
+			if n := must(t, next); n != 2 {
 				t.Fatal(n)
 			}
 			if _, err := f.Await(db.ctx); err != nil && !errors.Is(err, context.Canceled) {
@@ -123,7 +125,7 @@ func TestCancelNeverHitsTheNextCall(t *testing.T) {
 }
 
 func TestCancelOfAQueuedCall(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		c := db.connect(t)
 		running := c.ScalarAsync(db.ctx, db.sleepyQuery)
@@ -145,7 +147,7 @@ func TestCancelOfAQueuedCall(t *testing.T) {
 }
 
 func TestCallWithAnEndedContext(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		ctx, cancel := context.WithCancel(db.ctx)
 		cancel()
@@ -154,4 +156,25 @@ func TestCallWithAnEndedContext(t *testing.T) {
 		wantError(t, db.e.WithTx(ctx, nil, func(context.Context, *overlay.Conn) error { return nil }), context.Canceled)
 		db.wantPeople(t, 0)
 	})
+}
+
+// A call made on the thread ends with its own context.
+func TestCancelOfACallInsideAFunction(t *testing.T) {
+	e, err := overlay.Open(txDriver, filepath.Join(t.TempDir(), "a.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Shutdown(background)
+	c := must(t, e.ConnectAsync(background))
+	must(t, overlay.RunInThread(background, c, func(context.Context, *sql.Conn) (int, error) {
+		ctx, cancel := context.WithCancel(background)
+		defer cancel()
+		query := fmt.Sprintf(endless+"select sum(mark(%d, i)) from g", txMarks.add(cancel))
+		if _, err := c.ScalarAsync(ctx, query).Await(background); err != context.Canceled {
+			t.Errorf("the call gave %v", err)
+		}
+		_, err := c.ScalarAsync(background, "select 1").Await(background)
+		return 0, err
+	}))
+	must(t, c.CloseAsync(background))
 }

@@ -22,7 +22,7 @@ type batching interface {
 }
 
 // batchers are BatchAsync and ExecManyAsync of the target.
-func batchers(db *parityDB, to batching) map[string]batcher {
+func batchers(db *testDB, to batching) map[string]batcher {
 	return map[string]batcher{
 		"BatchAsync": func(opts []overlay.BatchOption, ids ...any) *overlay.Future[[]overlay.BatchResult] {
 			var statements []overlay.Statement
@@ -43,13 +43,13 @@ func batchers(db *parityDB, to batching) map[string]batcher {
 
 // onBatchers runs a test with each method of an Engine and of a Conn, on a table
 // of people that is empty.
-func onBatchers(t *testing.T, fn func(t *testing.T, db *parityDB, to batching, run batcher)) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+func onBatchers(t *testing.T, fn func(t *testing.T, db *testDB, to batching, run batcher)) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		each := func(t *testing.T, to batching) {
 			for name, run := range batchers(db, to) {
 				t.Run(name, func(t *testing.T) {
-					await(t, to.BatchAsync(db.ctx, []overlay.Statement{{Query: "DELETE FROM people"}}))
+					must(t, to.BatchAsync(db.ctx, []overlay.Statement{{Query: "DELETE FROM people"}}))
 					fn(t, db, to, run)
 				})
 			}
@@ -64,10 +64,10 @@ func onBatchers(t *testing.T, fn func(t *testing.T, db *parityDB, to batching, r
 }
 
 // wantIDs fails unless these people are there.
-func wantIDs(t *testing.T, db *parityDB, to overlay.Target, want string) {
+func wantIDs(t *testing.T, db *testDB, to overlay.Target, want string) {
 	t.Helper()
 	query := "SELECT coalesce(group_concat(id), '') FROM (SELECT id FROM people ORDER BY id) AS p"
-	if got := await(t, overlay.Scalar[string](db.ctx, to, query)); got != want {
+	if got := must(t, overlay.Scalar[string](db.ctx, to, query)); got != want {
 		t.Errorf("people %q, want %q", got, want)
 	}
 }
@@ -119,7 +119,7 @@ func wantOutcomes(t *testing.T, f *overlay.Future[[]overlay.BatchResult], want s
 }
 
 func TestBatchStopsAtTheFirstError(t *testing.T) {
-	onBatchers(t, func(t *testing.T, db *parityDB, to batching, run batcher) {
+	onBatchers(t, func(t *testing.T, db *testDB, to batching, run batcher) {
 		wantOutcomes(t, run(nil, 1, 2, 2, 3, 3), "++!--")
 		wantIDs(t, db, to, "1,2")
 		wantOutcomes(t, run([]overlay.BatchOption{nil}, 3, 4), "++")
@@ -128,14 +128,14 @@ func TestBatchStopsAtTheFirstError(t *testing.T) {
 }
 
 func TestBatchKeepsGoing(t *testing.T) {
-	onBatchers(t, func(t *testing.T, db *parityDB, to batching, run batcher) {
+	onBatchers(t, func(t *testing.T, db *testDB, to batching, run batcher) {
 		wantOutcomes(t, run([]overlay.BatchOption{overlay.KeepGoing()}, 1, 1, 2, 2, 3), "+!+!+")
 		wantIDs(t, db, to, "1,2,3")
 	})
 }
 
 func TestBatchInTxIsAllOrNothing(t *testing.T) {
-	onBatchers(t, func(t *testing.T, db *parityDB, to batching, run batcher) {
+	onBatchers(t, func(t *testing.T, db *testDB, to batching, run batcher) {
 		wantOutcomes(t, run([]overlay.BatchOption{overlay.InTx(nil)}, 1, 2, 2, 3), "!!!-")
 		wantIDs(t, db, to, "")
 		wantOutcomes(t, run([]overlay.BatchOption{overlay.InTx(nil)}, 1, 2, 3), "+++")
@@ -145,14 +145,14 @@ func TestBatchInTxIsAllOrNothing(t *testing.T) {
 
 // What can be done is committed.
 func TestBatchInTxKeepsGoing(t *testing.T) {
-	onBatchers(t, func(t *testing.T, db *parityDB, to batching, run batcher) {
+	onBatchers(t, func(t *testing.T, db *testDB, to batching, run batcher) {
 		wantOutcomes(t, run([]overlay.BatchOption{overlay.InTx(nil), overlay.KeepGoing()}, 1, 1, 2), "+!+")
 		wantIDs(t, db, to, "1,2")
 	})
 }
 
 func TestBatchOfNothing(t *testing.T) {
-	onBatchers(t, func(t *testing.T, db *parityDB, to batching, run batcher) {
+	onBatchers(t, func(t *testing.T, db *testDB, to batching, run batcher) {
 		for _, opts := range [][]overlay.BatchOption{nil, {overlay.KeepGoing()}, {overlay.InTx(nil)}} {
 			wantOutcomes(t, run(opts), "")
 		}
@@ -162,13 +162,13 @@ func TestBatchOfNothing(t *testing.T) {
 // In a transaction that is open a batch is a savepoint: its end leaves the
 // transaction, and what was done in it, as they are.
 func TestBatchInTxInATransactionIsASavepoint(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		c := db.connect(t)
 		inTx := []overlay.BatchOption{overlay.InTx(nil)}
 		for name, run := range batchers(db, c) {
-			tx := await(t, c.BeginAsync(db.ctx, nil))
-			await(t, c.ExecAsync(db.ctx, insertByID, 1))
+			tx := must(t, c.BeginAsync(db.ctx, nil))
+			must(t, c.ExecAsync(db.ctx, insertByID, 1))
 			wantOutcomes(t, run(inTx, 2, 3, 3, 4), "!!!-")
 			if !c.InTransaction() {
 				t.Errorf("%s: the transaction is over", name)
@@ -177,14 +177,14 @@ func TestBatchInTxInATransactionIsASavepoint(t *testing.T) {
 			wantOutcomes(t, run(inTx, 5, 6), "++")
 			wantOutcomes(t, run(append(inTx, overlay.KeepGoing()), 6, 7), "!+")
 			wantIDs(t, db, c, "1,5,6,7")
-			await(t, tx.RollbackAsync(db.ctx)) // also what the batches have released
+			must(t, tx.RollbackAsync(db.ctx)) // also what the batches have released
 			wantIDs(t, db, c, "")
 
-			tx = await(t, c.BeginAsync(db.ctx, nil))
+			tx = must(t, c.BeginAsync(db.ctx, nil))
 			wantOutcomes(t, run(inTx, 8), "+")
-			await(t, tx.CommitAsync(db.ctx))
+			must(t, tx.CommitAsync(db.ctx))
 			wantIDs(t, db, c, "8")
-			await(t, c.ExecAsync(db.ctx, "DELETE FROM people"))
+			must(t, c.ExecAsync(db.ctx, "DELETE FROM people"))
 		}
 		db.close(t, c)
 	})
@@ -192,14 +192,14 @@ func TestBatchInTxInATransactionIsASavepoint(t *testing.T) {
 
 // Without InTx a batch in a transaction is a part of it.
 func TestBatchInATransaction(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		c := db.connect(t)
 		for _, run := range batchers(db, c) {
-			tx := await(t, c.BeginAsync(db.ctx, nil))
+			tx := must(t, c.BeginAsync(db.ctx, nil))
 			wantOutcomes(t, run(nil, 1, 2, 2), "++!")
 			wantIDs(t, db, c, "1,2")
-			await(t, tx.RollbackAsync(db.ctx))
+			must(t, tx.RollbackAsync(db.ctx))
 			wantIDs(t, db, c, "")
 		}
 		db.close(t, c)
@@ -207,9 +207,9 @@ func TestBatchInATransaction(t *testing.T) {
 }
 
 func TestBatchResultsAreThoseOfTheStatements(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
-		results := await(t, db.e.BatchAsync(db.ctx, []overlay.Statement{
+		results := must(t, db.e.BatchAsync(db.ctx, []overlay.Statement{
 			{Query: insertPerson, Args: []any{"Ann"}},
 			{Query: "INSERT INTO people (name) VALUES ('Bob'), ('Cyd')"},
 			{Query: "UPDATE people SET name = ?", Args: []any{"Dan"}},
@@ -224,7 +224,7 @@ func TestBatchResultsAreThoseOfTheStatements(t *testing.T) {
 		if id, err := results[0].Result.LastInsertId(); id != 1 || err != nil {
 			t.Errorf("id %d, %v", id, err)
 		}
-		many := await(t, db.e.ExecManyAsync(db.ctx, insertPerson, [][]any{{"Eve"}, {"Fay"}}))
+		many := must(t, db.e.ExecManyAsync(db.ctx, insertPerson, [][]any{{"Eve"}, {"Fay"}}))
 		for i, r := range many {
 			if id, err := r.Result.LastInsertId(); id != int64(4+i) || err != nil {
 				t.Errorf("set %d: id %d, %v; want %d", i+1, id, err, 4+i)
@@ -235,7 +235,7 @@ func TestBatchResultsAreThoseOfTheStatements(t *testing.T) {
 
 // A statement that cannot be prepared fails with the first set.
 func TestExecManyOfABadStatement(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		sets := [][]any{{1}, {2}}
 		wantOutcomes(t, db.e.ExecManyAsync(db.ctx, "INSERT INTO nowhere VALUES (?)", sets), "!-")
 		wantOutcomes(t, db.e.ExecManyAsync(db.ctx, "INSERT INTO nowhere VALUES (?)", sets, overlay.KeepGoing()), "!!")
@@ -245,7 +245,7 @@ func TestExecManyOfABadStatement(t *testing.T) {
 
 // Each set must have as many arguments as the statement takes.
 func TestExecManyOfAWrongNumberOfArguments(t *testing.T) {
-	onEach(t, func(t *testing.T, db *parityDB) {
+	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t)
 		f := db.e.ExecManyAsync(db.ctx, insertByID, [][]any{{1}, {}, {3}}, overlay.KeepGoing())
 		wantOutcomes(t, f, "+!+")

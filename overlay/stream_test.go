@@ -1,0 +1,327 @@
+package overlay_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sqlaio/sqlaio/internal/test/drivertest"
+	"github.com/sqlaio/sqlaio/overlay"
+	"github.com/sqlaio/sqlaio/warnings"
+)
+
+// streaming is what an Engine and a Conn have.
+type streaming interface {
+	overlay.Target
+	StreamAsync(ctx context.Context, query string, args ...any) *overlay.Future[*overlay.Result]
+}
+
+// onStreaming runs a test on an Engine and on a Conn of each database, which has
+// 1000 people.
+func onStreaming(t *testing.T, fn func(t *testing.T, db *testDB, to streaming)) {
+	onEach(t, func(t *testing.T, db *testDB) {
+		db.people(t, many()...)
+		t.Run("Engine", func(t *testing.T) { fn(t, db, db.e) })
+		t.Run("Conn", func(t *testing.T) {
+			c := db.connect(t)
+			defer db.close(t, c)
+			fn(t, db, c)
+		})
+	})
+}
+
+const peoplesIDs = "SELECT id FROM people ORDER BY id"
+
+// endlessRows is a query whose rows never end.
+func (db *testDB) endlessRows() string {
+	if db.maria {
+		return "SELECT a.seq FROM seq_1_to_1000000 a, seq_1_to_1000000 b"
+	}
+	return "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+}
+
+// wantFree fails unless the target can make a call: on the memory database there is but
+// one connection.
+func wantFree(t *testing.T, db *testDB, to overlay.Target) {
+	t.Helper()
+	if n := must(t, overlay.Scalar[int](db.ctx, to, "SELECT 2")); n != 2 {
+		t.Errorf("SELECT 2 returns %d", n)
+	}
+}
+
+func TestStreamIsReadLikeAResult(t *testing.T) {
+	onStreaming(t, func(t *testing.T, db *testDB, to streaming) {
+		r := must(t, to.StreamAsync(db.ctx, "SELECT id, name FROM people WHERE id > ? ORDER BY id", 100))
+		if !r.ReturnsRows() || !slices.Equal(r.Keys(), []string{"id", "name"}) || r.RowCount() != -1 {
+			t.Errorf("ReturnsRows %v, Keys %q, RowCount %d", r.ReturnsRows(), r.Keys(), r.RowCount())
+		}
+		next := 101
+		want := func(rows []overlay.Row, n int) {
+			t.Helper()
+			if len(rows) != n {
+				t.Errorf("%d rows, want %d", len(rows), n)
+			}
+			for _, row := range rows {
+				var id int
+				var name string
+				if err := row.Scan(&id, &name); err != nil || id != next || name != fmt.Sprint("n", next) {
+					t.Fatalf("row %d is %d %q (%v)", next, id, name, err)
+				}
+				next++
+			}
+		}
+		want([]overlay.Row{must(t, r.FetchOneAsync(db.ctx))}, 1)
+		want(must(t, r.FetchManyAsync(db.ctx, 400)), 400)
+		n := 0
+		for row, err := range r.Rows(db.ctx) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			want([]overlay.Row{row}, 1)
+			n++
+		}
+		if n != 499 {
+			t.Errorf("the loop had %d rows, want 499", n)
+		}
+		wantError(t, failure(t, r.FetchOneAsync(db.ctx)), overlay.ErrClosed) // by the loop
+		wantFree(t, db, to)
+
+		r = must(t, to.StreamAsync(db.ctx, peoplesIDs))
+		if rows := must(t, r.FetchAllAsync(db.ctx)); len(rows) != 1000 {
+			t.Errorf("FetchAllAsync returned %d rows", len(rows))
+		}
+		wantError(t, failure(t, r.FetchOneAsync(db.ctx)), sql.ErrNoRows)
+		wantFree(t, db, to)
+	})
+}
+
+// A stream ends, and frees its connection, whatever ends it.
+func TestStreamEnds(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, db *testDB, r *overlay.Result, cancel func()) (want error){
+		"CloseAsync": func(t *testing.T, db *testDB, r *overlay.Result, _ func()) error {
+			closing := r.CloseAsync(db.ctx)
+			wantError(t, failure(t, r.FetchOneAsync(db.ctx)), overlay.ErrClosed) // from the call on
+			must(t, closing)
+			must(t, r.CloseAsync(db.ctx)) // once more does nothing
+			return overlay.ErrClosed
+		},
+		"its context": func(t *testing.T, db *testDB, r *overlay.Result, cancel func()) error {
+			cancel()
+			for {
+				if _, err := r.FetchManyAsync(db.ctx, 1000).Await(db.ctx); err != nil {
+					return context.Canceled
+				}
+			}
+		},
+		"the loop's end": func(t *testing.T, db *testDB, r *overlay.Result, _ func()) error {
+			for _, err := range r.Rows(db.ctx) {
+				noError(t, err)
+				break
+			}
+			return overlay.ErrClosed
+		},
+		"the loop's context": func(t *testing.T, db *testDB, r *overlay.Result, _ func()) error {
+			ctx, cancel := context.WithCancel(db.ctx)
+			var last error
+			for _, err := range r.Rows(ctx) {
+				cancel()
+				last = err
+			}
+			wantError(t, last, context.Canceled)
+			return overlay.ErrClosed
+		},
+		"FirstAsync": func(t *testing.T, db *testDB, r *overlay.Result, _ func()) error {
+			if row := must(t, r.FirstAsync(db.ctx)); row.Values()[0] != int64(1) {
+				t.Errorf("first row: %v", row.Values())
+			}
+			return overlay.ErrClosed
+		},
+		"ScalarAsync": func(t *testing.T, db *testDB, r *overlay.Result, _ func()) error {
+			if v := must(t, r.ScalarAsync(db.ctx)); v != int64(1) {
+				t.Errorf("scalar: %v", v)
+			}
+			return overlay.ErrClosed
+		},
+		"a fetch that was cancelled": func(t *testing.T, db *testDB, r *overlay.Result, _ func()) error {
+			f := r.FetchManyAsync(db.ctx, 1_000_000_000)
+			f.Cancel()
+			wantError(t, failure(t, f), context.Canceled)
+			must(t, r.CloseAsync(db.ctx))
+			return overlay.ErrClosed
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStreaming(t, func(t *testing.T, db *testDB, to streaming) {
+				ctx, cancel := context.WithCancel(db.ctx)
+				defer cancel()
+				r := must(t, to.StreamAsync(ctx, db.endlessRows()))
+				want := end(t, db, r, cancel)
+				wantError(t, failure(t, r.FetchOneAsync(db.ctx)), want)
+				wantFree(t, db, to)
+			})
+		})
+	}
+}
+
+// One that nobody uses any longer is closed, with a warning that says where it was opened.
+func TestStreamThatIsForgotten(t *testing.T) {
+	onStreaming(t, func(t *testing.T, db *testDB, to streaming) {
+		recorded := warnings.Record(t)
+		must(t, to.StreamAsync(db.ctx, db.endlessRows()))
+		until(t, "the warning", func() bool { runtime.GC(); return len(recorded.All()) > 0 })
+		var w *warnings.ResourceWarning
+		if !errors.As(recorded.All()[0], &w) || !strings.HasSuffix(w.Site.File(), "stream_test.go") {
+			t.Errorf("warned of %v", recorded.All())
+		}
+		wantFree(t, db, to)
+	})
+}
+
+// The connection's end is that of its streams.
+func TestStreamOfAClosedConn(t *testing.T) {
+	onEach(t, func(t *testing.T, db *testDB) {
+		c := db.connect(t)
+		r := must(t, c.StreamAsync(db.ctx, db.endlessRows()))
+		db.close(t, c)
+		wantError(t, failure(t, r.FetchManyAsync(db.ctx, 1000)), overlay.ErrClosed)
+		must(t, r.CloseAsync(db.ctx))
+		wantFree(t, db, db.e)
+	})
+}
+
+// The rows before an error are fetched, and the error does not look like their end.
+func TestStreamErrorAfterRows(t *testing.T) {
+	onStreaming(t, func(t *testing.T, db *testDB, to streaming) {
+		query := "SELECT CASE WHEN id < 900 THEN id ELSE abs(-9223372036854775807 - 1) END FROM people ORDER BY id"
+		if db.maria {
+			query = "SELECT CASE WHEN id < 900 THEN id ELSE 9223372036854775807 + id END FROM people ORDER BY id"
+		}
+		for _, fetch := range []func(r *overlay.Result) *overlay.Future[[]overlay.Row]{
+			func(r *overlay.Result) *overlay.Future[[]overlay.Row] { return r.FetchAllAsync(db.ctx) },
+			func(r *overlay.Result) *overlay.Future[[]overlay.Row] { return r.FetchManyAsync(db.ctx, 950) },
+		} {
+			r := must(t, to.StreamAsync(db.ctx, query))
+			rows, err := fetch(r).Await(db.ctx)
+			if err == nil || len(rows) != 899 {
+				t.Errorf("%d rows, error %v", len(rows), err)
+			}
+			wantError(t, failure(t, r.FetchOneAsync(db.ctx)), err)
+			wantFree(t, db, to)
+		}
+	})
+}
+
+func TestStreamThatCannotBeOpened(t *testing.T) {
+	onStreaming(t, func(t *testing.T, db *testDB, to streaming) {
+		failure(t, to.StreamAsync(db.ctx, "SELECT * FROM nowhere"))
+		wantError(t, failure(t, to.StreamAsync(endedContext(), peoplesIDs)), context.Canceled)
+		r := must(t, to.StreamAsync(db.ctx, "UPDATE people SET name = 'x' WHERE id = 1"))
+		if r.ReturnsRows() {
+			t.Errorf("an UPDATE has the columns %q", r.Keys())
+		}
+		wantError(t, failure(t, r.FetchOneAsync(db.ctx)), overlay.ErrReturnsNoRows)
+		wantFree(t, db, to)
+	})
+}
+
+// An SQLite connection can do something else while a stream is open; one of MySQL cannot, and
+// says so.
+func TestCallsBesideAStreamOnItsConn(t *testing.T) {
+	onEach(t, func(t *testing.T, db *testDB) {
+		db.people(t, many()...)
+		c := db.connect(t)
+		defer db.close(t, c)
+		r := must(t, c.StreamAsync(db.ctx, peoplesIDs))
+		must(t, r.FetchOneAsync(db.ctx))
+		calls := map[string]func() error{
+			"ExecAsync":   func() error { return second(c.ExecAsync(db.ctx, insertPerson, "x").Await(db.ctx)) },
+			"QueryAsync":  func() error { return second(c.QueryAsync(db.ctx, "SELECT 1").Await(db.ctx)) },
+			"ScalarAsync": func() error { return second(c.ScalarAsync(db.ctx, "SELECT 1").Await(db.ctx)) },
+			"StreamAsync": func() error {
+				other, err := c.StreamAsync(db.ctx, "SELECT 1").Await(db.ctx)
+				if err == nil {
+					must(t, other.CloseAsync(db.ctx))
+				}
+				return err
+			},
+			"BatchAsync": func() error {
+				return second(c.BatchAsync(db.ctx, []overlay.Statement{{Query: "UPDATE people SET name = name"}}).Await(db.ctx))
+			},
+			"HasTableAsync": func() error { return second(db.e.HasTableAsync(db.ctx, "people", overlay.On(c)).Await(db.ctx)) },
+			"WithTx": func() error {
+				return c.WithTx(db.ctx, nil, func(context.Context, *overlay.Conn) error { return nil })
+			},
+		}
+		for name, call := range calls {
+			if err := call(); db.maria && !errors.Is(err, overlay.ErrStreamOpen) || !db.maria && err != nil {
+				t.Errorf("%s beside a stream: %v", name, err)
+			}
+		}
+		if db.maria {
+			n := 1
+			for _, err := range r.Rows(db.ctx) {
+				noError(t, err)
+				n++
+			}
+			if n != 1000 {
+				t.Errorf("%d rows, want 1000", n)
+			}
+		}
+		must(t, r.CloseAsync(db.ctx))
+		for name, call := range calls {
+			if err := call(); err != nil {
+				t.Errorf("%s after the stream's end: %v", name, err)
+			}
+		}
+	})
+}
+
+// A write whose rows nobody reads to the end is made to its end, as by database/sql.
+func TestWriteIsNotAbandonedWithItsRows(t *testing.T) {
+	onMariaDB(t, func(t *testing.T, db *testDB) {
+		must(t, db.e.ExecAsync(db.ctx, "CREATE TABLE big (id INT PRIMARY KEY)"))
+		const insert = "INSERT INTO big SELECT seq FROM seq_1_to_100000 RETURNING id"
+		stream := func() *overlay.Result { return must(t, db.e.StreamAsync(db.ctx, insert)) }
+		for name, run := range map[string]func() error{
+			"sql.DB":                  func() error { var id int; return db.e.SyncDB().QueryRow(insert).Scan(&id) },
+			"Scalar":                  func() error { return second(overlay.Scalar[int](db.ctx, db.e, insert).Await(db.ctx)) },
+			"FirstAsync of a stream":  func() error { return second(stream().FirstAsync(db.ctx).Await(db.ctx)) },
+			"CloseAsync of a stream":  func() error { return second(stream().CloseAsync(db.ctx).Await(db.ctx)) },
+			"QueryAsync, not fetched": func() error { return second(db.e.QueryAsync(db.ctx, insert).Await(db.ctx)) },
+		} {
+			must(t, db.e.ExecAsync(db.ctx, "DELETE FROM big"))
+			if err := run(); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if n := must(t, overlay.Scalar[int](db.ctx, db.e, "SELECT count(*) FROM big")); n != 100000 {
+				t.Errorf("%s: %d rows instead of 100000", name, n)
+			}
+		}
+	}, overlay.WithLanes(1), overlay.WithResultLimit(1))
+}
+
+// A stream whose connection dies says so to all who fetch.
+func TestStreamOnAConnectionThatDies(t *testing.T) {
+	d := newScripted()
+	db := d.openDB()
+	defer db.Close()
+	e := overlay.New(db, overlay.WithLanes(1))
+	for range 10 {
+		r := must(t, e.StreamAsync(background, "rows 1000"))
+		remove := d.On("Rows.Next", drivertest.Return(driver.ErrBadConn))
+		fetches := []*overlay.Future[[]overlay.Row]{r.FetchManyAsync(background, 600), r.FetchManyAsync(background, 600), r.FetchAllAsync(background)}
+		for _, f := range fetches {
+			wantError(t, failure(t, f), driver.ErrBadConn)
+		}
+		remove()
+		must(t, r.CloseAsync(background))
+	}
+	must(t, e.ExecAsync(background, "noop"))
+	noError(t, e.Shutdown(background))
+}

@@ -1,0 +1,166 @@
+package overlay_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/sqlaio/sqlaio/internal/test/drivertest"
+	"github.com/sqlaio/sqlaio/overlay"
+)
+
+// endedTxInThread has a function begin a transaction whose context ends: database/sql rolls it
+// back, in a goroutine of its own.
+func endedTxInThread(to overlay.Target) error {
+	ctx, cancel := context.WithTimeout(background, 5*time.Millisecond)
+	defer cancel()
+	return second(overlay.RunInThread(ctx, to, func(ctx context.Context, c *sql.Conn) (int, error) {
+		tx, err := c.BeginTx(ctx, nil)
+		if err != nil {
+			return 0, err
+		}
+		defer tx.Rollback()
+		var n int
+		return n, tx.QueryRowContext(ctx, endlessQuery).Scan(&n)
+	}).Await(background))
+}
+
+// A call after such a function is no part of its transaction, and its connection is whole.
+func TestNoCallJoinsATransactionThatHasEnded(t *testing.T) {
+	e := oneLane(t)
+	c := must(t, e.ConnectAsync(background))
+	id := 0
+	for _, to := range []interface {
+		overlay.Target
+		ExecAsync(context.Context, string, ...any) *overlay.Future[sql.Result]
+	}{e, c} {
+		for range 100 {
+			wantError(t, endedTxInThread(to), context.DeadlineExceeded)
+			id++
+			must(t, to.ExecAsync(background, "INSERT INTO t VALUES (?)", id))
+		}
+	}
+	must(t, c.CloseAsync(background))
+	if n := must(t, overlay.Scalar[int](background, e, "SELECT count(*) FROM t")); n != id {
+		t.Errorf("%d inserts were acknowledged, and %d rows are there", id, n)
+	}
+}
+
+// A function's end does not wait for a lock that database/sql holds while it waits for
+// the thread.
+func TestFunctionEndsWhileDatabaseSQLRollsBack(t *testing.T) {
+	d := newScripted()
+	slow := make(chan struct{}, 1)
+	d.On("Rows.Close", func(drivertest.Call) error {
+		select {
+		case slow <- struct{}{}:
+		default:
+		}
+		time.Sleep(200 * time.Millisecond)
+		return nil
+	})
+	db := d.openDB()
+	e := overlay.New(db, overlay.WithLanes(1))
+	c := must(t, e.ConnectAsync(background))
+	ctx1, cancel1 := context.WithCancel(background)
+	ctx2, cancel2 := context.WithCancel(background)
+	_, err := c.SyncConn().BeginTx(ctx2, nil)
+	noError(t, err)
+	rows, err := c.SyncConn().QueryContext(ctx1, "rows 1000")
+	noError(t, err)
+	f := overlay.RunInThread(background, c, func(context.Context, *sql.Conn) (int, error) {
+		cancel1()
+		until(t, "the close that waits for the function", func() bool { return rows.Err() != nil })
+		return 0, nil
+	})
+	go func() {
+		<-slow // the function has returned, and the postponed close is at work
+		cancel2()
+	}()
+	within(t, "the end of the function", f.Done())
+	rows.Close()
+	must(t, c.CloseAsync(background))
+	noError(t, e.Shutdown(background))
+	db.Close()
+}
+
+// A function whose statement was stopped can still roll back.
+func TestStoppedFunctionRollsBack(t *testing.T) {
+	e := oneLane(t)
+	for range 20 {
+		ctx, cancel := context.WithTimeout(background, 5*time.Millisecond)
+		var rolledBack error
+		err := second(overlay.RunInThread(ctx, e, func(_ context.Context, c *sql.Conn) (n int, err error) {
+			tx, err := c.BeginTx(background, nil)
+			if err != nil {
+				return 0, err
+			}
+			defer func() { rolledBack = tx.Rollback() }()
+			if _, err := tx.Exec("INSERT INTO t VALUES (1)"); err != nil {
+				return 0, err
+			}
+			return n, tx.QueryRow(endlessQuery).Scan(&n)
+		}).Await(background))
+		cancel()
+		wantError(t, err, context.DeadlineExceeded)
+		noError(t, rolledBack)
+		noTxLeft(t, e, "RunInThread")
+	}
+}
+
+// A transaction that a function leaves open is rolled back, and the function's call is told; the
+// connection is kept, and what others write stays.
+func TestTransactionLeftByAFunction(t *testing.T) {
+	for name, begin := range map[string]func(*sql.Conn) error{
+		"BEGIN":   func(c *sql.Conn) error { return second(c.ExecContext(background, "BEGIN")) },
+		"BeginTx": func(c *sql.Conn) error { return second(c.BeginTx(background, nil)) },
+	} {
+		for _, stopped := range []bool{false, true} {
+			e := oneLane(t)
+			must(t, e.ExecAsync(background, "CREATE TEMP TABLE kept (a)"))
+			ctx, cancel := context.WithCancel(background)
+			defer cancel()
+			begun := make(chan struct{})
+			f := overlay.RunInThread(ctx, e, func(_ context.Context, c *sql.Conn) (int, error) {
+				defer close(begun)
+				if err := begin(c); err != nil {
+					return 0, err
+				}
+				_, err := c.ExecContext(background, "INSERT INTO t VALUES (1)")
+				if err != nil || !stopped {
+					return 0, err
+				}
+				begun <- struct{}{}
+				_, err = c.ExecContext(background, endlessQuery)
+				return 0, err
+			})
+			<-begun
+			want := overlay.ErrTxLeftOpen
+			if stopped {
+				cancel()
+				want = context.Canceled
+			}
+			if err := failure(t, f); !errors.Is(err, want) {
+				t.Errorf("%s, stopped %v: error %v, want %v", name, stopped, err, want)
+			}
+			must(t, e.ExecAsync(background, "INSERT INTO t VALUES (2)"))
+			noTxLeft(t, e, "a function that has left its own")
+			if n := must(t, overlay.Scalar[int](background, e, "SELECT sum(id) FROM t")); n != 2 {
+				t.Errorf("%s, stopped %v: the sum is %d", name, stopped, n)
+			}
+			must(t, e.ScalarAsync(background, "SELECT count(*) FROM kept"))
+		}
+	}
+}
+
+// noTxLeft fails the test if the only lane is in a transaction.
+func noTxLeft(t *testing.T, e *overlay.Engine, what string) {
+	t.Helper()
+	ctx := context.Background()
+	_, err := e.BatchAsync(ctx, []overlay.Statement{{Query: "BEGIN"}, {Query: "ROLLBACK"}}).Await(ctx)
+	if err != nil {
+		t.Errorf("after %s the lane's connection is still in the transaction: %v", what, err)
+	}
+}
