@@ -3,6 +3,7 @@ package overlay
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -87,7 +88,7 @@ func (f *Future[T]) String() string {
 			state = "failed: " + f.err.Error()
 		}
 	}
-	return fmt.Sprintf("overlay.Future[%T](%s)", *new(T), state)
+	return fmt.Sprintf("overlay.Future[%v](%s)", reflect.TypeFor[T](), state)
 }
 
 // Cancel withdraws a call that waits, and interrupts one that runs. It does

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -35,6 +36,35 @@ func (r Row) Value(key string) (value any, ok bool) {
 		return r.values[i], true
 	}
 	return nil, false
+}
+
+// String shows the row in one short line: long values, and those after the eighth,
+// are cut.
+func (r Row) String() string {
+	const columns, width = 8, 32
+	var b strings.Builder
+	b.WriteString("overlay.Row(")
+	for i, v := range r.values {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		if i == columns {
+			b.WriteString("…")
+			break
+		}
+		var text string
+		switch v := v.(type) {
+		case string:
+			text = fmt.Sprintf("%.*q", width, v)
+		case []byte:
+			text = fmt.Sprintf("%.*q", width, v)
+		default:
+			text = fmt.Sprintf("%.*s", width, fmt.Sprint(v))
+		}
+		fmt.Fprintf(&b, "%.*s: %s", width, r.keys[i], text)
+	}
+	b.WriteByte(')')
+	return b.String()
 }
 
 // Scan copies the values into what dest points to, converted as sql.Rows.Scan
