@@ -125,16 +125,15 @@ func (l *lane) firstRow(ctx context.Context, q *request) (row Row, err error) {
 		return Row{}, err
 	}
 	defer func() {
-		if closing := rows.Close(); err == nil {
+		if closing := l.closeRows(rows, sqltext.ReadsOnly(q.Query)); err == nil {
 			err = closing
 		}
 	}()
 	r := newReader(rows, l.pc.Traits())
-	if len(r.keys) == 0 {
-		return Row{}, ErrReturnsNoRows
-	}
 	values, _, err := r.next()
 	switch {
+	case err == io.EOF && len(r.keys) == 0: // some drivers have only now executed it
+		return Row{}, ErrReturnsNoRows
 	case err == io.EOF:
 		return Row{}, sql.ErrNoRows
 	case err != nil:

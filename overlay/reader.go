@@ -55,22 +55,15 @@ func (r *reader) next() (row []value, size int, err error) {
 	return row, size, nil
 }
 
-// readAll reads all rows, which may take limit bytes, and closes them. A limit of
-// 0 is none.
+// readAll reads all rows, which may take limit bytes. A limit of 0 is none.
 func readAll(rows *pinned.Rows, traits pinned.Traits, limit int64) (keys []string, all [][]value, err error) {
 	r := newReader(rows, traits)
-	defer func() {
-		if closing := rows.Close(); err == nil {
-			err = closing
-		}
-	}()
-	if len(r.keys) == 0 {
-		return nil, nil, nil
-	}
 	total := int64(0)
 	for {
 		row, size, err := r.next()
 		switch {
+		case err == io.EOF && len(r.keys) == 0: // some drivers have only now executed it
+			return nil, nil, nil
 		case err == io.EOF:
 			return r.keys, all, nil
 		case err != nil:

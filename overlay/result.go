@@ -53,6 +53,9 @@ func (l *lane) all(ctx context.Context, q *request) (keys []string, all [][]valu
 		limit = 0
 	}
 	keys, all, err = readAll(rows, l.pc.Traits(), limit)
+	if closing := l.closeRows(rows, !writes); err == nil {
+		err = closing
+	}
 	if err != nil && writes && isBad(err) {
 		err = pinned.Unknown(err)
 	}

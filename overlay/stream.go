@@ -33,6 +33,7 @@ type stream struct {
 	fetches  int               // guarded by mu: fetches that wait for rows
 	ahead    *core             // guarded by mu: the call that reads ahead; nil: none does
 	closing  *Future[struct{}] // guarded by mu: closeAsync's
+	closed   error             // guarded by mu: what closeAsync was given; nil: it was not called
 }
 
 const (
@@ -42,7 +43,7 @@ const (
 	// chunkTime is after how long a read that has a row returns it, so that
 	// slow rows arrive when they are there.
 	chunkTime = time.Millisecond
-	// patience is how long the rest of a stream's rows may take to be dropped
+	// patience is how long the rest of a query's rows may take to be dropped
 	// before the database is asked to stop sending them.
 	patience = 10 * time.Millisecond
 )
@@ -144,13 +145,12 @@ func streamOn(opening, ctx context.Context, s *session, owns bool, place site, q
 		st.rows, st.reader = rows, newReader(rows, l.pc.Traits())
 		l.streams = append(l.streams, st)
 		st.opened()
-		if err := st.read(l, 0); err != nil && err != io.EOF {
+		if err := st.read(l, 0); err != nil && err != io.EOF && err != ErrReturnsNoRows {
 			return nil, err
 		}
-		r := &Result{config: s.config, keys: st.reader.keys, stream: st}
-		if len(r.keys) == 0 {
-			st.end(l, ErrReturnsNoRows)
-			r.keys = nil
+		r := &Result{config: s.config, stream: st}
+		if len(st.reader.keys) > 0 {
+			r.keys = st.reader.keys
 		}
 		st.watch(ctx)
 		r.watchLeak()
@@ -224,8 +224,11 @@ func (st *stream) end(l *lane, why error) {
 	}
 	st.ended()
 	closing := st.closeRows(l)
-	if why == io.EOF && closing != nil {
+	switch {
+	case why == io.EOF && closing != nil:
 		why = closing
+	case why == io.EOF && len(st.reader.keys) == 0:
+		why = ErrReturnsNoRows
 	}
 	if c := l.current.Load(); c != nil {
 		if cause := c.stopped(); cause != nil && why != io.EOF && why != ErrClosed {
@@ -234,6 +237,9 @@ func (st *stream) end(l *lane, why error) {
 	}
 	st.mu.Lock()
 	first := st.err == nil
+	if st.closed != nil { // whatever kept the rows from being read to their end since
+		why = st.closed
+	}
 	if first {
 		st.err = why
 	}
@@ -247,17 +253,25 @@ func (st *stream) end(l *lane, why error) {
 	}
 }
 
-// closeRows closes the rows. Where that reads the rest of them, the database is
-// asked to stop after a while.
 func (st *stream) closeRows(l *lane) error {
 	if st.rows == nil || st.rows.Gone() {
 		return nil
 	}
-	if c := l.current.Load(); c != nil && st.plain && l.q.config.dialect.oneResult() {
+	return l.closeRows(st.rows, st.plain)
+}
+
+// closeRows closes rows. Where that reads the rest of them, and the query only
+// reads, the database is asked to stop after a while.
+func (l *lane) closeRows(rows *pinned.Rows, plain bool) error {
+	if c := l.current.Load(); c != nil && plain && l.q.config.dialect.oneResult() {
 		timer := time.AfterFunc(patience, func() { c.pinned.StopBegun(background, l.pc, context.Canceled) })
-		defer timer.Stop()
+		err := rows.Close()
+		if !timer.Stop() { // that is why it failed
+			return nil
+		}
+		return err
 	}
-	return st.rows.Close()
+	return rows.Close()
 }
 
 // closeStreams ends what is open on a lane.
@@ -275,7 +289,7 @@ func (st *stream) closeAsync(why error) *Future[struct{}] {
 		return st.closing
 	}
 	f := &Future[struct{}]{core: core{origin: st.s.config}}
-	st.closing = f
+	st.closing, st.closed = f, why
 	over, ahead := st.err != nil, st.ahead
 	st.buffered, st.size = nil, 0
 	st.mu.Unlock()
@@ -314,8 +328,9 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 		v, err := as(nil, err)
 		return completed(r.config, v, err)
 	}
+	finish := last && !st.plain // a write is done when its rows have ended: their end is told too
 	st.mu.Lock()
-	if st.fetches == 0 && st.enough(n) {
+	if st.fetches == 0 && st.enough(n) && (!finish || st.err != nil) {
 		rows, err := st.take(n)
 		st.mu.Unlock()
 		st.after(last)
@@ -325,6 +340,9 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 	st.fetches++
 	st.mu.Unlock()
 	o := callOptions{kind: read, place: caller(r.config), describe: "fetch of a stream"}
+	if !st.plain {
+		o.kind = write
+	}
 	o.ended = func() {
 		st.mu.Lock()
 		defer st.mu.Unlock()
@@ -335,6 +353,11 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 		st.mu.Lock()
 		rows, err := st.take(n)
 		st.mu.Unlock()
+		if finish && err == nil {
+			if err = st.closeRows(l); err != nil {
+				rows = nil
+			}
+		}
 		st.after(last)
 		return as(wrap(r.keys, rows), err)
 	})
@@ -342,12 +365,15 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 
 // enough reports whether a fetch of n rows need not wait. It needs mu.
 func (st *stream) enough(n int) bool {
-	return st.err != nil || n == 0 && len(st.buffered) > 0 || n > 0 && len(st.buffered) >= n
+	return st.err != nil || st.closed != nil || n == 0 && len(st.buffered) > 0 || n > 0 && len(st.buffered) >= n
 }
 
 // take takes up to n rows that are buffered; fewer come with the error that has
 // kept the others from coming. It needs mu.
 func (st *stream) take(n int) ([][]value, error) {
+	if st.closed != nil {
+		return nil, st.closed
+	}
 	short := n < 0 || n > len(st.buffered) || len(st.buffered) == 0
 	if n <= 0 || n > len(st.buffered) {
 		n = len(st.buffered)
