@@ -17,9 +17,6 @@ import (
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
-// The parity tests show that every behaviour which the seed's API reference
-// documents is there, on each of these databases.
-
 // A testDB is an empty database of a test's own.
 type testDB struct {
 	ctx          context.Context // ends if the test hangs
@@ -41,11 +38,15 @@ func onEach(t *testing.T, fn func(t *testing.T, db *testDB), opts ...overlay.Opt
 
 // onShared is onEach for what needs two connections.
 func onShared(t *testing.T, fn func(t *testing.T, db *testDB), opts ...overlay.Option) {
+	onSQLite(t, fn, opts...)
+	onMariaDB(t, fn, opts...)
+}
+
+func onSQLite(t *testing.T, fn func(t *testing.T, db *testDB), opts ...overlay.Option) {
 	t.Run("file", func(t *testing.T) {
 		dsn := filepath.Join(t.TempDir(), "test.db") + "?_journal=WAL&_busy_timeout=10000"
 		fn(t, newTestDB(t, &testDB{driver: "sqlite3", dsn: dsn}, opts))
 	})
-	onMariaDB(t, fn, opts...)
 }
 
 func onMariaDB(t *testing.T, fn func(t *testing.T, db *testDB), opts ...overlay.Option) {

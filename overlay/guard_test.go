@@ -37,6 +37,7 @@ type blockingHandle interface {
 	ExecContext(context.Context, string, ...any) (sql.Result, error)
 	PrepareContext(context.Context, string) (*sql.Stmt, error)
 	QueryRowContext(context.Context, string, ...any) *sql.Row
+	BeginTx(context.Context, *sql.TxOptions) (*sql.Tx, error)
 }
 
 var (
@@ -108,6 +109,43 @@ func TestBlockingMethodsWorkAndWarn(t *testing.T) {
 	}
 }
 
+// BeginTx gives an ordinary transaction, and warns once for all of it.
+func TestBeginTxWorksAndWarns(t *testing.T) {
+	ctx := context.Background()
+	e, c := guarded(t)
+	want := 0
+	for _, h := range []blockingHandle{e, c} {
+		r := warnings.Record(t)
+		for _, commit := range []bool{false, true} {
+			tx, err := h.BeginTx(ctx, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.ExecContext(ctx, "INSERT INTO t VALUES (?)", 7); err != nil {
+				t.Fatal(err)
+			}
+			if commit {
+				want++
+				err = tx.Commit()
+			} else {
+				err = tx.Rollback()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if w := only(t, r); w.Message != reflectguard.HandleMessage {
+			t.Error(w)
+		}
+	}
+	if n, err := overlay.Scalar[int](ctx, e, "SELECT count(*) FROM t").Await(ctx); n != want || err != nil {
+		t.Errorf("%d rows, %v; want %d", n, err, want)
+	}
+	if c.InTransaction() {
+		t.Error("InTransaction is true after the commit")
+	}
+}
+
 func TestRunCallableWarns(t *testing.T) {
 	ctx := context.Background()
 	e, c := guarded(t)
@@ -162,6 +200,9 @@ func TestWarningsAsErrorsRefuseTheCall(t *testing.T) {
 			t.Error(err)
 		}
 		if _, err := h.PrepareContext(ctx, reflection); !errors.As(err, &w) {
+			t.Error(err)
+		}
+		if _, err := h.BeginTx(ctx, nil); !errors.As(err, &w) {
 			t.Error(err)
 		}
 		var name string

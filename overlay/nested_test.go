@@ -88,18 +88,18 @@ func TestNestedToAnyDepth(t *testing.T) {
 	})
 }
 
-// A result that has rows left does not keep savepoints from being made and ended.
-func TestNestedBesideAnOpenResult(t *testing.T) {
-	onEach(t, func(t *testing.T, db *testDB) {
+// A stream does not keep savepoints of SQLite from being made and ended.
+func TestNestedBesideAStream(t *testing.T) {
+	onSQLite(t, func(t *testing.T, db *testDB) {
 		db.people(t, many()...)
 		err := db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
 			for _, end := range []func(*overlay.Tx) *overlay.Future[struct{}]{
 				func(tx *overlay.Tx) *overlay.Future[struct{}] { return tx.CommitAsync(ctx) },
 				func(tx *overlay.Tx) *overlay.Future[struct{}] { return tx.RollbackAsync(ctx) },
 			} {
-				outside := must(t, c.QueryAsync(ctx, "SELECT id FROM people"))
+				outside := must(t, c.StreamAsync(ctx, peoplesIDs))
 				tx := must(t, c.BeginNestedAsync(ctx))
-				inside := must(t, c.QueryAsync(ctx, "SELECT id FROM people"))
+				inside := must(t, c.StreamAsync(ctx, peoplesIDs))
 				must(t, end(tx))
 				for _, r := range []*overlay.Result{outside, inside} {
 					if n := len(must(t, r.FetchAllAsync(ctx))); n != 1000 {
@@ -115,12 +115,12 @@ func TestNestedBesideAnOpenResult(t *testing.T) {
 	})
 }
 
-// A statement that fails beside an open result leaves the transaction as it is.
-func TestErrorBesideAnOpenResult(t *testing.T) {
-	onEach(t, func(t *testing.T, db *testDB) {
+// A statement that fails beside a stream leaves the transaction as it is.
+func TestErrorBesideAStream(t *testing.T) {
+	onSQLite(t, func(t *testing.T, db *testDB) {
 		db.people(t, many()...)
 		err := db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
-			r := must(t, c.QueryAsync(ctx, "SELECT id FROM people"))
+			r := must(t, c.StreamAsync(ctx, peoplesIDs))
 			failure(t, c.ExecAsync(ctx, "INSERT INTO people (id, name) VALUES (1, 'twice')"))
 			if !c.InTransaction() {
 				t.Error("InTransaction is false after an error")
@@ -135,5 +135,18 @@ func TestErrorBesideAnOpenResult(t *testing.T) {
 			t.Fatal(err)
 		}
 		db.wantPeople(t, 1001)
+	})
+}
+
+// The end of a transaction is that of its streams.
+func TestStreamOfATransactionThatEnds(t *testing.T) {
+	onSQLite(t, func(t *testing.T, db *testDB) {
+		db.people(t, many()...)
+		c := db.connect(t)
+		defer db.close(t, c)
+		tx := must(t, c.BeginAsync(db.ctx, nil))
+		r := must(t, c.StreamAsync(db.ctx, peoplesIDs))
+		must(t, tx.CommitAsync(db.ctx))
+		wantError(t, failure(t, r.FetchManyAsync(db.ctx, 1000)), overlay.ErrClosed)
 	})
 }

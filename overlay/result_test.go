@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/sqlaio/sqlaio/overlay"
 )
@@ -24,6 +26,20 @@ func TestScalar(t *testing.T) {
 		}
 		failure(t, overlay.Scalar[int](db.ctx, db.e, name, 1)) // not a number
 		wantError(t, failure(t, db.e.ScalarAsync(db.ctx, name, 3)), sql.ErrNoRows)
+	})
+}
+
+// The rows after the first one are not waited for.
+func TestScalarOfAQueryWithoutEnd(t *testing.T) {
+	onEach(t, func(t *testing.T, db *testDB) {
+		c := db.connect(t)
+		defer db.close(t, c)
+		start := time.Now()
+		if n := must(t, overlay.Scalar[int](db.ctx, c, db.endlessRows())); n != 1 {
+			t.Errorf("Scalar returned %d", n)
+		}
+		soon(t, start)
+		wantFree(t, db, c)
 	})
 }
 
@@ -78,27 +94,86 @@ func TestResultThatReturnsNoRows(t *testing.T) {
 	})
 }
 
-// First and scalar close the result: the engine's only lane is free again.
 func TestFirstAndScalarCloseTheResult(t *testing.T) {
 	onEach(t, func(t *testing.T, db *testDB) {
 		db.people(t, many()...)
-		const query = "SELECT id FROM people ORDER BY id"
-		r := must(t, db.e.ExecuteAsync(db.ctx, query))
+		r := must(t, db.e.ExecuteAsync(db.ctx, peoplesIDs))
 		if v := must(t, r.FirstAsync(db.ctx)).Values(); len(v) != 1 || v[0] != int64(1) {
 			t.Errorf("first row: %v", v)
 		}
 		must(t, r.CloseAsync(db.ctx)) // after the first one's end
 		wantError(t, failure(t, r.FetchOneAsync(db.ctx)), overlay.ErrClosed)
-		r = must(t, db.e.ExecuteAsync(db.ctx, query))
+		r = must(t, db.e.ExecuteAsync(db.ctx, peoplesIDs))
 		if v := must(t, r.ScalarAsync(db.ctx)); v != int64(1) {
 			t.Errorf("scalar: %v", v)
 		}
-		must(t, r.CloseAsync(db.ctx))
 		wantError(t, failure(t, r.FetchAllAsync(db.ctx)), overlay.ErrClosed)
-		r = must(t, db.e.ExecuteAsync(db.ctx, query+" LIMIT 0"))
+		r = must(t, db.e.ExecuteAsync(db.ctx, peoplesIDs+" LIMIT 0"))
 		wantError(t, failure(t, r.FirstAsync(db.ctx)), sql.ErrNoRows)
-		db.wantPeople(t, 1000)
-	}, overlay.WithLanes(1))
+	})
+}
+
+// A result is whole: its connection is free, and may even be closed.
+func TestResultOutlivesItsConn(t *testing.T) {
+	onEach(t, func(t *testing.T, db *testDB) {
+		db.people(t, many()...)
+		c := db.connect(t)
+		r := must(t, c.QueryAsync(db.ctx, peoplesIDs))
+		must(t, c.ExecAsync(db.ctx, "DELETE FROM people"))
+		db.close(t, c)
+		if n := len(must(t, r.FetchAllAsync(db.ctx))); n != 1000 {
+			t.Errorf("%d rows, want 1000", n)
+		}
+	})
+}
+
+// A statement without rows is carried out by QueryAsync and ScalarAsync, too.
+func TestQueryOfAStatementWithoutRows(t *testing.T) {
+	onEach(t, func(t *testing.T, db *testDB) {
+		db.people(t)
+		r := must(t, db.e.QueryAsync(db.ctx, insertPerson, "Ann"))
+		if r.ReturnsRows() {
+			t.Errorf("an INSERT has the columns %q", r.Keys())
+		}
+		wantError(t, failure(t, db.e.ScalarAsync(db.ctx, insertPerson, "Bob")), overlay.ErrReturnsNoRows)
+		db.wantPeople(t, 2)
+		failure(t, db.e.QueryAsync(db.ctx, "INSERT INTO people (id, name) VALUES (1, 'twice')"))
+	})
+}
+
+// A result above its limit fails, and says what to do; one of a write does not: it is done.
+func TestResultLimit(t *testing.T) {
+	const limit = 1 << 20
+	onEach(t, func(t *testing.T, db *testDB) {
+		c := db.connect(t)
+		defer db.close(t, c)
+		for _, query := range []func(context.Context, string, ...any) *overlay.Future[*overlay.Result]{c.QueryAsync, c.ExecuteAsync} {
+			start := time.Now()
+			err := failure(t, query(db.ctx, db.endlessRows()))
+			soon(t, start)
+			wantError(t, err, overlay.ErrResultTooLarge)
+			if !strings.Contains(err.Error(), "StreamAsync") {
+				t.Errorf("the error %q does not name StreamAsync", err)
+			}
+			wantFree(t, db, c)
+		}
+		row := "SELECT '" + strings.Repeat("x", limit/4) + "' AS text"
+		two := must(t, c.QueryAsync(db.ctx, row+" UNION ALL "+row))
+		if n := len(must(t, two.FetchAllAsync(db.ctx))); n != 2 {
+			t.Errorf("%d rows, want 2", n)
+		}
+		db2 := must(t, c.StreamAsync(db.ctx, strings.Repeat(row+" UNION ALL ", 7)+row))
+		if n := len(must(t, db2.FetchAllAsync(db.ctx))); n != 8 {
+			t.Errorf("%d rows of a stream, want 8", n)
+		}
+	}, overlay.WithResultLimit(limit))
+	onEach(t, func(t *testing.T, db *testDB) {
+		db.people(t)
+		r := must(t, db.e.QueryAsync(db.ctx, "INSERT INTO people (name) VALUES ('a'), ('b') RETURNING id"))
+		if n := len(must(t, r.FetchAllAsync(db.ctx))); n != 2 {
+			t.Errorf("%d rows of a write, want 2", n)
+		}
+	}, overlay.WithResultLimit(1))
 }
 
 func TestRowsIterates(t *testing.T) {
@@ -122,7 +197,7 @@ func TestRowsIterates(t *testing.T) {
 			wantError(t, failure(t, r.FetchAllAsync(db.ctx)), overlay.ErrClosed)
 			db.wantPeople(t, 1000)
 		}
-	}, overlay.WithLanes(1))
+	})
 }
 
 func TestStatementKinds(t *testing.T) {

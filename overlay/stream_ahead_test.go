@@ -16,11 +16,11 @@ import (
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
-// countingDB opens a file whose connections have a function seen(i) that counts its calls
-// and returns i.
-func countingDB(t *testing.T, seen *atomic.Int64) *sql.DB {
+// countingDB opens a file whose connections have a function seen(i), which takes a while, counts
+// its calls and returns i.
+func countingDB(t *testing.T, seen *atomic.Int64, takes time.Duration) *sql.DB {
 	d := aio.Wrap(&sqlite3.SQLiteDriver{ConnectHook: func(c *sqlite3.SQLiteConn) error {
-		return c.RegisterFunc("seen", func(i int64) int64 { seen.Add(1); return i }, false)
+		return c.RegisterFunc("seen", func(i int64) int64 { time.Sleep(takes); seen.Add(1); return i }, false)
 	}})
 	c, err := d.(driver.DriverContext).OpenConnector(filepath.Join(t.TempDir(), "a.db"))
 	if err != nil {
@@ -31,11 +31,15 @@ func countingDB(t *testing.T, seen *atomic.Int64) *sql.DB {
 	return db
 }
 
-// The first rows are there although a later one never comes, and closing the stream does
-// not wait for it.
-func TestStreamGivesItsFirstRowsEarly(t *testing.T) {
+// The first rows of a slow query are there although the last one never comes, and closing the
+// stream does not wait for that.
+func TestStreamGivesSlowRowsAsTheyCome(t *testing.T) {
+	firstRowsComeEarly(t, 2*time.Millisecond)
+}
+
+func firstRowsComeEarly(t *testing.T, takes time.Duration) {
 	var seen atomic.Int64
-	e := overlay.New(countingDB(t, &seen), overlay.WithLanes(1))
+	e := overlay.New(countingDB(t, &seen, takes), overlay.WithLanes(1))
 	r := must(t, e.StreamAsync(background, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 8)
 		SELECT i, CASE WHEN i < 8 THEN seen(i) ELSE
 			(SELECT count(*) FROM (WITH RECURSIVE m(j) AS (SELECT seen(n.i) UNION ALL SELECT j + 1 FROM m) SELECT j FROM m))
@@ -65,7 +69,7 @@ func TestStreamReadsAheadWithinItsBounds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var seen atomic.Int64
-			e := overlay.New(countingDB(t, &seen), overlay.WithLanes(1))
+			e := overlay.New(countingDB(t, &seen, 0), overlay.WithLanes(1))
 			conn := must(t, e.ConnectAsync(background))
 			r := must(t, conn.StreamAsync(background, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT "+c.columns+" FROM n"))
 			for fetched := int64(1); fetched < 4*c.ahead; fetched++ {

@@ -113,9 +113,9 @@ func TestStoppedFunctionRollsBack(t *testing.T) {
 // A transaction that a function leaves open is rolled back, and the function's call is told; the
 // connection is kept, and what others write stays.
 func TestTransactionLeftByAFunction(t *testing.T) {
-	for name, begin := range map[string]func(*sql.Conn) error{
-		"BEGIN":   func(c *sql.Conn) error { return second(c.ExecContext(background, "BEGIN")) },
-		"BeginTx": func(c *sql.Conn) error { return second(c.BeginTx(background, nil)) },
+	for name, begin := range map[string]func(context.Context, *sql.Conn) error{
+		"BEGIN":   func(ctx context.Context, c *sql.Conn) error { return second(c.ExecContext(ctx, "BEGIN")) },
+		"BeginTx": func(ctx context.Context, c *sql.Conn) error { return second(c.BeginTx(ctx, nil)) },
 	} {
 		for _, stopped := range []bool{false, true} {
 			e := oneLane(t)
@@ -123,9 +123,9 @@ func TestTransactionLeftByAFunction(t *testing.T) {
 			ctx, cancel := context.WithCancel(background)
 			defer cancel()
 			begun := make(chan struct{})
-			f := overlay.RunInThread(ctx, e, func(_ context.Context, c *sql.Conn) (int, error) {
+			f := overlay.RunInThread(ctx, e, func(ctx context.Context, c *sql.Conn) (int, error) {
 				defer close(begun)
-				if err := begin(c); err != nil {
+				if err := begin(ctx, c); err != nil {
 					return 0, err
 				}
 				_, err := c.ExecContext(background, "INSERT INTO t VALUES (1)")

@@ -221,3 +221,42 @@ func TestTxCloseWithAnEndedContext(t *testing.T) {
 		t.Errorf("CloseAsync(ended) returned %v and the transaction is open", err)
 	}
 }
+
+// Tx is the innermost transaction or savepoint that is open.
+func TestConnTx(t *testing.T) {
+	onEach(t, func(t *testing.T, db *testDB) {
+		c := db.connect(t)
+		defer db.close(t, c)
+		want := func(when string, want *overlay.Tx) {
+			t.Helper()
+			if got := c.Tx(); got != want || c.Branch().Tx() != want {
+				t.Errorf("%s: Tx is %v, want %v", when, got, want)
+			}
+		}
+		want("at first", nil)
+		outer := must(t, c.BeginAsync(db.ctx, nil))
+		want("after BeginAsync", outer)
+		inner := must(t, c.BeginNestedAsync(db.ctx))
+		want("after BeginNestedAsync", inner)
+		must(t, inner.CommitAsync(db.ctx))
+		want("after the savepoint's end", outer)
+		must(t, c.BeginNestedAsync(db.ctx))
+		must(t, outer.RollbackAsync(db.ctx))
+		want("after the rollback", nil)
+		noError(t, c.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+			outer := c.Tx()
+			if outer == nil || outer.Conn() != c {
+				t.Error("WithTx has no Tx")
+			}
+			noError(t, c.WithNested(ctx, func(_ context.Context, c *overlay.Conn) error {
+				if tx := c.Tx(); tx == nil || tx == outer {
+					t.Error("WithNested has no Tx of its own")
+				}
+				return nil
+			}))
+			want("after WithNested", outer)
+			return nil
+		}))
+		want("after WithTx", nil)
+	})
+}
