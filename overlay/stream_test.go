@@ -256,6 +256,11 @@ func TestCallsBesideAStreamOnItsConn(t *testing.T) {
 				return second(c.BatchAsync(db.ctx, []overlay.Statement{{Query: "UPDATE people SET name = name"}}).Await(db.ctx))
 			},
 			"HasTableAsync": func() error { return second(db.e.HasTableAsync(db.ctx, "people", overlay.On(c)).Await(db.ctx)) },
+			"RunInThread": func() error {
+				return second(overlay.RunInThread(db.ctx, c, func(ctx context.Context, sc *sql.Conn) (n int, err error) {
+					return n, sc.QueryRowContext(ctx, "SELECT 1").Scan(&n)
+				}).Await(db.ctx))
+			},
 			"WithTx": func() error {
 				return c.WithTx(db.ctx, nil, func(context.Context, *overlay.Conn) error { return nil })
 			},

@@ -36,6 +36,9 @@ func RunInThread[T any](ctx context.Context, to Target, fn func(ctx context.Cont
 
 // callFunction calls a function of the application's with a sql.Conn of its own.
 func (l *lane) callFunction(ctx context.Context, fn func(c *sql.Conn) error) (err error) {
+	if err := l.free(); err != nil {
+		return err
+	}
 	g, err := face.NewInline(ctx, l.pc)
 	if err != nil {
 		return err
