@@ -41,7 +41,7 @@ const (
 // stopping is the attempt to stop a call.
 type stopping struct {
 	cause error
-	ctx   context.Context    // ends when the call is over
+	ctx   context.Context    // ends when the call is over, and what it left is closed
 	end   context.CancelFunc // called by the thread at the call's end
 	done  chan struct{}      // closed when nothing more will come of the attempt
 }
@@ -143,14 +143,14 @@ func (cl *Call) begin() bool {
 // stop it, which the next call has to wait for; nil if there was none.
 func (cl *Call) finish() *stopping {
 	was := cl.state.Or(over)
+	var s *stopping
+	if was&stoppingBit != 0 {
+		s = cl.stop.Load()
+		defer s.end() // after Orphan: to close rows can mean to read them to their end
+	}
 	if was&left != 0 && cl.Orphan != nil {
 		cl.Orphan()
 	}
-	if was&stoppingBit == 0 {
-		return nil
-	}
-	s := cl.stop.Load()
-	s.end()
 	return s
 }
 
@@ -190,7 +190,7 @@ func (c *Conn) interrupt(cl *Call, s *stopping) bool {
 		return false
 	}
 	defer c.firm.Unlock()
-	if !cl.Over() {
+	if s.ctx.Err() == nil {
 		c.intr.Interrupt(s.ctx)
 	}
 	return true
