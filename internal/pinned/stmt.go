@@ -21,7 +21,9 @@ func (c *Conn) Prepare(inner context.Context, h *Holder, query string, s *Stmt) 
 	c.executing(&q)
 	st, err := prepare(inner, c.inner, query)
 	c.Observe(err)
-	c.executed(&q)
+	if c.watcher != nil {
+		c.watcher.Executed(query)
+	}
 	if err != nil {
 		return err
 	}
