@@ -88,9 +88,11 @@ func (r *Result) LastInsertID() (int64, error) {
 
 // String describes the result in one line.
 func (r *Result) String() string {
-	switch {
+	switch n := r.RowCount(); {
+	case r.keys == nil && n < 0:
+		return "overlay.Result(no rows)"
 	case r.keys == nil:
-		return fmt.Sprintf("overlay.Result(%d rows affected)", r.RowCount())
+		return fmt.Sprintf("overlay.Result(%d rows affected)", n)
 	case r.stream != nil:
 		return fmt.Sprintf("overlay.Result(stream of %d columns)", len(r.keys))
 	}
