@@ -139,10 +139,11 @@ func (r *Result) ScalarAsync(ctx context.Context) *Future[any] {
 }
 
 // CloseAsync drops the rows that are left, and frees the connection of a stream.
-// Fetching fails with ErrClosed from now on. Closing again does nothing.
+// Fetching fails with ErrClosed from now on. Closing again does nothing. The error
+// is that of closing a stream's rows, unless a fetch has returned it.
 func (r *Result) CloseAsync(ctx context.Context) *Future[struct{}] {
 	if r.stream != nil {
-		return r.stream.closeAsync(ErrClosed)
+		return r.stream.closeAsync(ErrClosed, false)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

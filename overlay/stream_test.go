@@ -332,3 +332,37 @@ func TestStreamOnAConnectionThatDies(t *testing.T) {
 	must(t, e.ExecAsync(background, "noop"))
 	noError(t, e.Shutdown(background))
 }
+
+// CloseAsync returns the driver's error of closing the rows, wherever the stream is; a fetch that
+// has met the end of the rows has returned it already.
+func TestStreamThatCannotBeClosed(t *testing.T) {
+	broken := errors.New("the rows cannot be closed")
+	for name, c := range map[string]struct {
+		query string
+		use   func(r *overlay.Result) error
+		want  error
+	}{
+		"in the middle":           {"rows 1000", func(r *overlay.Result) error { return second(r.FetchOneAsync(background).Await(background)) }, broken},
+		"all of it is read ahead": {"rows 300", func(r *overlay.Result) error { return second(r.FetchManyAsync(background, 250).Await(background)) }, broken},
+		"a fetch has told": {"rows 300", func(r *overlay.Result) error {
+			wantError(t, second(r.FetchAllAsync(background).Await(background)), broken)
+			return nil
+		}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newScripted()
+			db := d.openDB()
+			defer db.Close()
+			e := overlay.New(db, overlay.WithLanes(1))
+			remove := d.On("Rows.Close", drivertest.Return(broken))
+			r := must(t, e.StreamAsync(background, c.query))
+			noError(t, c.use(r))
+			if err := second(r.CloseAsync(background).Await(background)); err != c.want {
+				t.Errorf("CloseAsync: %v, want %v", err, c.want)
+			}
+			remove()
+			must(t, e.ExecAsync(background, "noop"))
+			noError(t, e.Shutdown(background))
+		})
+	}
+}
