@@ -145,6 +145,7 @@ func streamOn(opening, ctx context.Context, s *session, owns bool, place site, q
 		}
 		st.rows, st.reader = rows, newReader(rows, l.pc.Traits())
 		l.streams = append(l.streams, st)
+		l.setBusy()
 		st.opened()
 		if err := st.read(l, 0); err != nil && err != io.EOF && err != ErrReturnsNoRows {
 			return nil, err
@@ -225,6 +226,7 @@ func (st *stream) end(l *lane, why error) {
 	}
 	st.ended()
 	closing := st.closeRows(l)
+	l.setBusy()
 	if why != io.EOF && why != ErrClosed { // most drivers return that error again
 		closing = nil
 	}
@@ -277,6 +279,10 @@ func (l *lane) closeRows(rows *pinned.Rows, plain bool) error {
 	}
 	return rows.Close()
 }
+
+// setBusy has other users of the connection, such as SyncConn's, refused while a
+// stream is open, where it can have but one result open.
+func (l *lane) setBusy() { l.pc.SetBusy(l.free(), l.closeStreams) }
 
 // closeStreams ends what is open on a lane.
 func (l *lane) closeStreams() {

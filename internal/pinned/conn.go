@@ -43,6 +43,8 @@ type Conn struct {
 	tx      *Tx         // begun and not ended; nil: none
 	status  TxStatus    // what the database said after the last call
 	dead    bool        // the connection is of no more use
+	busy    error       // why it can do nothing else while rows are open; nil: it can
+	free    func()      // closes those rows
 }
 
 // Work is what a call does. It is done on the thread, with the context that the
@@ -156,6 +158,11 @@ func (c *Conn) Inner() driver.Conn { return c.inner }
 func (c *Conn) Resets() bool    { return c.resetter != nil }
 func (c *Conn) Validates() bool { return c.validator != nil }
 func (c *Conn) Pings() bool     { return c.pinger != nil }
+
+// SetBusy says that the connection can do nothing else while some rows are open,
+// and how they are closed: what would break them fails with why, and the end of a
+// transaction closes them first. With nil they are closed. The thread's.
+func (c *Conn) SetBusy(why error, free func()) { c.busy, c.free = why, free }
 
 // Dead reports whether the connection is of no more use. The thread's.
 func (c *Conn) Dead() bool { return c.dead || c.inner == nil }
@@ -324,6 +331,9 @@ func (c *Conn) Reset(inner context.Context) error {
 func (c *Conn) Ping(inner context.Context) error {
 	if c.inner == nil {
 		return driver.ErrBadConn
+	}
+	if c.busy != nil {
+		return c.busy
 	}
 	err := c.pinger.Ping(inner)
 	c.Observe(err)

@@ -58,6 +58,9 @@ func (c *Conn) mayRun(q *Request) error {
 	if q.Stmt != nil && q.Stmt.inner == nil {
 		return errClosedStmt
 	}
+	if c.busy != nil {
+		return c.busy
+	}
 	return c.Refused()
 }
 

@@ -70,6 +70,9 @@ func (c *Conn) Begin(inner context.Context, h *Holder, opts driver.TxOptions, st
 	if c.inner == nil {
 		return nil, driver.ErrBadConn
 	}
+	if c.busy != nil {
+		return nil, c.busy
+	}
 	if c.status == TxOpen && (c.tx != nil || strict) {
 		return nil, ErrInTransaction
 	}
@@ -199,6 +202,9 @@ func (c *Conn) ending(t *Tx, end func()) {
 	}
 	if c.inner == nil {
 		return
+	}
+	if c.busy != nil {
+		c.free()
 	}
 	c.Firmly(end)
 	if c.reporter != nil {
