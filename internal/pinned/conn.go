@@ -170,6 +170,13 @@ func (c *Conn) Dead() bool { return c.dead || c.inner == nil }
 // Kill makes the connection of no more use. The thread's.
 func (c *Conn) Kill() { c.dead = c.dead || !c.memory }
 
+// Drop makes the connection of no more use to anybody: whoever used it says so.
+// One that holds a database in memory is kept, without its transaction. The thread's.
+func (c *Conn) Drop() {
+	c.RollBackOpen()
+	c.Kill()
+}
+
 // HangUp cuts the connection if it is one over a network and its driver is
 // known. It may be called from any goroutine and does not block.
 func (c *Conn) HangUp() {
