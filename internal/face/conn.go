@@ -33,6 +33,7 @@ type conn struct {
 	over   atomic.Bool    // of a guest: its host has ended it; set by the thread
 
 	closed    bool       // the caller's
+	returned  bool       // the caller's: the guest's sql.Conn was closed, and is not dropped
 	tx        *tx        // the caller's: the transaction that is open
 	execution *execution // the caller's, and the thread's during an Exec
 
@@ -167,9 +168,13 @@ func (c *conn) Close() error {
 	}
 	c.closed = true
 	if !c.owns {
+		returned := c.returned
 		return c.closing(func() error {
 			if c.holder != nil {
 				c.holder.Close()
+			}
+			if !returned {
+				c.pc.Drop()
 			}
 			return nil
 		})

@@ -46,6 +46,8 @@ type Conn struct {
 	status  TxStatus    // what the database said after the last call
 	dead    bool        // the connection is of no more use
 	killed  bool        // by this package: it cannot be left as its next user wants it
+	busy    error       // why it can do nothing else while rows are open; nil: it can
+	free    func()      // closes those rows
 }
 
 // Work is what a call does. It is done on the thread, with the context that the
@@ -159,6 +161,11 @@ func (c *Conn) Inner() driver.Conn { return c.inner }
 func (c *Conn) Resets() bool { return c.resetter != nil }
 func (c *Conn) Pings() bool  { return c.pinger != nil }
 
+// SetBusy says that the connection can do nothing else while some rows are open,
+// and how they are closed: what would break them fails with why, and the end of a
+// transaction closes them first. With nil they are closed. The thread's.
+func (c *Conn) SetBusy(why error, free func()) { c.busy, c.free = why, free }
+
 // Dead reports whether the connection is of no more use. The thread's.
 func (c *Conn) Dead() bool { return c.dead || c.inner == nil }
 
@@ -168,6 +175,13 @@ func (c *Conn) Kill() {
 		c.dead, c.killed = true, true
 		c.valid.Store(false)
 	}
+}
+
+// Drop makes the connection of no more use to anybody: whoever used it says so.
+// One that holds a database in memory is kept, without its transaction. The thread's.
+func (c *Conn) Drop() {
+	c.RollBackOpen()
+	c.Kill()
 }
 
 // HangUp cuts the connection if it is one over a network and its driver is
@@ -328,6 +342,9 @@ func (c *Conn) Reset(inner context.Context) error {
 func (c *Conn) Ping(inner context.Context) error {
 	if c.inner == nil {
 		return driver.ErrBadConn
+	}
+	if c.busy != nil {
+		return c.busy
 	}
 	err := c.pinger.Ping(inner)
 	c.Observe(err)

@@ -59,6 +59,9 @@ func (c *Conn) mayRun(q *Request) error {
 	if q.Stmt != nil && q.Stmt.inner == nil {
 		return errClosedStmt
 	}
+	if c.busy != nil {
+		return c.busy
+	}
 	if c.tx != nil && c.tx.fate != open && c.tx.byText() {
 		return c.refusedText(q.Query)
 	}

@@ -17,6 +17,9 @@ func (c *Conn) Prepare(inner context.Context, h *Holder, query string, s *Stmt) 
 	if c.inner == nil {
 		return driver.ErrBadConn
 	}
+	if c.busy != nil {
+		return c.busy
+	}
 	q := Request{Query: query}
 	c.executing(&q)
 	st, err := prepare(inner, c.inner, query)

@@ -143,6 +143,9 @@ func (c *Conn) Begin(inner context.Context, h *Holder, opts driver.TxOptions, st
 	if c.inner == nil {
 		return nil, driver.ErrBadConn
 	}
+	if c.busy != nil {
+		return nil, c.busy
+	}
 	if c.status == TxOpen && (strict || c.tx != nil && !c.tx.byText()) {
 		return nil, ErrInTransaction
 	}
@@ -276,6 +279,9 @@ func (c *Conn) ending(t *Tx, end func()) {
 	}
 	if c.inner == nil {
 		return
+	}
+	if c.busy != nil {
+		c.free()
 	}
 	c.Firmly(end)
 	if c.reporter != nil {
