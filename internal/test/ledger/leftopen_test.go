@@ -59,6 +59,7 @@ func txLeft(ctx context.Context, c *sql.Conn, id int64) error {
 	if err != nil {
 		return err
 	}
+	forgotten.add(tx)
 	return errOf(tx.ExecContext(ctx, insert, id))
 }
 
@@ -98,6 +99,7 @@ func leavers() []leaver {
 			if err != nil {
 				return err
 			}
+			forgotten.add(tx)
 			s, err := tx.PrepareContext(background, insert)
 			if err != nil {
 				return err
@@ -365,7 +367,13 @@ func TestConnClosedInATransaction(t *testing.T) {
 		for name, begin := range map[string]func(c *overlay.Conn) error{
 			"BeginAsync": func(c *overlay.Conn) error { return errOf(c.BeginAsync(background, nil).Await(background)) },
 			"BEGIN":      func(c *overlay.Conn) error { return errOf(c.ExecAsync(background, "BEGIN").Await(background)) },
-			"SyncConn":   func(c *overlay.Conn) error { return errOf(c.SyncConn().BeginTx(background, nil)) },
+			"SyncConn": func(c *overlay.Conn) error {
+				tx, err := c.SyncConn().BeginTx(background, nil)
+				if err == nil {
+					forgotten.add(tx)
+				}
+				return err
+			},
 		} {
 			for range 3 {
 				g := db.l.begin(name)
