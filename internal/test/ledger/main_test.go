@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/go-sql-driver/mysql"
 	"go.uber.org/goleak"
 )
 
@@ -13,6 +14,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(tests{m}) }
 type tests struct{ *testing.M }
 
 func (t tests) Run() int {
+	mysql.SetLogger(&mysql.NopLogger{}) // connections are lost here on purpose
 	defer forgotten.end()
 	return t.M.Run()
 }
