@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -25,39 +26,25 @@ func bankScopes() (all []scope) {
 
 var twoRows = []step{{query: insert, row: true}, {query: insert, row: true}}
 
-// A commit that fails leaves nothing open, whatever the driver does about it.
+// A commit that fails leaves nothing open, whatever the driver does about it. If what is
+// left cannot be rolled back either, the connection goes, and the transaction with it.
 func TestCommitFails(t *testing.T) {
 	onBank(t, func(t *testing.T, db *database) {
-		for _, s := range bankScopes() {
-			t.Run(s.name, func(t *testing.T) {
-				db := again(t, db)
-				e := db.open(t, overlay.WithLanes(1))
-				db.bank.once("commit", fails(errBank))
-				err := within(t, s.name, func() error { return s.run(background, e, db.l, twoRows) })
-				if !errors.Is(err, errBank) {
-					t.Errorf("%v; want the driver's error", err)
-				}
-				db.later(t, e)
-				db.check(t)
-			})
-		}
-	})
-}
-
-// If what is left cannot be rolled back either, the connection goes, and the transaction
-// with it.
-func TestCommitAndRollbackFail(t *testing.T) {
-	onBank(t, func(t *testing.T, db *database) {
-		for _, s := range bankScopes() {
-			t.Run(s.name, func(t *testing.T) {
-				db := again(t, db)
-				e := db.open(t, overlay.WithLanes(1))
-				db.bank.once("commit", fails(errBank))
-				db.bank.times("rollback", 2, fails(errBank))
-				within(t, s.name, func() error { return s.run(background, e, db.l, twoRows) })
-				db.later(t, e)
-				db.check(t)
-			})
+		for _, rollbacks := range []int{0, 2} { // that fail as well
+			for _, s := range bankScopes() {
+				t.Run(fmt.Sprintf("%s, and %d rollbacks", s.name, rollbacks), func(t *testing.T) {
+					db := again(t, db)
+					e := db.open(t, overlay.WithLanes(1))
+					db.bank.once("commit", fails(errBank))
+					db.bank.times("rollback", rollbacks, fails(errBank))
+					err := within(t, s.name, func() error { return s.run(background, e, db.l, twoRows) })
+					if !errors.Is(err, errBank) {
+						t.Errorf("%v; want the driver's error", err)
+					}
+					db.later(t, e)
+					db.check(t)
+				})
+			}
 		}
 	})
 }

@@ -144,21 +144,14 @@ func leavers() []leaver {
 		{"a script without COMMIT", engineOnly, func(ctx context.Context, db *database, to target, id int64) error {
 			return errOf(to.ExecAsync(ctx, "BEGIN; INSERT INTO ledger (id) VALUES ("+itoa(id)+")").Await(ctx))
 		}},
-		{"QueryAsync BEGIN", engineOnly, func(ctx context.Context, _ *database, to target, _ int64) error {
-			return errOf(to.QueryAsync(ctx, "BEGIN").Await(ctx))
-		}},
-		{"ExecuteAsync BEGIN", engineOnly, func(ctx context.Context, _ *database, to target, _ int64) error {
-			return errOf(to.ExecuteAsync(ctx, "BEGIN").Await(ctx))
-		}},
-		{"ExecAsync BEGIN", engineOnly, func(ctx context.Context, _ *database, to target, _ int64) error {
-			return errOf(to.ExecAsync(ctx, "BEGIN").Await(ctx))
-		}},
-		{"ExecContext BEGIN", engineOnly, func(ctx context.Context, _ *database, to target, _ int64) error {
-			return errOf(to.ExecContext(ctx, "BEGIN"))
-		}},
 		{"ExecManyAsync BEGIN", engineOnly, func(ctx context.Context, _ *database, to target, _ int64) error {
 			return errOf(to.ExecManyAsync(ctx, "BEGIN", [][]any{{}}).Await(ctx))
 		}},
+	}
+	for _, s := range singles {
+		all = append(all, leaver{s.name + ": BEGIN", engineOnly, func(ctx context.Context, _ *database, to target, _ int64) error {
+			return s.exec(ctx, to, "BEGIN")
+		}})
 	}
 	for _, o := range batchOptions {
 		if o.inTx {

@@ -17,17 +17,10 @@ func TestReproEndedInTheQueue(t *testing.T) {
 	e := db.open(t, overlay.WithLanes(1))
 	for i := range 2000 {
 		ctx, cancel := context.WithCancel(background)
-		free, began := make(chan struct{}), make(chan struct{})
-		busy := overlay.RunInThread(background, e, func(context.Context, *sql.Conn) (struct{}, error) {
-			close(began)
-			<-free
-			return struct{}{}, nil
-		})
-		arrives(t, "the function", began)
+		release := hold(t, e)
 		f := e.ExecAsync(ctx, insert, int64(i+1))
 		cancel() // before the thread is free
-		close(free)
-		must(t, "the function", busy)
+		release()
 		if _, err := outcome(t, "insert", f); !errors.Is(err, context.Canceled) {
 			t.Fatalf("try %d: %v; want context.Canceled", i, err)
 		}

@@ -247,25 +247,9 @@ func TestConnectionsClosedByTheServer(t *testing.T) {
 // A connection that the server closes in a transaction takes it along.
 func TestConnectionClosedInATransaction(t *testing.T) {
 	onMariaDB(t, func(t *testing.T, db *database) {
-		for _, s := range scopes() {
-			if s.kind == byBatch || strings.Contains(s.name, "Batch") {
-				continue
-			}
-			t.Run(s.name, func(t *testing.T) {
-				db := again(t, db)
-				e := db.open(t)
-				err := within(t, s.name, func() error {
-					return s.run(background, e, db.l, []step{
-						{query: insert, row: true}, {query: "KILL CONNECTION_ID()"}, {query: insert, row: true},
-					})
-				})
-				if err == nil && s.name != "RetryTx" {
-					t.Error("no error, although the connection is gone")
-				}
-				db.later(t, e)
-				db.check(t)
-			})
-		}
+		onScopes(t, db, notBatch, true, nothing, []step{
+			{query: insert, row: true}, {query: "KILL CONNECTION_ID()"}, {query: insert, row: true},
+		})
 	})
 }
 
