@@ -124,6 +124,9 @@ func (n *network) pass(to, from net.Conn, through func([]byte) bool) {
 	}
 }
 
+// soonEnough is a deadline that leaves time for the statement to reach the server.
+const soonEnough = 400 * time.Millisecond
+
 // A write or COMMIT whose answer the network swallows is unknown, whether the deadline ends
 // it or the network's own end.
 func TestAnswerSwallowedByTheNetwork(t *testing.T) {
@@ -151,7 +154,7 @@ func TestAnswerSwallowedByTheNetwork(t *testing.T) {
 					e := through.open(t)
 					must(t, "ping", e.ScalarAsync(background, "SELECT 1"))
 					n.swallow(c.text)
-					ctx, cancel := context.WithTimeout(background, time.Second)
+					ctx, cancel := context.WithTimeout(background, soonEnough)
 					defer cancel()
 					done := make(chan error, 1)
 					go func() { done <- w.write(ctx, e, through.l) }()
@@ -162,7 +165,7 @@ func TestAnswerSwallowedByTheNetwork(t *testing.T) {
 					var err error
 					select {
 					case err = <-done:
-					case <-time.After(time.Second + prompt):
+					case <-time.After(soonEnough + prompt):
 						t.Error("not back after its deadline")
 						n.cut()
 						err = within(t, w.name, func() error { return <-done })

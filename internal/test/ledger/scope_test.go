@@ -258,20 +258,13 @@ func TestCallBehindAnothersBegin(t *testing.T) {
 	onEach(t, func(t *testing.T, db *database) {
 		e := db.open(t)
 		c := must(t, "connect", e.ConnectAsync(background))
-		free, began := make(chan struct{}), make(chan struct{})
-		busy := overlay.RunInThread(background, c, func(context.Context, *sql.Conn) (struct{}, error) {
-			close(began)
-			<-free
-			return struct{}{}, nil
-		})
-		arrives(t, "the function", began)
+		release := hold(t, c)
 		begin := c.BeginAsync(background, nil)
 		id := db.l.next("another goroutine's call")
 		others := make(chan *overlay.Future[sql.Result])
 		go func() { others <- c.ExecAsync(background, insert, id) }()
 		f := <-others
-		close(free)
-		must(t, "the function", busy)
+		release()
 		tx := must(t, "begin", begin)
 		rolled := tx.RollbackAsync(background)
 		_, err := outcome(t, "the call", f)

@@ -189,7 +189,7 @@ func scopes() []scope {
 				}
 				take(ctx, g, steps, asyncExec(c))
 				err = g.ended(errOf(tx.CommitAsync(ctx).Await(ctx)))
-				tx.CloseAsync(background).Await(background)
+				tx.CloseAsync(background)
 				return err
 			})
 		}},
@@ -208,7 +208,7 @@ func scopes() []scope {
 				}
 				take(ctx, outer, []step{{query: insert, row: true}}, asyncExec(c))
 				err = outer.ended(errOf(tx.CommitAsync(ctx).Await(ctx)))
-				tx.CloseAsync(background).Await(background)
+				tx.CloseAsync(background)
 				return err
 			})
 		}},

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sqlaio/sqlaio/overlay"
 )
@@ -98,7 +99,12 @@ var targets = []onTarget{
 		if err != nil {
 			return err
 		}
-		defer func() { c.CloseAsync(background).Await(background) }()
+		defer func() {
+			// Without a context of its own the close waits for the thread, which may be stuck.
+			ctx, cancel := context.WithTimeout(background, 100*time.Millisecond)
+			defer cancel()
+			c.CloseAsync(background).Await(ctx)
+		}()
 		return fn(c)
 	}},
 }
