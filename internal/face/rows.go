@@ -9,7 +9,7 @@ import (
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
 	"github.com/sqlaio/sqlaio/internal/sqltext"
-	"github.com/sqlaio/sqlaio/threadpin"
+	"github.com/sqlaio/sqlaio/internal/thread"
 )
 
 // rows is the shim of one inner Rows. The worker reads ahead of the caller, a
@@ -350,7 +350,7 @@ func (r *rows) endFill() error {
 }
 
 // awaitEnd reports false if the fill was withdrawn or left.
-func (r *rows) awaitEnd(t *threadpin.Task) bool {
+func (r *rows) awaitEnd(t *thread.Task) bool {
 	c := r.c
 	if !c.pc.Stops() {
 		t.Wait(nil, nil)
