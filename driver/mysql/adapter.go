@@ -37,16 +37,9 @@ func (adapter) Traits() aio.Traits { return aio.Traits{QuietEnd: true} }
 // openTimeout bounds the question that every new connection's server is asked.
 const openTimeout = 5 * time.Second
 
-// Interrupter is InterrupterContext with the context that the connection was
-// dialed with, as far as it can be had: if Config.Timeout is set, its deadline.
+// Interrupter is InterrupterContext for callers that have no context.
 func (a adapter) Interrupter(inner driver.Conn, c driver.Connector) aio.Interrupter {
-	ctx := context.Background()
-	if nc := connOf(inner); nc != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = nc.takeDialed()
-		defer cancel()
-	}
-	return a.InterrupterContext(ctx, inner, c)
+	return a.InterrupterContext(context.Background(), inner, c)
 }
 
 // InterrupterContext returns what stops calls on a new connection. It asks the

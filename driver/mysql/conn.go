@@ -1,7 +1,6 @@
 package mysql
 
 import (
-	"context"
 	"net"
 	"sync/atomic"
 	"syscall"
@@ -28,10 +27,6 @@ type conn struct {
 	sent     atomic.Uint64 // how many Writes have sent something that is to be answered
 	answered atomic.Uint64 // what sent was when the server last sent something
 	received atomic.Uint64 // how many Reads have received something
-
-	// dialed is the context of the Connect that this connection was dialed for,
-	// until takeDialed. It is used within that Connect only.
-	dialed context.Context
 }
 
 // WrapConn prepares a connection that a dialer of the program's own has opened
@@ -112,22 +107,6 @@ func (c *conn) unanswered() bool { return c.sent.Load() != c.answered.Load() }
 // broken tells whether the connection was closed or has failed. Then it carries
 // no further call.
 func (c *conn) broken() bool { return c.closed.Load() || c.failed.Load() }
-
-// takeDialed returns the context of the Connect that c was dialed for, or
-// Background, and forgets it. With Config.Timeout the driver dials with a
-// context of its own and ends that once it is connected; its deadline still
-// holds.
-func (c *conn) takeDialed() (context.Context, context.CancelFunc) {
-	ctx := c.dialed
-	c.dialed = nil
-	if ctx == nil {
-		return context.Background(), func() {}
-	}
-	if deadline, ok := ctx.Deadline(); ok && ctx.Err() != nil {
-		return context.WithDeadline(context.WithoutCancel(ctx), deadline)
-	}
-	return ctx, func() {}
-}
 
 // Close ends a blocked Read at once.
 func (c *conn) Close() error {
