@@ -82,7 +82,7 @@ func (adapter) InterrupterContext(ctx context.Context, inner driver.Conn, c driv
 // no status where it is looked for. It serves the connection's thread.
 func (adapter) Reporter(inner driver.Conn) pinned.TxReporter {
 	if state := txStateOf(inner); state != nil {
-		return reporter{state}
+		return state
 	}
 	return nil
 }

@@ -175,14 +175,8 @@ func (i *interrupter) Settle() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sideTimeout)
 	defer cancel()
-	for range attempts {
-		_, err := x.ExecContext(ctx, "DO 0", nil)
-		if err == nil {
-			return nil
-		}
-		if !isKilled(err) {
-			break
-		}
+	if answered(func() error { _, err := x.ExecContext(ctx, "DO 0", nil); return err }) {
+		return nil
 	}
 	i.HangUp()
 	return driver.ErrBadConn

@@ -3,11 +3,8 @@ package mysql
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
 	"reflect"
 	"sync"
-
-	"github.com/go-sql-driver/mysql"
 )
 
 // fate is what became of a KILL.
@@ -106,11 +103,10 @@ func (s *side) kill(ctx context.Context, id string) fate {
 		return unsent
 	}
 	_, err := x.ExecContext(ctx, "KILL QUERY "+id, nil)
-	refused := (*mysql.MySQLError)(nil)
 	switch {
 	case err == nil:
 		return struck
-	case errors.As(err, &refused):
+	case refusal(err) != nil:
 		return unsent
 	}
 	return unheard
