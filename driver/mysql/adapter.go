@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -52,8 +53,7 @@ func (adapter) InterrupterContext(ctx context.Context, inner driver.Conn, c driv
 		return nil
 	}
 	nc.useThread()
-	announced, version := nc.greeting.session()
-	if announced == 0 {
+	if nc.greeting.id == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
@@ -65,12 +65,15 @@ func (adapter) InterrupterContext(ctx context.Context, inner driver.Conn, c driv
 		_ = nc.Close()
 		return nil
 	}
-	if err != nil || s.id != strconv.FormatUint(uint64(announced), 10) {
+	if err != nil || s.id != strconv.FormatUint(uint64(nc.greeting.id), 10) {
 		// The server is no MySQL, or a proxy lends out its sessions.
 		return nil
 	}
 	i := newInterrupter(inner, nc, c, s)
-	i.settles = settles(version)
+	// A server may hold a KILL QUERY that came too late against the next statement.
+	// MariaDB never does: it drops the KILL when a statement ends and ignores one that
+	// finds the session idle.
+	i.settles = !strings.Contains(nc.greeting.version, "MariaDB")
 	if state := txStateOf(inner); state != nil {
 		return tracked{i, state}
 	}

@@ -3,7 +3,6 @@ package mysql
 import (
 	"context"
 	"database/sql/driver"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -181,8 +180,3 @@ func (i *interrupter) Settle() error {
 	i.HangUp()
 	return driver.ErrBadConn
 }
-
-// settles tells whether a server of this version may hold a KILL QUERY that came
-// too late against the next statement. MariaDB never does: it drops the KILL when
-// a statement ends and ignores one that finds the session idle.
-func settles(version string) bool { return !strings.Contains(version, "MariaDB") }
