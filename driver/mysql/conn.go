@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"errors"
 	"net"
 	"sync/atomic"
 	"syscall"
@@ -37,18 +38,14 @@ type conn struct {
 func WrapConn(c net.Conn) net.Conn {
 	switch s := c.(type) {
 	case *net.TCPConn:
-		if s == nil {
-			return c
+		if s != nil {
+			_ = s.SetKeepAlive(true) // it works without, and the driver does not fail here either
+			return &conn{stream: s}
 		}
-		// A connection without keepalive still works, and the driver does
-		// not fail here either.
-		_ = s.SetKeepAlive(true)
-		return &conn{stream: s}
 	case *net.UnixConn:
-		if s == nil {
-			return c
+		if s != nil {
+			return &conn{stream: s}
 		}
-		return &conn{stream: s}
 	}
 	return c
 }
@@ -66,19 +63,20 @@ func (c *conn) Read(b []byte) (int, error) {
 	}
 	if err != nil {
 		c.failed.Store(true)
-	}
-	if err != nil && c.closed.Load() {
-		// Close ends a Read by shutting the stream down, which reads as
-		// its end.
-		err = &net.OpError{
-			Op:     "read",
-			Net:    c.LocalAddr().Network(),
-			Source: c.LocalAddr(),
-			Addr:   c.RemoteAddr(),
-			Err:    net.ErrClosed,
+		if c.closed.Load() {
+			// Close shuts the stream down, which a Read takes for its end.
+			err = readError(c, net.ErrClosed)
 		}
 	}
 	return n, err
+}
+
+// readError gives an error the form that a stream's own Read gives it.
+func readError(c net.Conn, err error) error {
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		err = op.Err
+	}
+	return &net.OpError{Op: "read", Net: c.LocalAddr().Network(), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
 }
 
 func (c *conn) Write(b []byte) (int, error) {

@@ -241,7 +241,8 @@ func TestKilledCommit(t *testing.T) {
 	p, watch := open(t, c), open(t, c)
 	table := newTable(t, watch, "a INT PRIMARY KEY")
 	killed := 0
-	defer joinSides(c).leave()
+	_, leave := joinSides(c)
+	defer leave()
 	for range 200 {
 		must(p.query("START TRANSACTION"))(t)
 		must(p.query("INSERT INTO " + table + " VALUES (1)"))(t)
