@@ -312,7 +312,13 @@ func (l *lane) closeRows(rows *pinned.Rows, plain bool) error {
 
 // setBusy has other users of the connection, such as SyncConn's, refused while a
 // stream is open, where it can have but one result open.
-func (l *lane) setBusy() { l.pc.SetBusy(l.free(), l.closeStreams) }
+func (l *lane) setBusy() {
+	var why error
+	if len(l.streams) > 0 {
+		why = l.free()
+	}
+	l.pc.SetBusy(why, l.closeStreams)
+}
 
 // closeStreams ends what is open on a lane.
 func (l *lane) closeStreams() {

@@ -23,6 +23,7 @@ type Rows struct {
 	stmt    driver.Stmt // to be closed with inner; may be nil
 	nested  []*Rows     // rows that were values of these: they end with them
 	gone    bool        // inner is closed
+	ended   bool        // the last row of the result set was read
 	closing error       // what closing it returned
 	done    atomic.Bool // closing is there; anybody may look
 }
@@ -92,6 +93,7 @@ func (r *Rows) Next(dest []driver.Value) error {
 	err := r.inner.Next(dest)
 	if err != nil {
 		if err == io.EOF {
+			r.ended = true
 			r.holder.c.Observe(nil)
 		} else {
 			r.holder.c.Observe(err)
@@ -112,6 +114,7 @@ func (r *Rows) NextResultSet() error {
 	if !ok || r.gone {
 		return io.EOF
 	}
+	r.ended = false
 	err := n.NextResultSet()
 	if err != io.EOF {
 		r.holder.c.Observe(err)
