@@ -211,9 +211,6 @@ func (st *stream) read(l *lane, n int) error {
 	for read := 0; ; read++ {
 		st.mu.Lock()
 		err, have, size := st.err, len(st.buffered), st.size
-		if err == nil {
-			err = st.closed
-		}
 		if n == 0 {
 			st.hurry()
 		}
