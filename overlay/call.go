@@ -15,7 +15,7 @@ import (
 // compare-and-swap, and whoever moves it to over settles the future:
 //
 //	waiting -> running   a lane has taken it
-//	waiting -> over      withdrawn, or refused
+//	waiting -> over      withdrawn, refused, or claimed: it is done without a lane
 //	running -> over      the lane has done it, or its waiters have left: what the
 //	                     lane still does then concerns nobody
 //	running -> waiting   the connection was dead before it did anything
@@ -68,6 +68,7 @@ type callOptions struct {
 	undo   func(*lane) // called on the thread after work that nobody waits for any longer; may be nil
 	quiet  bool        // nobody will look at the future
 	tidy   bool        // it puts something in order: there is always room for it, and it is not withdrawn
+	queued bool        // it waits for its turn also when it is made on the thread
 	closes bool        // the queue refuses calls that come after it
 	begins bool        // it begins a transaction
 	// repeatable: a function that tells by ErrBadConn, as the other kinds do, that
@@ -136,7 +137,7 @@ func start[T any](ctx context.Context, q *queue, o callOptions, fn func(ctx cont
 	if ctx.Done() != nil && !o.tidy {
 		t.unwatch = context.AfterFunc(ctx, func() { t.stop(ctx.Err()) })
 	}
-	if l := q.own(); l != nil && !o.closes {
+	if l := q.own(); l != nil && !o.closes && !o.queued {
 		l.runNested(&t.call)
 		return f
 	}
@@ -154,6 +155,9 @@ func (c *call) refuse(err error) bool {
 	c.finish(err)
 	return true
 }
+
+// claim takes a call that waits from its lane: whoever did that finishes it.
+func (c *call) claim() bool { return c.phase.CompareAndSwap(waiting, over) }
 
 // stop withdraws a call that waits and has one that runs stopped. It does not
 // wait: what runs is left pinned.Grace later if it has not ended by then.

@@ -102,6 +102,9 @@ func (l *lane) free() error {
 	if len(l.streams) > 0 && l.q.config.dialect.oneResult() {
 		return ErrStreamOpen
 	}
+	if l.q.config.dialect == MySQL && l.pc.Reading() {
+		return errRowsOpen
+	}
 	return nil
 }
 

@@ -214,6 +214,9 @@ func (l *lane) gone(err error) {
 	if err == nil {
 		return
 	}
+	if l.tx != nil { // before anybody is told, who might close the Conn and give the connection back
+		l.tx.gone()
+	}
 	if c := l.first; c != nil { // the thread had gone before it could begin
 		l.current.CompareAndSwap(c, nil)
 		c.refuse(err)
@@ -224,7 +227,5 @@ func (l *lane) gone(err error) {
 	l.q.lost(l, nil)
 	if l.lease != nil {
 		go l.lease.drop()
-		return
 	}
-	l.tx.gone()
 }

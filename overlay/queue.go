@@ -213,6 +213,16 @@ func (q *queue) remove(c *call) {
 	q.checkEmpty()
 }
 
+// claimed takes out a call that is done without a lane.
+func (q *queue) claimed(c *call) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if c.listed {
+		q.calls.remove(c)
+	}
+	q.checkEmpty()
+}
+
 // next returns the lane's next call, or nil after which the lane is idle or, if
 // leaving says so, no longer the queue's.
 func (q *queue) next(l *lane, leaving bool) *call {

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"slices"
@@ -30,19 +31,28 @@ type stream struct {
 	buffered [][]value         // guarded by mu: read and not fetched
 	size     int64             // guarded by mu: their bytes
 	err      error             // guarded by mu
-	fetches  int               // guarded by mu: fetches that wait for rows
+	fetches  []*fetching       // guarded by mu: those that wait for rows, in their order
+	armed    bool              // guarded by mu: serve is going to run
 	ahead    *core             // guarded by mu: the call that reads ahead; nil: none does
 	closing  *Future[struct{}] // guarded by mu: closeAsync's
 	closed   error             // guarded by mu: what closeAsync was given; nil: it was not called
 	untold   error             // guarded by mu: what the rows have ended with; nil: their end, or nobody need be told
 }
 
+// A fetching is a fetch that waits. It is done on the thread, in its turn, or by
+// serve if its rows are there while the thread waits for another row.
+type fetching struct {
+	n     int
+	claim func() bool            // keeps the thread from doing it; nil: only the thread can do it
+	give  func([][]value, error) // completes it after claim
+}
+
 const (
 	// aheadBytes and aheadRows bound what a stream reads ahead.
 	aheadBytes = 1 << 20
 	aheadRows  = 256
-	// chunkTime is after how long a read that has a row returns it, so that
-	// slow rows arrive when they are there.
+	// chunkTime is how long rows that somebody waits for may be kept back, so that
+	// slow rows arrive when they are there and quick ones many at a time.
 	chunkTime = time.Millisecond
 	// patience is how long the rest of a query's rows may take to be dropped
 	// before the database is asked to stop sending them.
@@ -147,7 +157,8 @@ func streamOn(opening, ctx context.Context, s *session, owns bool, place site, q
 		l.streams = append(l.streams, st)
 		l.setBusy()
 		st.opened()
-		if err := st.read(l, 0); err != nil && err != io.EOF && err != ErrReturnsNoRows {
+		// The others are read ahead: the second one may take its time.
+		if err := st.read(l, 1); err != nil && err != io.EOF && err != ErrReturnsNoRows {
 			return nil, err
 		}
 		r := &Result{config: s.config, stream: st}
@@ -156,6 +167,7 @@ func streamOn(opening, ctx context.Context, s *session, owns bool, place site, q
 		}
 		st.watch(ctx)
 		r.watchLeak()
+		st.after(false)
 		return r, nil
 	})
 }
@@ -191,13 +203,17 @@ func (st *stream) ended() {
 	delete(st.s.streams, st)
 }
 
-// read reads rows on the thread until n are buffered: for 0 some, for -1 all.
-// After the last one, or an error, the stream has ended; it returns why.
+// read reads rows on the thread until n are buffered, for -1 all; for 0 it reads
+// ahead, and does not keep those waiting whose rows are there. After the last row,
+// or an error, the stream has ended; it returns why.
 func (st *stream) read(l *lane, n int) error {
 	start := time.Now()
 	for read := 0; ; read++ {
 		st.mu.Lock()
 		err, have, size := st.err, len(st.buffered), st.size
+		if n == 0 {
+			st.hurry()
+		}
 		st.mu.Unlock()
 		switch {
 		case err != nil:
@@ -260,7 +276,18 @@ func (st *stream) end(l *lane, why error) {
 	if unwatch != nil {
 		unwatch()
 	}
-	if first && st.owns {
+	if first {
+		st.release()
+	}
+}
+
+// release closes the session of a stream that has ended, if it is the stream's
+// own, after the fetches that wait: they may not have reached its queue yet.
+func (st *stream) release() {
+	st.mu.Lock()
+	over := st.owns && st.err != nil && len(st.fetches) == 0
+	st.mu.Unlock()
+	if over {
 		st.s.closeAsync()
 	}
 }
@@ -283,7 +310,13 @@ func (l *lane) closeRows(rows *pinned.Rows, plain bool) error {
 
 // setBusy has other users of the connection, such as SyncConn's, refused while a
 // stream is open, where it can have but one result open.
-func (l *lane) setBusy() { l.pc.SetBusy(l.free(), l.closeStreams) }
+func (l *lane) setBusy() {
+	var why error
+	if len(l.streams) > 0 {
+		why = l.free()
+	}
+	l.pc.SetBusy(why, l.closeStreams)
+}
 
 // closeStreams ends what is open on a lane.
 func (l *lane) closeStreams() {
@@ -346,14 +379,15 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 	}
 	finish := last && !st.plain // a write is done when its rows have ended: their end is told too
 	st.mu.Lock()
-	if st.fetches == 0 && st.enough(n) && (!finish || st.err != nil) {
+	if len(st.fetches) == 0 && st.enough(n) && (!finish || st.err != nil) {
 		rows, err := st.take(n)
 		st.mu.Unlock()
 		st.after(last)
 		v, err := as(wrap(r.keys, rows), err)
 		return completed(r.config, v, err)
 	}
-	st.fetches++
+	w := &fetching{n: n}
+	st.fetches = append(st.fetches, w)
 	st.mu.Unlock()
 	o := callOptions{kind: read, place: caller(r.config), describe: "fetch of a stream"}
 	if !st.plain {
@@ -361,11 +395,13 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 	}
 	o.ended = func() {
 		st.mu.Lock()
-		defer st.mu.Unlock()
-		st.fetches--
+		st.fetches = slices.DeleteFunc(st.fetches, func(v *fetching) bool { return v == w })
+		st.hurry()
+		st.mu.Unlock()
+		st.release()
 	}
-	return start(ctx, st.s.queue, o, func(ctx context.Context, l *lane) (T, error) {
-		st.read(l, n)
+	f := start(ctx, st.s.queue, o, func(ctx context.Context, l *lane) (T, error) {
+		st.read(l, cmp.Or(n, 1))
 		st.mu.Lock()
 		rows, err := st.take(n)
 		st.mu.Unlock()
@@ -377,6 +413,47 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 		st.after(last)
 		return as(wrap(r.keys, rows), err)
 	})
+	if finish {
+		return f
+	}
+	c := f.cancel.(*call)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	w.claim = c.claim
+	w.give = func(rows [][]value, err error) {
+		f.value, err = as(wrap(r.keys, rows), err)
+		c.q.claimed(c)
+		c.finish(err)
+		st.after(last)
+	}
+	st.hurry()
+	return f
+}
+
+// hurry has the first fetch that waits served soon, if its rows are there. It
+// needs mu.
+func (st *stream) hurry() {
+	if !st.armed && len(st.fetches) > 0 && st.fetches[0].claim != nil && st.enough(st.fetches[0].n) {
+		st.armed = true
+		time.AfterFunc(chunkTime, st.serve)
+	}
+}
+
+// serve completes the fetches whose rows are there, while the thread is busy.
+func (st *stream) serve() {
+	st.mu.Lock()
+	st.armed = false
+	for len(st.fetches) > 0 {
+		w := st.fetches[0]
+		if w.claim == nil || !st.enough(w.n) || !w.claim() { // the thread may be doing it
+			break
+		}
+		rows, err := st.take(w.n)
+		st.mu.Unlock()
+		w.give(rows, err)
+		st.mu.Lock()
+	}
+	st.mu.Unlock()
 }
 
 // unseen returns what the rows have ended with if nobody has looked at it.
@@ -427,23 +504,29 @@ func (st *stream) after(last bool) {
 		return
 	}
 	st.mu.Lock()
-	defer st.mu.Unlock()
-	if st.err != nil || st.ahead != nil || st.closing != nil || len(st.buffered) >= aheadRows/2 || st.size >= aheadBytes/2 {
-		return
+	full := st.err != nil || st.ahead != nil || st.closing != nil || len(st.buffered) >= aheadRows/2 || st.size >= aheadBytes/2
+	if !full {
+		st.ahead = new(core) // until the call is known
 	}
-	st.ahead = new(core) // until the call is known
-	go st.readAhead()
+	st.mu.Unlock()
+	if !full {
+		st.readAhead()
+	}
 }
 
 func (st *stream) readAhead() {
-	o := callOptions{kind: read, quiet: true, tidy: true, place: st.place, describe: "reading a stream ahead"}
+	o := callOptions{kind: read, quiet: true, tidy: true, queued: true, place: st.place, describe: "reading a stream ahead"}
 	f := start(background, st.s.queue, o, func(_ context.Context, l *lane) (struct{}, error) {
 		st.read(l, 0)
 		return struct{}{}, nil
 	})
 	st.mu.Lock()
 	st.ahead = &f.core
+	closed := st.closed
 	st.mu.Unlock()
+	if closed != nil && st.plain { // closeAsync did not know the call
+		f.stop(closed)
+	}
 	f.whenDone(func() {
 		st.mu.Lock()
 		st.ahead = nil

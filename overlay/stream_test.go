@@ -309,6 +309,43 @@ func TestCallsBesideAStreamOnItsConn(t *testing.T) {
 	})
 }
 
+// The other way round: the rows of SyncConn keep a connection of MySQL from other calls until they
+// have been read, and stay whole.
+func TestCallsBesideRowsOfSyncConn(t *testing.T) {
+	onEach(t, func(t *testing.T, db *testDB) {
+		db.people(t, many()...)
+		c := db.connect(t)
+		defer db.close(t, c)
+		rows, err := c.SyncConn().QueryContext(db.ctx, "SELECT a.id FROM people a, people b LIMIT 100000")
+		noError(t, err)
+		defer rows.Close()
+		calls := map[string]func() error{
+			"QueryAsync":  func() error { return second(c.QueryAsync(db.ctx, "SELECT 1").Await(db.ctx)) },
+			"StreamAsync": func() error { return second(c.StreamAsync(db.ctx, peoplesIDs).Await(db.ctx)) },
+			"RunInThread": func() error {
+				return second(overlay.RunInThread(db.ctx, c, func(ctx context.Context, sc *sql.Conn) (n int, err error) {
+					return n, sc.QueryRowContext(ctx, "SELECT 1").Scan(&n)
+				}).Await(db.ctx))
+			},
+		}
+		n := 0
+		for ; n < 100 && rows.Next(); n++ {
+		}
+		if db.maria {
+			for _, call := range calls {
+				wantError(t, call(), overlay.ErrStreamOpen)
+			}
+		}
+		for rows.Next() {
+			n++
+		}
+		if err := rows.Err(); err != nil || n != 100000 {
+			t.Errorf("%d rows, %v", n, err)
+		}
+		must(t, c.QueryAsync(db.ctx, "SELECT 1")) // the rows are not closed, but read
+	})
+}
+
 // A transaction of SyncConn's ends the streams in it, as one of the Conn's does.
 func TestStreamInATransactionOfSyncConn(t *testing.T) {
 	onEach(t, func(t *testing.T, db *testDB) {

@@ -26,6 +26,7 @@ type Rows struct {
 	stmt    driver.Stmt // to be closed with inner; may be nil
 	nested  []*Rows     // rows that were values of these: they end with them
 	gone    bool        // inner is closed
+	ended   bool        // the last row of the result set was read
 	closing error       // what closing it returned
 	done    atomic.Bool // closing is there; anybody may look
 }
@@ -105,6 +106,7 @@ func (r *Rows) Next(dest []driver.Value) error {
 	err := r.inner.Next(dest)
 	if err != nil {
 		if err == io.EOF {
+			r.ended = true
 			r.holder.c.Observe(nil)
 		} else {
 			r.holder.c.Observe(err)
@@ -125,6 +127,7 @@ func (r *Rows) NextResultSet() error {
 	if !ok || r.gone {
 		return io.EOF
 	}
+	r.ended = false
 	err := n.NextResultSet()
 	if err != io.EOF {
 		r.holder.c.Observe(err)
