@@ -93,7 +93,9 @@ var inTxs = map[string]func(e *overlay.Engine, g *group, then func() error) erro
 			return then()
 		})
 	},
-	"RunInThread": func(e *overlay.Engine, g *group, then func() error) error { return leaveInThread(background, e, g, then) },
+	"RunInThread": func(e *overlay.Engine, g *group, then func() error) error {
+		return leaveInThread(background, e, g, then)
+	},
 	"RunInThread on a Conn": func(e *overlay.Engine, g *group, then func() error) error {
 		return e.WithConn(background, func(ctx context.Context, c *overlay.Conn) error { return leaveInThread(ctx, c, g, then) })
 	},

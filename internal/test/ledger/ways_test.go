@@ -158,15 +158,7 @@ func ways() (all []way) {
 		}
 		for _, o := range batchOptions {
 			add("BatchAsync"+o.name, func(ctx context.Context, to target, l *ledger) error {
-				g := l.begin("BatchAsync" + o.name)
-				ids := []int64{g.next(), g.next(), g.next()}
-				var statements []overlay.Statement
-				for _, id := range ids {
-					statements = append(statements, overlay.Statement{Query: insert, Args: []any{id}})
-				}
-				results, err := to.BatchAsync(ctx, statements, o.opts...).Await(ctx)
-				tellBatch(g, ids, o.inTx, o.keepGoing, results, err)
-				return err
+				return inBatch(ctx, to, l.begin("BatchAsync"+o.name), append(twoRows, twoRows...), o.inTx, o.keepGoing, false, o.opts)
 			})
 			add("ExecManyAsync"+o.name, func(ctx context.Context, to target, l *ledger) error {
 				g := l.begin("ExecManyAsync" + o.name)
@@ -177,10 +169,12 @@ func ways() (all []way) {
 			})
 		}
 	}
-	steps := []step{{query: insert, row: true}, {query: insert, row: true}}
 	for _, s := range scopes() {
+		if s.kind == byBatch && !strings.Contains(s.name, "BEGIN") {
+			continue // it is there already
+		}
 		all = append(all, way{s.name, func(ctx context.Context, e *overlay.Engine, l *ledger) error {
-			return s.run(ctx, e, l, steps)
+			return s.run(ctx, e, l, twoRows)
 		}})
 	}
 	all = append(all,
