@@ -19,26 +19,51 @@ const (
 
 // QueryContext is sql.DB's. It blocks, and warns.
 func (e *Engine) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	leave, err := e.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	return queryContext(ctx, e.db, engineOptOut, query, args)
 }
 
 // ExecContext is sql.DB's. It blocks, and warns.
 func (e *Engine) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	leave, err := e.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	return execContext(ctx, e.db, engineOptOut, query, args)
 }
 
 // PrepareContext is sql.DB's. It blocks, and warns.
 func (e *Engine) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	leave, err := e.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	return prepareContext(ctx, e.db, engineOptOut, query)
 }
 
 // QueryRowContext is sql.DB's. It blocks, and warns.
 func (e *Engine) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	leave, err := e.enter(ctx)
+	if err != nil {
+		return refusedRow(err)
+	}
+	defer leave()
 	return queryRowContext(ctx, e.db, engineOptOut, query, args)
 }
 
 // BeginTx is sql.DB's. It blocks, and warns.
 func (e *Engine) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error) {
+	leave, err := e.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	return beginTx(ctx, e.db, engineOptOut, opts)
 }
 
@@ -48,13 +73,35 @@ func (e *Engine) RunCallable(ctx context.Context, fn func(*sql.Conn) error) erro
 	if err := reflectguard.Handle("", engineOptOut); err != nil {
 		return err
 	}
+	leave, err := e.enter(ctx)
+	if err != nil {
+		return err
+	}
 	sc, err := e.db.Conn(ctx)
+	leave()
 	if err != nil {
 		return err
 	}
 	defer sc.Close()
 	return fn(sc)
 }
+
+// enter is called by what is about to wait for a connection of the pool. It fails
+// where that would be the one that the caller itself holds.
+func (e *Engine) enter(ctx context.Context) (leave func(), err error) {
+	if e.onlyConnection() {
+		return nil, ErrWouldDeadlock
+	}
+	leave, err = e.leases.enterScope(ctx)
+	if leave == nil {
+		leave = func() {}
+	}
+	return leave, err
+}
+
+// onlyConnection reports whether the caller is on the thread of the only
+// connection that the engine may have.
+func (e *Engine) onlyConnection() bool { return e.leases.limit.Load() == 1 && e.onOwnThread() }
 
 // QueryContext is sql.Conn's. It blocks, and warns.
 func (c *Conn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {

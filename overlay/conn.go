@@ -94,7 +94,7 @@ func (e *Engine) making(ctx context.Context, cancel context.CancelFunc, place si
 	if e.done != nil {
 		return nil, ErrClosed
 	}
-	c := &connecting{ctx, cancel}
+	c := &connecting{ctx, cancel, e}
 	e.connecting.Add(1)
 	e.makes[c] = place
 	return c, nil
@@ -111,12 +111,13 @@ func (e *Engine) made(c *connecting) {
 type connecting struct {
 	ctx    context.Context
 	cancel context.CancelFunc
+	e      *Engine
 }
 
-func (c *connecting) stop(error)                        { c.cancel() }
-func (c *connecting) ends() bool                        { return c.ctx.Err() != nil }
-func (*connecting) watch(*core, <-chan struct{}) bool   { return false }
-func (*connecting) stuck() (release func(), stuck bool) { return nil, false }
+func (c *connecting) stop(error)                          { c.cancel() }
+func (c *connecting) ends() bool                          { return c.ctx.Err() != nil }
+func (*connecting) watch(*core, <-chan struct{}) bool     { return false }
+func (c *connecting) stuck() (release func(), stuck bool) { return nil, c.e.onlyConnection() }
 
 func (e *Engine) openSession(ctx context.Context, place site) (*session, error) {
 	l, err := e.leases.acquire(ctx)

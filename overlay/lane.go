@@ -107,6 +107,7 @@ func (l *lane) run(c *call) {
 	l.q.ran.Add(1)
 	if l.tx != nil && l.pc.Dead() && !c.tidy && c.kind != ending {
 		l.current.CompareAndSwap(c, nil)
+		l.tx.changed(l) // a guest may have found it out
 		c.end(driver.ErrBadConn)
 		return
 	}

@@ -34,6 +34,7 @@ type stream struct {
 	ahead    *core             // guarded by mu: the call that reads ahead; nil: none does
 	closing  *Future[struct{}] // guarded by mu: closeAsync's
 	closed   error             // guarded by mu: what closeAsync was given; nil: it was not called
+	untold   error             // guarded by mu: that of closing the rows after the last one; nil: none, or a fetch has returned it
 }
 
 const (
@@ -144,6 +145,7 @@ func streamOn(opening, ctx context.Context, s *session, owns bool, place site, q
 		}
 		st.rows, st.reader = rows, newReader(rows, l.pc.Traits())
 		l.streams = append(l.streams, st)
+		l.setBusy()
 		st.opened()
 		if err := st.read(l, 0); err != nil && err != io.EOF && err != ErrReturnsNoRows {
 			return nil, err
@@ -163,7 +165,7 @@ func (st *stream) watch(ctx context.Context) {
 	if ctx.Done() == nil {
 		return
 	}
-	unwatch := context.AfterFunc(ctx, func() { st.closeAsync(ctx.Err()) })
+	unwatch := context.AfterFunc(ctx, func() { st.closeAsync(ctx.Err(), true) })
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.err != nil {
@@ -224,6 +226,10 @@ func (st *stream) end(l *lane, why error) {
 	}
 	st.ended()
 	closing := st.closeRows(l)
+	l.setBusy()
+	if why != io.EOF && why != ErrClosed { // most drivers return that error again
+		closing = nil
+	}
 	switch {
 	case why == io.EOF && closing != nil:
 		why = closing
@@ -241,7 +247,7 @@ func (st *stream) end(l *lane, why error) {
 		why = st.closed
 	}
 	if first {
-		st.err = why
+		st.err, st.untold = why, closing
 	}
 	unwatch := st.unwatch
 	st.mu.Unlock()
@@ -274,6 +280,10 @@ func (l *lane) closeRows(rows *pinned.Rows, plain bool) error {
 	return rows.Close()
 }
 
+// setBusy has other users of the connection, such as SyncConn's, refused while a
+// stream is open, where it can have but one result open.
+func (l *lane) setBusy() { l.pc.SetBusy(l.free(), l.closeStreams) }
+
 // closeStreams ends what is open on a lane.
 func (l *lane) closeStreams() {
 	for len(l.streams) > 0 {
@@ -282,41 +292,46 @@ func (l *lane) closeStreams() {
 }
 
 // closeAsync ends the stream from anywhere. Fetching fails with why from now on.
-func (st *stream) closeAsync(why error) *Future[struct{}] {
+// The future has the error of closing the rows, if nobody has been told of it.
+// Quietly, nobody will look at it.
+func (st *stream) closeAsync(why error, quietly bool) *Future[struct{}] {
 	st.mu.Lock()
 	if st.closing != nil {
 		defer st.mu.Unlock()
 		return st.closing
 	}
-	f := &Future[struct{}]{core: core{origin: st.s.config}}
+	f := &Future[struct{}]{core: core{origin: st.s.config, place: st.place, quiet: quietly}}
 	st.closing, st.closed = f, why
-	over, ahead := st.err != nil, st.ahead
+	over, ahead, untold := st.err != nil, st.ahead, st.untold
 	st.buffered, st.size = nil, 0
 	st.mu.Unlock()
 	if over {
 		st.mu.Lock()
 		st.err = why
 		st.mu.Unlock()
-		f.settle(nil)
+		f.settle(untold)
 		return f
 	}
 	if ahead != nil && st.plain {
 		ahead.stop(why)
 	}
 	o := callOptions{kind: ending, quiet: true, tidy: true, place: st.place, describe: "CloseAsync of a stream"}
-	last := start(background, st.s.queue, o, func(_ context.Context, l *lane) (struct{}, error) {
-		st.end(l, why)
+	last := start(background, st.s.queue, o, func(_ context.Context, l *lane) (closing error, _ error) {
+		st.end(l, ErrClosed)
 		st.mu.Lock()
+		if l.current.Load().stopped() == nil {
+			closing = st.untold
+		}
 		st.buffered, st.size, st.err = nil, 0, why
 		st.mu.Unlock()
-		return struct{}{}, nil
+		return closing, nil
 	})
 	last.whenDone(func() {
 		if st.owns { // closing the stream is over when its connection has gone back
-			st.s.closeAsync().whenDone(func() { f.settle(nil) })
+			st.s.closeAsync().whenDone(func() { f.settle(last.value) })
 			return
 		}
-		f.settle(nil)
+		f.settle(last.value)
 	})
 	return f
 }
@@ -385,6 +400,9 @@ func (st *stream) take(n int) ([][]value, error) {
 	}
 	st.size = st.size * int64(len(st.buffered)) / int64(max(1, n+len(st.buffered)))
 	if short && st.err != io.EOF {
+		if st.err != ErrClosed {
+			st.untold = nil
+		}
 		return rows, st.err
 	}
 	return rows, nil
@@ -394,7 +412,7 @@ func (st *stream) take(n int) ([][]value, error) {
 // stream after its last fetch.
 func (st *stream) after(last bool) {
 	if last {
-		st.closeAsync(ErrClosed)
+		st.closeAsync(ErrClosed, true)
 		return
 	}
 	st.mu.Lock()

@@ -24,13 +24,14 @@ type call struct {
 	task    *threadpin.Task // nil: the call was made on the thread, and is over
 	hop     *threadpin.Task // the thread's, for signal: its caller may have let go of task
 	undone  error           // the thread's: what kept the work from being done
+	isLeft  bool            // the caller's: the call was left, and is the thread's
 }
 
 // begin hands the call to the thread. With an adapter the inner driver gets a
 // context that never ends. Without one it gets ctx, and gets it also if it has
 // ended already: what that means is then the driver's affair.
 func (cl *call) begin(ctx context.Context, c *conn, w pinned.Work) error {
-	cl.c, cl.ctx, cl.until, cl.work, cl.undone = c, ctx, ctx, w, nil
+	cl.c, cl.ctx, cl.until, cl.work, cl.undone, cl.isLeft = c, ctx, ctx, w, nil, false
 	cl.call.Reset()
 	if !c.pc.Stops() && ctx.Err() != nil {
 		cl.until = context.Background()
@@ -117,6 +118,7 @@ func (cl *call) await(cond func() bool) error {
 
 // leave returns the error of a call that was left.
 func (cl *call) leave(cause error) error {
+	cl.isLeft = true
 	cl.c.left()
 	if cl.writes {
 		return pinned.Unknown(cause)

@@ -43,17 +43,27 @@ func (g Guest) End() (tx bool) {
 // private puts a connection into a pool of its own that is closed already: the
 // sql.Conn goes on working, and no goroutine is left.
 func private(c *conn) (Guest, error) {
-	db := sql.OpenDB(one{c})
+	db := sql.OpenDB(one{guest{c}})
 	defer db.Close()
 	sc, err := db.Conn(context.Background())
 	return Guest{sc, c}, err
 }
 
 // one is the connector of a pool of one connection.
-type one struct{ c *conn }
+type one struct{ c guest }
 
 func (o one) Connect(context.Context) (driver.Conn, error) { return o.c, nil }
 func (o one) Driver() driver.Driver                        { return noDriver{} }
+
+// guest tells why database/sql closes a connection: it asks IsValid first, unless
+// it drops the connection because of an ErrBadConn, such as that of a function
+// given to Raw.
+type guest struct{ *conn }
+
+func (g guest) IsValid() bool {
+	g.returned = true
+	return true
+}
 
 type noDriver struct{}
 

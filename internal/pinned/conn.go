@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/sqlaio/sqlaio/internal/sqltext"
 	"github.com/sqlaio/sqlaio/threadpin"
 )
 
@@ -24,7 +25,7 @@ type Conn struct {
 	memory    bool   // the connection holds a database of its own
 	dsn       string // what it was opened with; "": not known, and never shown
 
-	valid atomic.Bool // what IsValid said after the last call; the thread writes it
+	valid atomic.Bool // what IsValid said after the last call, or that it was killed; the thread writes it
 	owes  atomic.Bool // later is not empty
 
 	// firm is held by the thread while it ends a transaction, and by whoever
@@ -41,8 +42,12 @@ type Conn struct {
 	holders list        // what faces have open
 	late    []*Rows     // exhausted rows that are still to be closed
 	tx      *Tx         // begun and not ended; nil: none
+	texts   bool        // it may be one that a text has begun
 	status  TxStatus    // what the database said after the last call
 	dead    bool        // the connection is of no more use
+	killed  bool        // by this package: it cannot be left as its next user wants it
+	busy    error       // why it can do nothing else while rows are open; nil: it can
+	free    func()      // closes those rows
 }
 
 // Work is what a call does. It is done on the thread, with the context that the
@@ -151,17 +156,33 @@ func (c *Conn) Valid() bool { return c.valid.Load() }
 // Inner returns the inner connection. The thread's; nil once it is closed.
 func (c *Conn) Inner() driver.Conn { return c.inner }
 
-// Resets, Validates and Pings report whether the inner connection has the
+// Resets and Pings report whether the inner connection has the
 // methods.
-func (c *Conn) Resets() bool    { return c.resetter != nil }
-func (c *Conn) Validates() bool { return c.validator != nil }
-func (c *Conn) Pings() bool     { return c.pinger != nil }
+func (c *Conn) Resets() bool { return c.resetter != nil }
+func (c *Conn) Pings() bool  { return c.pinger != nil }
+
+// SetBusy says that the connection can do nothing else while some rows are open,
+// and how they are closed: what would break them fails with why, and the end of a
+// transaction closes them first. With nil they are closed. The thread's.
+func (c *Conn) SetBusy(why error, free func()) { c.busy, c.free = why, free }
 
 // Dead reports whether the connection is of no more use. The thread's.
 func (c *Conn) Dead() bool { return c.dead || c.inner == nil }
 
 // Kill makes the connection of no more use. The thread's.
-func (c *Conn) Kill() { c.dead = c.dead || !c.memory }
+func (c *Conn) Kill() {
+	if !c.memory {
+		c.dead, c.killed = true, true
+		c.valid.Store(false)
+	}
+}
+
+// Drop makes the connection of no more use to anybody: whoever used it says so.
+// One that holds a database in memory is kept, without its transaction. The thread's.
+func (c *Conn) Drop() {
+	c.RollBackOpen()
+	c.Kill()
+}
 
 // HangUp cuts the connection if it is one over a network and its driver is
 // known. It may be called from any goroutine and does not block.
@@ -173,8 +194,10 @@ func (c *Conn) HangUp() {
 
 // ReadsOnly reports whether a query may be stopped at no cost but its own rows.
 func (c *Conn) ReadsOnly(query string) bool {
-	r, picky := c.intr.(Reader)
-	return c.intr != nil && (!picky || r.ReadsOnly(query))
+	if r, ok := c.intr.(Reader); ok {
+		return r.ReadsOnly(query)
+	}
+	return c.intr != nil && sqltext.ReadsOnly(query)
 }
 
 // Later leaves fn, which closes something, to the thread. It may be called from
@@ -230,7 +253,7 @@ func (c *Conn) after(cl *Call) {
 	if c.owes.Load() {
 		c.doLater()
 	}
-	if c.validator != nil && c.inner != nil {
+	if c.validator != nil && c.inner != nil && !c.killed {
 		c.valid.Store(c.validator.IsValid())
 	}
 	if s := cl.finish(); s != nil {
@@ -280,12 +303,7 @@ func (c *Conn) Observe(err error) {
 	}
 	if c.reporter != nil && c.inner != nil {
 		c.status = c.reporter.TxStatus(err)
-		if c.tx != nil {
-			c.tx.observe(c.status, err)
-		} else if c.status == TxLost {
-			// The session may have begun another one silently.
-			c.statement("ROLLBACK")
-		}
+		c.observe(c.status, err)
 	}
 }
 
@@ -324,6 +342,9 @@ func (c *Conn) Reset(inner context.Context) error {
 func (c *Conn) Ping(inner context.Context) error {
 	if c.inner == nil {
 		return driver.ErrBadConn
+	}
+	if c.busy != nil {
+		return c.busy
 	}
 	err := c.pinger.Ping(inner)
 	c.Observe(err)

@@ -21,7 +21,8 @@ var (
 
 	// ErrTxEnded is wrapped by the error of a statement or a commit in a
 	// transaction that an earlier statement has ended: DDL on MySQL, or a COMMIT
-	// or ROLLBACK in the text of a statement.
+	// or ROLLBACK in the text of a statement. What was done before that may have
+	// been committed.
 	ErrTxEnded = errors.New("sqlaio: a statement has ended the transaction (DDL, COMMIT or ROLLBACK in its text)")
 
 	// ErrTxLeftOpen is wrapped by the error of a call that has left a
@@ -35,6 +36,8 @@ var (
 	// ErrLost is what a connection that was lost returns to a sql.Conn that
 	// does not own it.
 	ErrLost = errors.New("sqlaio: the connection is lost")
+
+	errSpoilt = errors.New("sqlaio: the transaction can only be rolled back, since what was done in it since its savepoint could not be undone")
 
 	errClosedStmt = errors.New("sqlaio: the statement was closed with its connection")
 	errOpenRows   = errors.New("sqlaio: the rows were closed with their connection")

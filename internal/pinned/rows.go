@@ -5,6 +5,8 @@ import (
 	"database/sql/driver"
 	"io"
 	"sync/atomic"
+
+	"github.com/sqlaio/sqlaio/internal/sqltext"
 )
 
 // Rows are rows of the inner driver, with the statement that was made for them
@@ -34,8 +36,7 @@ func (c *Conn) Query(inner context.Context, h *Holder, q *Request, r *Rows) (ski
 	}
 	c.executing(q)
 	rs, stmt, skipped, err := q.rows(inner, c.inner)
-	c.Observe(err)
-	c.executed(q)
+	c.observed(q, err)
 	if err != nil {
 		return skipped, err
 	}
@@ -58,6 +59,12 @@ func (c *Conn) mayRun(q *Request) error {
 	if q.Stmt != nil && q.Stmt.inner == nil {
 		return errClosedStmt
 	}
+	if c.busy != nil {
+		return c.busy
+	}
+	if c.tx != nil && c.tx.fate != open && c.tx.byText() {
+		return c.refusedText(q.Query)
+	}
 	return c.Refused()
 }
 
@@ -67,7 +74,15 @@ func (c *Conn) executing(q *Request) {
 	}
 }
 
-func (c *Conn) executed(q *Request) {
+// observed is Observe after a request.
+func (c *Conn) observed(q *Request, err error) {
+	c.Observe(err)
+	switch {
+	case err == nil && (c.tx != nil || c.texts):
+		c.took(q.Query)
+	case err != nil && c.current != nil && sqltext.Several(q.Query):
+		c.current.several = true
+	}
 	if c.watcher != nil {
 		c.watcher.Executed(q.Query)
 	}

@@ -134,19 +134,3 @@ func (st *statement) endsClause() bool {
 	}
 	return !p.IsAny("set", "select", "by", "where", "and", "or", "not", "distinct", "on")
 }
-
-// ReadsOnly reports whether a statement can change nothing, as far as its words
-// tell: what a function does that it calls is not known.
-func ReadsOnly(query string) bool {
-	s := New(query, Unknown)
-	t := s.NextSignificant()
-	if !t.Is("with") {
-		return t.IsAny("select", "show", "values", "explain", "describe")
-	}
-	for ; t.Kind != EOF; t = s.NextSignificant() {
-		if t.IsAny("insert", "update", "delete", "replace", "merge") {
-			return false
-		}
-	}
-	return true
-}
