@@ -72,13 +72,11 @@ func startRival(t *testing.T, db *database) (won func() bool) {
 			sleepABit(ctx)
 		}
 		gate.Commit()
-		done <- <-got
+		err := <-got
+		tx.Rollback() // somebody may try again
+		done <- err
 	}()
-	return func() bool {
-		err := within(t, "the rival", func() error { return <-done })
-		tx.Rollback()
-		return err == nil
-	}
+	return func() bool { return within(t, "the rival", func() error { return <-done }) == nil }
 }
 
 func sleepABit(ctx context.Context) {
