@@ -63,3 +63,23 @@ func TestReproShutdownAfterHangUp(t *testing.T) {
 		}
 	}
 }
+
+// What a batch tells of a statement whose answer was lost is that it is unknown, as the
+// batch's own error does.
+func TestReproBatchResultWithoutAnswer(t *testing.T) {
+	db := mariaDB(t)
+	n, through := behindNetwork(t, db)
+	e := through.open(t)
+	must(t, "ping", e.ScalarAsync(background, "SELECT 1"))
+	heard := n.swallow("INSERT INTO ledger")
+	f := e.BatchAsync(background, []overlay.Statement{{Query: insert, Args: []any{1}}})
+	arrives(t, "the statement", heard)
+	n.cut()
+	results, err := outcome(t, "the batch", f)
+	if !errors.Is(err, overlay.ErrOutcomeUnknown) {
+		t.Errorf("the batch: %v", err)
+	}
+	if len(results) != 1 || !errors.Is(results[0].Err, overlay.ErrOutcomeUnknown) {
+		t.Errorf("its statement: %v; want ErrOutcomeUnknown. Row 1 is there %d times", results, db.rows(t)[1])
+	}
+}
