@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
-	"github.com/sqlaio/sqlaio/threadpin"
+	"github.com/sqlaio/sqlaio/internal/thread"
 )
 
 // A lane is a pinned connection and its thread, doing calls for a queue. It is in
@@ -21,11 +21,11 @@ import (
 //
 // Fields without a note are the thread's.
 type lane struct {
-	q     *queue            // set once
-	pc    *pinned.Conn      // set once
-	w     *threadpin.Worker // set once
-	lease *lease            // set once; nil: a Conn's
-	tx    *txState          // set once: of a Conn; nil: an Engine's
+	q     *queue         // set once
+	pc    *pinned.Conn   // set once
+	w     *thread.Worker // set once
+	lease *lease         // set once; nil: a Conn's
+	tx    *txState       // set once: of a Conn; nil: an Engine's
 
 	since   time.Time            // the queue's, under its mutex: idle since
 	current atomic.Pointer[call] // what it runs, the innermost; anybody may look

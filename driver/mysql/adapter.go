@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -37,16 +38,9 @@ func (adapter) Traits() aio.Traits { return aio.Traits{QuietEnd: true} }
 // openTimeout bounds the question that every new connection's server is asked.
 const openTimeout = 5 * time.Second
 
-// Interrupter is InterrupterContext with the context that the connection was
-// dialed with, as far as it can be had: if Config.Timeout is set, its deadline.
+// Interrupter is InterrupterContext for callers that have no context.
 func (a adapter) Interrupter(inner driver.Conn, c driver.Connector) aio.Interrupter {
-	ctx := context.Background()
-	if nc := connOf(inner); nc != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = nc.takeDialed()
-		defer cancel()
-	}
-	return a.InterrupterContext(ctx, inner, c)
+	return a.InterrupterContext(context.Background(), inner, c)
 }
 
 // InterrupterContext returns what stops calls on a new connection. It asks the
@@ -59,8 +53,7 @@ func (adapter) InterrupterContext(ctx context.Context, inner driver.Conn, c driv
 		return nil
 	}
 	nc.useThread()
-	announced, version := nc.greeting.session()
-	if announced == 0 {
+	if nc.greeting.id == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
@@ -72,12 +65,15 @@ func (adapter) InterrupterContext(ctx context.Context, inner driver.Conn, c driv
 		_ = nc.Close()
 		return nil
 	}
-	if err != nil || s.id != strconv.FormatUint(uint64(announced), 10) {
+	if err != nil || s.id != strconv.FormatUint(uint64(nc.greeting.id), 10) {
 		// The server is no MySQL, or a proxy lends out its sessions.
 		return nil
 	}
 	i := newInterrupter(inner, nc, c, s)
-	i.settles = settles(version)
+	// A server may hold a KILL QUERY that came too late against the next statement.
+	// MariaDB never does: it drops the KILL when a statement ends and ignores one that
+	// finds the session idle.
+	i.settles = !strings.Contains(nc.greeting.version, "MariaDB")
 	if state := txStateOf(inner); state != nil {
 		return tracked{i, state}
 	}
@@ -89,7 +85,7 @@ func (adapter) InterrupterContext(ctx context.Context, inner driver.Conn, c driv
 // no status where it is looked for. It serves the connection's thread.
 func (adapter) Reporter(inner driver.Conn) pinned.TxReporter {
 	if state := txStateOf(inner); state != nil {
-		return reporter{state}
+		return state
 	}
 	return nil
 }

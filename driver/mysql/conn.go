@@ -1,7 +1,7 @@
 package mysql
 
 import (
-	"context"
+	"errors"
 	"net"
 	"sync/atomic"
 	"syscall"
@@ -28,10 +28,6 @@ type conn struct {
 	sent     atomic.Uint64 // how many Writes have sent something that is to be answered
 	answered atomic.Uint64 // what sent was when the server last sent something
 	received atomic.Uint64 // how many Reads have received something
-
-	// dialed is the context of the Connect that this connection was dialed for,
-	// until takeDialed. It is used within that Connect only.
-	dialed context.Context
 }
 
 // WrapConn prepares a connection that a dialer of the program's own has opened
@@ -42,18 +38,14 @@ type conn struct {
 func WrapConn(c net.Conn) net.Conn {
 	switch s := c.(type) {
 	case *net.TCPConn:
-		if s == nil {
-			return c
+		if s != nil {
+			_ = s.SetKeepAlive(true) // it works without, and the driver does not fail here either
+			return &conn{stream: s}
 		}
-		// A connection without keepalive still works, and the driver does
-		// not fail here either.
-		_ = s.SetKeepAlive(true)
-		return &conn{stream: s}
 	case *net.UnixConn:
-		if s == nil {
-			return c
+		if s != nil {
+			return &conn{stream: s}
 		}
-		return &conn{stream: s}
 	}
 	return c
 }
@@ -71,19 +63,20 @@ func (c *conn) Read(b []byte) (int, error) {
 	}
 	if err != nil {
 		c.failed.Store(true)
-	}
-	if err != nil && c.closed.Load() {
-		// Close ends a Read by shutting the stream down, which reads as
-		// its end.
-		err = &net.OpError{
-			Op:     "read",
-			Net:    c.LocalAddr().Network(),
-			Source: c.LocalAddr(),
-			Addr:   c.RemoteAddr(),
-			Err:    net.ErrClosed,
+		if c.closed.Load() {
+			// Close shuts the stream down, which a Read takes for its end.
+			err = readError(c, net.ErrClosed)
 		}
 	}
 	return n, err
+}
+
+// readError gives an error the form that a stream's own Read gives it.
+func readError(c net.Conn, err error) error {
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		err = op.Err
+	}
+	return &net.OpError{Op: "read", Net: c.LocalAddr().Network(), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
 }
 
 func (c *conn) Write(b []byte) (int, error) {
@@ -112,22 +105,6 @@ func (c *conn) unanswered() bool { return c.sent.Load() != c.answered.Load() }
 // broken tells whether the connection was closed or has failed. Then it carries
 // no further call.
 func (c *conn) broken() bool { return c.closed.Load() || c.failed.Load() }
-
-// takeDialed returns the context of the Connect that c was dialed for, or
-// Background, and forgets it. With Config.Timeout the driver dials with a
-// context of its own and ends that once it is connected; its deadline still
-// holds.
-func (c *conn) takeDialed() (context.Context, context.CancelFunc) {
-	ctx := c.dialed
-	c.dialed = nil
-	if ctx == nil {
-		return context.Background(), func() {}
-	}
-	if deadline, ok := ctx.Deadline(); ok && ctx.Err() != nil {
-		return context.WithDeadline(context.WithoutCancel(ctx), deadline)
-	}
-	return ctx, func() {}
-}
 
 // Close ends a blocked Read at once.
 func (c *conn) Close() error {

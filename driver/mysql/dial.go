@@ -22,10 +22,6 @@ func dialer(network string) mysql.DialContextFunc {
 		if err != nil {
 			return nil, err
 		}
-		w := WrapConn(c)
-		if w, ok := w.(*conn); ok {
-			w.dialed = ctx
-		}
-		return w, nil
+		return WrapConn(c), nil
 	}
 }

@@ -3,7 +3,6 @@ package mysql
 import (
 	"context"
 	"database/sql/driver"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -175,20 +174,9 @@ func (i *interrupter) Settle() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sideTimeout)
 	defer cancel()
-	for range attempts {
-		_, err := x.ExecContext(ctx, "DO 0", nil)
-		if err == nil {
-			return nil
-		}
-		if !isKilled(err) {
-			break
-		}
+	if answered(func() error { _, err := x.ExecContext(ctx, "DO 0", nil); return err }) {
+		return nil
 	}
 	i.HangUp()
 	return driver.ErrBadConn
 }
-
-// settles tells whether a server of this version may hold a KILL QUERY that came
-// too late against the next statement. MariaDB never does: it drops the KILL when
-// a statement ends and ignores one that finds the session idle.
-func settles(version string) bool { return !strings.Contains(version, "MariaDB") }

@@ -237,7 +237,8 @@ func TestLateInterruptHitsNothing(t *testing.T) {
 	p := open(t, c)
 	// While somebody else needs the side connection, a KILL takes no longer
 	// than the statements here.
-	defer joinSides(c).leave()
+	_, leave := joinSides(c)
+	defer leave()
 	hits, rounds := 0, 1000
 	if testing.Short() {
 		rounds = 100
@@ -619,8 +620,8 @@ func TestUnconfirmedKill(t *testing.T) {
 	front, through := startProxy(t, testConfig(t))
 	c := connector(t, through)
 	p := open(t, c)
-	sides := joinSides(c)
-	defer sides.leave()
+	sides, leave := joinSides(c)
+	defer leave()
 	side := openSide(context.Background(), c)
 	if side == nil {
 		t.Fatal("no side connection")

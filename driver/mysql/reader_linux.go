@@ -3,10 +3,8 @@
 package mysql
 
 import (
-	"errors"
 	"io"
 	"math"
-	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -149,19 +147,5 @@ func waitReadable(fd uintptr, d time.Duration) bool {
 			continue // the kernel has left the rest of the time in left
 		}
 		return errno == 0 && n > 0
-	}
-}
-
-// readError gives an error the form that the stream's own Read gives it.
-func readError(s stream, err error) error {
-	if op := (*net.OpError)(nil); errors.As(err, &op) {
-		err = op.Err
-	}
-	return &net.OpError{
-		Op:     "read",
-		Net:    s.LocalAddr().Network(),
-		Source: s.LocalAddr(),
-		Addr:   s.RemoteAddr(),
-		Err:    err,
 	}
 }

@@ -3,11 +3,8 @@ package mysql
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
 	"reflect"
 	"sync"
-
-	"github.com/go-sql-driver/mysql"
 )
 
 // fate is what became of a KILL.
@@ -23,8 +20,8 @@ const (
 // fn returns struck. It returns unsent if ctx ends before there is one, or if c
 // leads to other servers.
 func withSide(ctx context.Context, c driver.Connector, server string, fn func(*side) fate) fate {
-	p := joinSides(c)
-	defer p.leave()
+	p, leave := joinSides(c)
+	defer leave()
 	select {
 	case p.turns <- struct{}{}:
 		defer func() { <-p.turns }()
@@ -106,11 +103,10 @@ func (s *side) kill(ctx context.Context, id string) fate {
 		return unsent
 	}
 	_, err := x.ExecContext(ctx, "KILL QUERY "+id, nil)
-	refused := (*mysql.MySQLError)(nil)
 	switch {
 	case err == nil:
 		return struck
-	case errors.As(err, &refused):
+	case refusal(err) != nil:
 		return unsent
 	}
 	return unheard
@@ -151,12 +147,9 @@ func (s *side) close() {
 // connections; with one it would stand behind a single KILL that takes long:
 // MariaDB's may take two seconds.
 type sidePool struct {
-	connector driver.Connector
-	users     int           // guarded by sidePools.mu
-	turns     chan struct{} // holds an element for each side in use
-
-	mu   sync.Mutex
-	idle []*side
+	users int           // guarded by sidePools.mu
+	idle  []*side       // guarded by sidePools.mu
+	turns chan struct{} // holds an element for each side in use
 }
 
 // maxSides is how many side connections a connector has at most.
@@ -167,39 +160,41 @@ var sidePools = struct {
 	of map[driver.Connector]*sidePool
 }{of: map[driver.Connector]*sidePool{}}
 
-func joinSides(c driver.Connector) *sidePool {
-	fresh := &sidePool{connector: c, users: 1, turns: make(chan struct{}, maxSides)}
-	if !reflect.ValueOf(c).Comparable() {
-		return fresh // cannot be shared
-	}
+// joinSides returns the pool of a connector, for a user that leaves it later.
+func joinSides(c driver.Connector) (p *sidePool, leave func()) {
 	sidePools.mu.Lock()
 	defer sidePools.mu.Unlock()
-	if p := sidePools.of[c]; p != nil {
-		p.users++
-		return p
+	shared := reflect.ValueOf(c).Comparable()
+	if shared {
+		p = sidePools.of[c]
 	}
-	sidePools.of[c] = fresh
-	return fresh
-}
-
-func (p *sidePool) leave() {
-	sidePools.mu.Lock()
-	p.users--
-	last := p.users == 0
-	if last && reflect.ValueOf(p.connector).Comparable() {
-		delete(sidePools.of, p.connector)
+	if p == nil {
+		p = &sidePool{turns: make(chan struct{}, maxSides)}
 	}
-	sidePools.mu.Unlock()
-	if last {
-		for _, s := range p.idle {
-			s.close()
+	if shared {
+		sidePools.of[c] = p
+	}
+	p.users++
+	return p, func() {
+		sidePools.mu.Lock()
+		p.users--
+		last := p.users == 0
+		if last && shared {
+			delete(sidePools.of, c)
+		}
+		sidePools.mu.Unlock()
+		if last {
+			for _, s := range p.idle {
+				s.close()
+			}
 		}
 	}
 }
 
+// take returns nil if no side connection is idle.
 func (p *sidePool) take() *side {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	sidePools.mu.Lock()
+	defer sidePools.mu.Unlock()
 	n := len(p.idle)
 	if n == 0 {
 		return nil
@@ -210,7 +205,7 @@ func (p *sidePool) take() *side {
 }
 
 func (p *sidePool) put(s *side) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	sidePools.mu.Lock()
+	defer sidePools.mu.Unlock()
 	p.idle = append(p.idle, s)
 }

@@ -3,9 +3,10 @@ package mysql
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
 // Flags of the server's status, as the protocol numbers them.
@@ -28,9 +29,7 @@ func txStateOf(inner driver.Conn) *txState {
 	return &txState{inner, status}
 }
 
-// TxStatus reports, after a call that ended with err, whether a transaction is
-// open, and whether one that had been open was lost: the server has rolled it
-// back as a whole. It runs on the connection's thread.
+// TxStatus implements pinned.TxReporter.
 //
 // After success it costs one load. The packet of an error carries no flags, and
 // what the server has done besides refusing the statement differs widely: a
@@ -39,41 +38,48 @@ func txStateOf(inner driver.Conn) *txState {
 // TxStatus asks it by a ping, one round trip, which leaves the warnings and
 // errors of the statement in place.
 //
-// lost is true too often rather than too seldom: a statement that commits what
+// It says TxLost too often rather than too seldom: a statement that commits what
 // came before it, such as CREATE TABLE, may fail in a way in which transactions
-// are rolled back as well. After an error that the server did not send, open is
-// what its last answer said. If the connection is broken that is out of date: ask Lost first.
-func (s *txState) TxStatus(err error) (open, lost bool) {
-	before := s.open()
-	refused := (*mysql.MySQLError)(nil)
-	if !errors.As(err, &refused) {
-		return before, false
+// are rolled back as well. After an error that the server did not send, it says
+// what the last answer said. If the connection is broken that is out of date: ask
+// Lost first.
+func (s *txState) TxStatus(err error) pinned.TxStatus {
+	before, refused := s.now(), refusal(err)
+	if refused == nil {
+		return before
 	}
-	if !s.ask() {
-		return false, before
+	after := pinned.TxNone
+	p, ok := s.inner.(driver.Pinger)
+	asked := ok && answered(func() error { return p.Ping(context.Background()) })
+	if asked {
+		after = s.now()
 	}
-	open = s.open()
-	return open, before && !open && mayRollBack(refused)
+	if before == pinned.TxOpen && after == pinned.TxNone && (!asked || mayRollBack(refused)) {
+		return pinned.TxLost
+	}
+	return after
 }
 
-func (s *txState) open() bool { return *s.status&statusInTrans != 0 }
+// now is what the server's last answer said.
+func (s *txState) now() pinned.TxStatus {
+	if *s.status&statusInTrans != 0 {
+		return pinned.TxOpen
+	}
+	return pinned.TxNone
+}
 
-// ask has the server send its status. It reports whether it did.
-func (s *txState) ask() bool {
-	p, ok := s.inner.(driver.Pinger)
-	if !ok {
-		return false
+// tracked is an interrupter for a connection whose status is known.
+type tracked struct {
+	*interrupter
+	state *txState
+}
+
+// TxStatus also notes for Interrupted whether the call had several results.
+func (t tracked) TxStatus(err error) pinned.TxStatus {
+	if refused := refusal(err); refused != nil && t.results != nil && len(*t.results) > 1 {
+		t.partly.Store(refused)
 	}
-	for range attempts {
-		err := p.Ping(context.Background())
-		if err == nil {
-			return true
-		}
-		if !isKilled(err) { // by a KILL QUERY that was late
-			return false
-		}
-	}
-	return false
+	return t.state.TxStatus(err)
 }
 
 // mayRollBack reports whether a server may have rolled back a whole transaction

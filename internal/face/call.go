@@ -8,7 +8,7 @@ import (
 	"fmt"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
-	"github.com/sqlaio/sqlaio/threadpin"
+	"github.com/sqlaio/sqlaio/internal/thread"
 )
 
 // call is one hop of a connection, or on its thread no hop at all. The goroutine
@@ -21,10 +21,10 @@ type call struct {
 	closing bool // the work only closes what is open: it can be done unsettled
 	writes  bool // it may change something: its outcome matters
 	call    pinned.Call
-	task    *threadpin.Task // nil: the call was made on the thread, and is over
-	hop     *threadpin.Task // the thread's, for signal: its caller may have let go of task
-	undone  error           // the thread's: what kept the work from being done
-	isLeft  bool            // the caller's: the call was left, and is the thread's
+	task    *thread.Task // nil: the call was made on the thread, and is over
+	hop     *thread.Task // the thread's, for signal: its caller may have let go of task
+	undone  error        // the thread's: what kept the work from being done
+	isLeft  bool         // the caller's: the call was left, and is the thread's
 }
 
 // begin hands the call to the thread. With an adapter the inner driver gets a
@@ -223,7 +223,7 @@ func (c *conn) closing(fn func() error) error {
 // broken translates the error of a worker that is gone, so that database/sql
 // drops the connection.
 func broken(err error) error {
-	if err == threadpin.ErrAlreadyQuit {
+	if err == thread.ErrAlreadyQuit {
 		return driver.ErrBadConn
 	}
 	return err

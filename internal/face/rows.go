@@ -9,7 +9,7 @@ import (
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
 	"github.com/sqlaio/sqlaio/internal/sqltext"
-	"github.com/sqlaio/sqlaio/threadpin"
+	"github.com/sqlaio/sqlaio/internal/thread"
 )
 
 // rows is the shim of one inner Rows. The worker reads ahead of the caller, a
@@ -360,7 +360,7 @@ const (
 )
 
 // awaitEnd waits for the fill of rows that were closed.
-func (r *rows) awaitEnd(t *threadpin.Task) ending {
+func (r *rows) awaitEnd(t *thread.Task) ending {
 	c := r.c
 	if !c.pc.Stops() {
 		t.Wait(nil, nil)

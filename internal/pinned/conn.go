@@ -8,13 +8,13 @@ import (
 	"sync/atomic"
 
 	"github.com/sqlaio/sqlaio/internal/sqltext"
-	"github.com/sqlaio/sqlaio/threadpin"
+	"github.com/sqlaio/sqlaio/internal/thread"
 )
 
 // A Conn is one inner connection and its thread. Fields without a note are set
 // by Open and never change. What is "the thread's" may be used inside Run only.
 type Conn struct {
-	worker    *threadpin.Worker
+	worker    *thread.Worker
 	intr      Interrupter // nil: contexts go to the inner driver
 	reporter  TxReporter  // nil: nobody can tell whether a transaction is open
 	watcher   Watcher
@@ -65,10 +65,11 @@ func (f Func) Do(inner context.Context) { f(inner) }
 // its end means; if it has not returned some time after that, Open returns
 // ctx.Err() and the thread closes what still comes.
 // dsn is the data source name if it is known.
-func Open(ctx context.Context, ctor driver.Connector, dsn string, a Adapter, traits Traits, opts []threadpin.Option) (*Conn, error) {
+func Open(ctx context.Context, ctor driver.Connector, dsn string, a Adapter, traits Traits, opts []thread.Option) (*Conn, error) {
 	c := &Conn{traits: traits, dsn: dsn}
 	c.valid.Store(true)
-	w, err := threadpin.Start(append(opts[:len(opts):len(opts)], threadpin.WithOnStop(c.closeAll))...)
+	closeFirst := func(cfg *thread.Config) { cfg.OnStop = append(cfg.OnStop, c.closeAll) }
+	w, err := thread.Start(append(opts[:len(opts):len(opts)], closeFirst)...)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +132,7 @@ func (c *Conn) learn(ctx context.Context, ctor driver.Connector, a Adapter) {
 }
 
 // Worker returns a branch of the connection's worker.
-func (c *Conn) Worker() *threadpin.Worker { return c.worker.Branch() }
+func (c *Conn) Worker() *thread.Worker { return c.worker.Branch() }
 
 // OnThread reports whether the caller is on the connection's thread.
 func (c *Conn) OnThread() bool { return c.worker.OnThread() }
@@ -376,10 +377,10 @@ func (c *Conn) Quit() { go c.worker.Quit() }
 func (c *Conn) QuitAndWait() { c.worker.Quit() }
 
 // NewTask returns a task that will run job on the thread.
-func (c *Conn) NewTask(job threadpin.Job) *threadpin.Task { return c.worker.NewTask(job) }
+func (c *Conn) NewTask(job thread.Job) *thread.Task { return c.worker.NewTask(job) }
 
 // OnOtherThread reports whether the caller is on another worker's thread.
 func (c *Conn) OnOtherThread() bool { return c.worker.OnOtherThread() }
 
 // Queued returns how many calls wait for the thread.
-func (c *Conn) Queued() int { return c.worker.Stats().Queued }
+func (c *Conn) Queued() int { return c.worker.Queued() }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/sqlaio/sqlaio/threadpin"
+	"github.com/sqlaio/sqlaio/internal/thread"
 )
 
 var (
@@ -50,7 +50,7 @@ func Unknown(cause error) error { return fmt.Errorf("%w: %w", ErrOutcomeUnknown,
 // broken translates the error of a worker that is gone, so that database/sql
 // drops the connection.
 func broken(err error) error {
-	if err == threadpin.ErrAlreadyQuit {
+	if err == thread.ErrAlreadyQuit {
 		return driver.ErrBadConn
 	}
 	return err

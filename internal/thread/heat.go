@@ -1,4 +1,4 @@
-package threadpin
+package thread
 
 import (
 	"runtime"

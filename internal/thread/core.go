@@ -1,4 +1,4 @@
-package threadpin
+package thread
 
 import (
 	"runtime"
@@ -33,7 +33,7 @@ type core struct {
 
 // main is the worker's goroutine. It never unlocks its thread, so the thread
 // ends with it and takes along whatever state was set on it.
-func (c *core) main(cfg config, started chan<- error) {
+func (c *core) main(cfg Config, started chan<- error) {
 	runtime.LockOSThread()
 	if onMainThread() {
 		// The main thread cannot end, and its name is the process's. While
@@ -46,22 +46,20 @@ func (c *core) main(cfg config, started chan<- error) {
 	}
 	defer close(c.ended)
 	defer live.Add(-1)
-	setThreadName(cfg.name)
-	c.threadID = threadID()
+	setThreadName(cfg.Name)
+	c.threadID = ID()
 	threads.Store(c.threadID, struct{}{})
 	defer threads.Delete(c.threadID)
-	if cfg.onStart != nil {
-		var err error
-		p := c.protect(Func(func() { err = cfg.onStart() }), func() { started <- ErrGoexit })
-		if p != nil {
-			err = p
-		}
-		if err != nil {
-			started <- err
-			return
-		}
+	var err error
+	p := c.protect(Func(func() { err = cfg.start() }), func() { started <- ErrGoexit })
+	if p != nil {
+		err = p
 	}
-	defer c.stop(cfg.onStop)
+	if err != nil {
+		started <- err
+		return
+	}
+	defer c.stop(cfg)
 	started <- nil
 	c.loop()
 }
@@ -171,7 +169,7 @@ func (c *core) protect(job Job, goexit func()) (p *PanicError) {
 }
 
 // stop is the last thing on the thread, whether it ends by Quit or by Goexit.
-func (c *core) stop(onStop func()) {
+func (c *core) stop(cfg Config) {
 	if c.quit.CompareAndSwap(false, true) {
 		close(c.quitting)
 	}
@@ -180,10 +178,8 @@ func (c *core) stop(onStop func()) {
 	if t := c.inbox.head.Swap(gone); t != gone {
 		c.refuse(t)
 	}
-	if onStop != nil {
-		c.busy.Store(true) // Quit, called there, must not wait for its own end
-		c.protect(Func(onStop), func() {})
-	}
+	c.busy.Store(true) // Quit, called there, must not wait for its own end
+	c.protect(Func(cfg.stop), func() {})
 }
 
 func (c *core) refuse(t *Task) {

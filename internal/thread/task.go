@@ -1,4 +1,4 @@
-package threadpin
+package thread
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// A Task is one call of a worker: the lower level under Run, for code that
+// A Task is one call of a worker: the level under Run, for code that
 // goes on while its function runs, watches its progress, or leaves before it
 // ends. The goroutine that made a Task owns it; its function may call Signal.
 // It is begun once. Release, End, Withdraw and Leave end the ownership.

@@ -1,4 +1,4 @@
-package threadpin
+package thread
 
 // parker puts a worker to sleep. A channel does it better than a futex of the
 // worker's own: the scheduler hands the processor on at once, while after a system
