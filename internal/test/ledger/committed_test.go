@@ -24,7 +24,7 @@ func bankScopes() (all []scope) {
 	return all
 }
 
-var twoRows = []step{{query: insert, row: true}, {query: insert, row: true}}
+var twoRows = []step{row, row}
 
 // A commit that fails leaves nothing open, whatever the driver does about it. If what is
 // left cannot be rolled back either, the connection goes, and the transaction with it.

@@ -12,7 +12,6 @@ func TestDeadlock(t *testing.T) {
 		return
 	}
 	update := func(name string) step { return step{query: "UPDATE locks SET n = n + 1 WHERE name = '" + name + "'"} }
-	row := step{query: insert, row: true}
 	steps := []step{row, update("a"), update("gate"), update("b"), row, row}
 	for _, s := range scopes() {
 		t.Run(s.name, func(t *testing.T) {

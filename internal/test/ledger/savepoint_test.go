@@ -7,12 +7,6 @@ import (
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
-// row writes one row of a group.
-func (g *group) row(ctx context.Context, c *overlay.Conn) error {
-	id := g.next()
-	return g.told(id, errOf(c.ExecAsync(ctx, insert, id).Await(ctx)))
-}
-
 // What a nested function wrote goes with its error, and nothing else does.
 func TestNestedErrorTakesItsRowsAlone(t *testing.T) {
 	run := func(t *testing.T, db *database) {
@@ -116,9 +110,9 @@ func TestBatchInATransactionIsASavepoint(t *testing.T) {
 				return e.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
 					outer.row(ctx, c)
 					inBatch(ctx, c, outer.nested("Batch"+o.name), []step{
-						{query: insert, row: true},
+						row,
 						{query: "INSERT INTO ledger (id, k) VALUES (?, 1)", row: true}, // there already
-						{query: insert, row: true},
+						row,
 					}, o.inTx, o.keepGoing, false, o.opts)
 					outer.row(ctx, c)
 					return nil
