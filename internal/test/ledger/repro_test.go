@@ -2,7 +2,6 @@ package ledger_test
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"testing"
 	"time"
@@ -23,26 +22,6 @@ func TestReproEndedInTheQueue(t *testing.T) {
 		if _, err := outcome(t, "insert", f); !errors.Is(err, context.Canceled) {
 			t.Fatalf("try %d: %v; want context.Canceled", i, err)
 		}
-	}
-}
-
-// A savepoint that could not be rolled back is not committed with the outer transaction.
-func TestReproRollbackToFails(t *testing.T) {
-	for _, fail := range []error{errBank, driver.ErrBadConn} {
-		db := newBank("ledgerplain")
-		e := db.open(t)
-		db.bank.once("rollback", fails(fail))
-		outer := db.l.begin("outer")
-		err := e.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
-			g := outer.nested("nested")
-			g.ended(c.WithNested(ctx, func(ctx context.Context, c *overlay.Conn) error {
-				g.row(ctx, c)
-				return errOnFall
-			}))
-			return nil
-		})
-		t.Logf("ROLLBACK TO: %v; WithTx: %v", fail, outer.ended(err))
-		db.check(t)
 	}
 }
 

@@ -2,6 +2,8 @@ package ledger_test
 
 import (
 	"context"
+	"database/sql/driver"
+	"fmt"
 	"testing"
 
 	"github.com/sqlaio/sqlaio/overlay"
@@ -163,31 +165,45 @@ func TestSavepointLeftOpenOnAnEngine(t *testing.T) {
 	})
 }
 
-// A savepoint that cannot be released has not been released for the caller either.
-func TestReleaseFails(t *testing.T) {
+// A savepoint that can be neither released nor rolled back is not committed with the
+// transaction around it.
+func TestEndOfASavepointFails(t *testing.T) {
 	onBank(t, func(t *testing.T, db *database) {
-		for _, also := range []string{"", "rollback"} {
-			db := again(t, db)
-			e := db.open(t)
-			db.bank.once("release", fails(errOnFall))
-			if also != "" {
-				db.bank.once(also, fails(errOnFall))
-			}
-			outer := db.l.begin("outer")
-			outer.ended(within(t, "WithTx", func() error {
-				return e.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
-					outer.row(ctx, c)
-					g := outer.nested("nested")
-					err := c.WithNested(ctx, func(ctx context.Context, c *overlay.Conn) error { return g.row(ctx, c) })
-					if g.ended(err) == nil {
-						t.Error("WithNested returned nil although the release has failed")
+		for _, c := range []struct {
+			steps    []string // that fail
+			returned error    // by the function
+		}{
+			{[]string{"release"}, nil},
+			{[]string{"release", "rollback"}, nil},
+			{[]string{"rollback"}, errOnFall},
+		} {
+			for _, fail := range []error{errBank, driver.ErrBadConn} {
+				t.Run(fmt.Sprint(c.steps, ", ", fail), func(t *testing.T) {
+					db := again(t, db)
+					e := db.open(t)
+					for _, step := range c.steps {
+						db.bank.once(step, fails(fail))
 					}
-					outer.row(ctx, c)
-					return nil
+					outer := db.l.begin("outer")
+					outer.ended(within(t, "WithTx", func() error {
+						return e.WithTx(background, nil, func(ctx context.Context, in *overlay.Conn) error {
+							outer.row(ctx, in)
+							g := outer.nested("nested")
+							err := in.WithNested(ctx, func(ctx context.Context, in *overlay.Conn) error {
+								g.row(ctx, in)
+								return c.returned
+							})
+							if g.ended(err) == nil {
+								t.Error("WithNested returned nil although its end has failed")
+							}
+							outer.row(ctx, in)
+							return nil
+						})
+					}))
+					db.later(t, e)
+					db.check(t)
 				})
-			}))
-			db.later(t, e)
-			db.check(t)
+			}
 		}
 	})
 }
