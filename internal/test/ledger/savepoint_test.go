@@ -207,3 +207,22 @@ func TestEndOfASavepointFails(t *testing.T) {
 		}
 	})
 }
+
+// So with the savepoint of a batch, whose caller is told of the statement that has failed.
+func TestRollbackOfABatchsSavepointFails(t *testing.T) {
+	onBank(t, func(t *testing.T, db *database) {
+		e := db.open(t)
+		db.bank.once("rollback", fails(errBank))
+		outer := db.l.begin("outer")
+		outer.ended(within(t, "WithTx", func() error {
+			return e.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
+				outer.row(ctx, c)
+				inBatch(ctx, c, outer.nested("batch"), []step{row, {query: "nonsense"}}, true, false, false, []overlay.BatchOption{overlay.InTx(nil)})
+				outer.row(ctx, c)
+				return nil
+			})
+		}))
+		db.later(t, e)
+		db.check(t)
+	})
+}
