@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ type target interface {
 	ExecAsync(ctx context.Context, query string, args ...any) *overlay.Future[sql.Result]
 	ExecuteAsync(ctx context.Context, query string, args ...any) *overlay.Future[*overlay.Result]
 	QueryAsync(ctx context.Context, query string, args ...any) *overlay.Future[*overlay.Result]
+	StreamAsync(ctx context.Context, query string, args ...any) *overlay.Future[*overlay.Result]
 	ScalarAsync(ctx context.Context, query string, args ...any) *overlay.Future[any]
 	BatchAsync(ctx context.Context, statements []overlay.Statement, opts ...overlay.BatchOption) *overlay.Future[[]overlay.BatchResult]
 	ExecManyAsync(ctx context.Context, query string, argSets [][]any, opts ...overlay.BatchOption) *overlay.Future[[]overlay.BatchResult]
@@ -63,6 +65,20 @@ var singles = []single{
 	}},
 	{"Scalar RETURNING", true, func(ctx context.Context, to target, query string, args ...any) error {
 		return errOf(overlay.Scalar[int64](ctx, to, query, args...).Await(ctx))
+	}},
+	{"One RETURNING", true, func(ctx context.Context, to target, query string, args ...any) error {
+		return errOf(overlay.One[int64](ctx, to, query, args...).Await(ctx))
+	}},
+	{"StreamAsync RETURNING", true, func(ctx context.Context, to target, query string, args ...any) error {
+		r, err := to.StreamAsync(ctx, query, args...).Await(ctx)
+		if err != nil {
+			return err
+		}
+		defer r.CloseAsync(background)
+		if err := errOf(r.FetchAllAsync(ctx).Await(ctx)); err != nil {
+			return fmt.Errorf("%w: reading: %w", overlay.ErrOutcomeUnknown, err) // what is read is not what is written
+		}
+		return nil
 	}},
 	{"ExecContext", false, func(ctx context.Context, to target, query string, args ...any) error {
 		return errOf(to.ExecContext(ctx, query, args...))
