@@ -91,7 +91,7 @@ func batchAsync(ctx context.Context, to Target, statements []Statement, opts []B
 	for i, s := range statements {
 		requests[i] = newRequest(s.Query, s.Args)
 	}
-	return send(ctx, to, callOptions{kind: function, describe: "BatchAsync"}, func(ctx context.Context, l *lane) ([]BatchResult, error) {
+	return send(ctx, to, callOptions{kind: function, repeatable: true, describe: "BatchAsync"}, func(ctx context.Context, l *lane) ([]BatchResult, error) {
 		return b.run(ctx, l, len(requests), func(ctx context.Context, i int) (*pinned.Result, error) {
 			return l.exec(ctx, requests[i])
 		})
@@ -104,7 +104,7 @@ func execManyAsync(ctx context.Context, to Target, query string, argSets [][]any
 	for i, args := range argSets {
 		requests[i] = newRequest(query, args)
 	}
-	return send(ctx, to, callOptions{kind: function, describe: query}, func(ctx context.Context, l *lane) ([]BatchResult, error) {
+	return send(ctx, to, callOptions{kind: function, repeatable: true, describe: query}, func(ctx context.Context, l *lane) ([]BatchResult, error) {
 		var s *pinned.Stmt
 		defer func() {
 			if s != nil {
@@ -151,26 +151,33 @@ func (b *batch) run(ctx context.Context, l *lane, n int, exec func(context.Conte
 	}()
 	results, failed := b.each(ctx, l, n, exec)
 	if failed != nil && (!b.keepGoing || ctx.Err() != nil) {
+		ended := l.hasEnded()
 		l.end(around, false)
-		takeBack(results, failed)
+		takeBack(results, failed, ended)
 		return results, failed
 	}
+	ended := l.hasEnded()
 	if err := l.end(around, true); err != nil {
 		if failed != nil {
 			err = fmt.Errorf("%w; %w", failed, err)
 		}
-		takeBack(results, err)
+		takeBack(results, err, ended)
 		return results, err
 	}
 	return results, failed
 }
 
 // takeBack turns the results of statements whose transaction was not committed
-// into errors.
-func takeBack(results []BatchResult, why error) {
+// into errors. If a statement has ended it, such as DDL on MySQL, it is unknown what
+// became of those before.
+func takeBack(results []BatchResult, why error, ended bool) {
+	kind := errTakenBack
+	if ended {
+		kind = ErrOutcomeUnknown
+	}
 	for i := range results {
 		if results[i].Err == nil {
-			results[i] = BatchResult{Err: fmt.Errorf("%w: %w", errTakenBack, why)}
+			results[i] = BatchResult{Err: fmt.Errorf("%w: %w", kind, why)}
 		}
 	}
 }
@@ -197,6 +204,9 @@ func (b *batch) each(ctx context.Context, l *lane, n int, exec func(context.Cont
 			}
 		}
 		results[i].Err = err
+		if isBad(err) && !l.answered { // it will be made again
+			return results, fmt.Errorf("overlay: statement %d of %d: %w", i+1, n, err)
+		}
 		if failed == nil {
 			failed = fmt.Errorf("overlay: statement %d of %d: %w", i+1, n, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 
+	"github.com/sqlaio/sqlaio/internal/face"
 	"github.com/sqlaio/sqlaio/reflectguard"
 )
 
@@ -27,14 +28,47 @@ func (e *Engine) QueryContext(ctx context.Context, query string, args ...any) (*
 	return queryContext(ctx, e.db, engineOptOut, query, args)
 }
 
-// ExecContext is sql.DB's. It blocks, and warns.
-func (e *Engine) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+// ExecContext is sql.DB's, and leaves no transaction open (ErrTxLeftOpen). It blocks,
+// and warns.
+func (e *Engine) ExecContext(ctx context.Context, query string, args ...any) (r sql.Result, err error) {
 	leave, err := e.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	return execContext(ctx, e.db, engineOptOut, query, args)
+	for attempt := 1; ; attempt++ { // as sql.DB does
+		err = e.onConn(ctx, func(sc *sql.Conn) (err error) {
+			r, err = execContext(ctx, sc, engineOptOut, query, args)
+			return err
+		})
+		if !isBad(err) || attempt > 2 {
+			break
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// onConn calls fn with a connection of the pool, which is left without a
+// transaction.
+func (e *Engine) onConn(ctx context.Context, fn func(*sql.Conn) error) error {
+	sc, err := e.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer sc.Close()
+	pc, ok := face.OfConn(sc)
+	if !ok {
+		return fn(sc)
+	}
+	pc.RollBackLeft()
+	err = fn(sc)
+	if pc.RollBackLeft() {
+		err = leftOpen(err)
+	}
+	return err
 }
 
 // PrepareContext is sql.DB's. It blocks, and warns.
@@ -68,7 +102,8 @@ func (e *Engine) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, err
 }
 
 // RunCallable calls fn with a connection, in the calling goroutine, and returns its
-// error. It blocks, and warns: RunInThread does not.
+// error. A transaction that fn leaves open is rolled back (ErrTxLeftOpen). It
+// blocks, and warns: RunInThread does not.
 func (e *Engine) RunCallable(ctx context.Context, fn func(*sql.Conn) error) error {
 	if err := reflectguard.Handle("", engineOptOut); err != nil {
 		return err
@@ -77,13 +112,8 @@ func (e *Engine) RunCallable(ctx context.Context, fn func(*sql.Conn) error) erro
 	if err != nil {
 		return err
 	}
-	sc, err := e.db.Conn(ctx)
-	leave()
-	if err != nil {
-		return err
-	}
-	defer sc.Close()
-	return fn(sc)
+	defer leave()
+	return e.onConn(ctx, fn)
 }
 
 // enter is called by what is about to wait for a connection of the pool. It fails

@@ -63,16 +63,19 @@ const (
 
 // callOptions are what some calls need.
 type callOptions struct {
-	kind     kind
-	ended    func()      // called when the call is over, before its future settles; may be nil
-	undo     func(*lane) // called on the thread after work that nobody waits for any longer; may be nil
-	quiet    bool        // nobody will look at the future
-	tidy     bool        // it puts something in order: there is always room for it, and it is not withdrawn
-	closes   bool        // the queue refuses calls that come after it
-	begins   bool        // it begins a transaction
-	scope    *scope      // the transaction scope that it is part of; nil: none
-	place    site
-	describe string // the statement, or what else it is
+	kind   kind
+	ended  func()      // called when the call is over, before its future settles; may be nil
+	undo   func(*lane) // called on the thread after work that nobody waits for any longer; may be nil
+	quiet  bool        // nobody will look at the future
+	tidy   bool        // it puts something in order: there is always room for it, and it is not withdrawn
+	closes bool        // the queue refuses calls that come after it
+	begins bool        // it begins a transaction
+	// repeatable: a function that tells by ErrBadConn, as the other kinds do, that
+	// nothing was done. It may be made again on another connection.
+	repeatable bool
+	scope      *scope // the transaction scope that it is part of; nil: none
+	place      site
+	describe   string // the statement, or what else it is
 }
 
 // roomy reports whether there is always room for the call: it ends something.
@@ -212,10 +215,20 @@ func (c *call) stopped() error {
 	return nil
 }
 
-// begin reports whether the lane is to run the call.
+// begin reports whether the lane is to run the call. One whose context has ended
+// is withdrawn, even if the watch over the context has not come to it.
 func (c *call) begin(l *lane) bool {
 	if c.phase.Load() != waiting {
 		return false
+	}
+	if !c.tidy && c.unwatch != nil {
+		if err := c.ctx.Err(); err != nil {
+			if c.phase.CompareAndSwap(waiting, over) {
+				c.q.withdrew()
+				c.finish(err)
+			}
+			return false
+		}
 	}
 	c.lane.Store(l)
 	c.pinned.Reset()

@@ -196,6 +196,7 @@ func (s *session) enter(o *callOptions) error {
 // SyncConn returns a sql.Conn on the connection: the way to make blocking calls
 // on purpose. They queue with the others. It shares no lock with a function of
 // RunInThread's; inside of one it is the function's own. It need not be closed.
+// After CloseAsync its calls fail with sql.ErrConnDone.
 func (c *Conn) SyncConn() *sql.Conn {
 	s := c.s
 	if s.lane.pc.OnThread() && s.lane.function != nil {
@@ -203,14 +204,24 @@ func (c *Conn) SyncConn() *sql.Conn {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if c.closed.Load() || s.ending != nil {
+		g := newGuest(s.lane.pc)
+		g.Refuse()
+		return g.Conn
+	}
 	if s.guest == nil {
-		g, err := face.NewGuest(s.lane.pc)
-		if err != nil {
-			panic(fmt.Sprintf("overlay: a private pool has no connection: %v", err))
-		}
+		g := newGuest(s.lane.pc)
 		s.guest = &g
 	}
 	return s.guest.Conn
+}
+
+func newGuest(pc *pinned.Conn) face.Guest {
+	g, err := face.NewGuest(pc)
+	if err != nil {
+		panic(fmt.Sprintf("overlay: a private pool has no connection: %v", err))
+	}
+	return g
 }
 
 // Branch returns a Conn that shares the connection. Closing it leaves the
@@ -338,7 +349,7 @@ func (e *Engine) withConn(ctx context.Context, place site, fn func(ctx context.C
 		})
 		return err
 	}
-	defer func() { settled(ctx, &c.CloseAsync(background).core) }()
+	defer func() { c.settled(ctx, &c.CloseAsync(background).core) }()
 	return fn(ctx, c)
 }
 
@@ -352,15 +363,20 @@ func waits(ctx context.Context, what string) (after func(), err error) {
 	return after, err
 }
 
-// settled waits for a future that nothing stops, but no longer than pinned.Grace
-// after ctx's end, and reports whether it is complete.
-func settled(ctx context.Context, f *core) bool {
+// settled waits for a call of the connection that nothing stops, but no longer than
+// pinned.Grace after ctx's end, and reports whether it is complete. If the thread
+// is busy with a call that was left, Grace is over.
+func (c *Conn) settled(ctx context.Context, f *core) bool {
 	select {
 	case <-f.done():
 		return true
 	case <-ctx.Done():
 	}
-	timer := time.NewTimer(pinned.Grace)
+	grace := pinned.Grace
+	if busy := c.s.lane.current.Load(); busy != nil && busy.pinned.Left() {
+		grace = 0
+	}
+	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
 	case <-f.done():

@@ -66,6 +66,9 @@ func Scalar[T any](ctx context.Context, to Target, query string, args ...any) *F
 		if err != nil {
 			return v, err
 		}
+		if len(row.keys) == 0 {
+			return v, ErrReturnsNoRows
+		}
 		row.keys, row.values = row.keys[:1], row.values[:1]
 		err = row.Scan(&v)
 		return v, err
@@ -177,6 +180,7 @@ func (l *lane) exec(ctx context.Context, q *request) (*pinned.Result, error) {
 		return nil, err
 	}
 	r, _, err := l.pc.Exec(ctx, &q.Request)
+	l.answered = l.answered || !isBad(err)
 	if err != nil {
 		return nil, err
 	}

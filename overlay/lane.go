@@ -165,7 +165,10 @@ func (d *doing) Do(inner context.Context) {
 		inner = c.given
 	}
 	d.err = guard(func() error { return c.work.do(inner, l) })
-	d.stale = isBad(d.err) && !l.answered && !l.pc.Lost(d.err) && (c.kind == read || c.kind == write)
+	d.stale = isBad(d.err) && !l.answered && !l.pc.Lost(d.err) && (c.kind == read || c.kind == write || c.repeatable)
+	if c.kind == write && isBad(d.err) && l.answered { // it had begun to return rows
+		d.err = fmt.Errorf("%w: %v", ErrOutcomeUnknown, d.err)
+	}
 	d.err = c.verdict(l, d.err)
 	if l.lease != nil {
 		d.tidy()

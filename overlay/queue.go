@@ -154,6 +154,11 @@ func (q *queue) rouse() {
 // unbegun counts a call as withdrawn that a lane has taken and not begun.
 func (q *queue) unbegun() {
 	q.ran.Add(-1)
+	q.withdrew()
+}
+
+// withdrew counts a call as withdrawn.
+func (q *queue) withdrew() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.stats.Withdrawn++

@@ -34,7 +34,7 @@ type stream struct {
 	ahead    *core             // guarded by mu: the call that reads ahead; nil: none does
 	closing  *Future[struct{}] // guarded by mu: closeAsync's
 	closed   error             // guarded by mu: what closeAsync was given; nil: it was not called
-	untold   error             // guarded by mu: that of closing the rows after the last one; nil: none, or a fetch has returned it
+	untold   error             // guarded by mu: what the rows have ended with; nil: their end, or nobody need be told
 }
 
 const (
@@ -248,9 +248,15 @@ func (st *stream) end(l *lane, why error) {
 	}
 	if first {
 		st.err, st.untold = why, closing
+		if closing == nil && st.closed == nil && why != io.EOF && why != ErrClosed && why != ErrReturnsNoRows {
+			st.untold = why
+		}
 	}
-	unwatch := st.unwatch
+	untold, unwatch := st.untold, st.unwatch
 	st.mu.Unlock()
+	if first && untold != nil && !st.plain && l.tx != nil && len(l.tx.levels) > 0 {
+		l.tx.failed = append(l.tx.failed, st)
+	}
 	if unwatch != nil {
 		unwatch()
 	}
@@ -269,13 +275,8 @@ func (st *stream) closeRows(l *lane) error {
 // closeRows closes rows. Where that reads the rest of them, and the query only
 // reads, the database is asked to stop after a while.
 func (l *lane) closeRows(rows *pinned.Rows, plain bool) error {
-	if c := l.current.Load(); c != nil && plain && l.q.config.dialect.oneResult() {
-		timer := time.AfterFunc(patience, func() { c.pinned.StopBegun(background, l.pc, context.Canceled) })
-		err := rows.Close()
-		if !timer.Stop() { // that is why it failed
-			return nil
-		}
-		return err
+	if plain && l.q.config.dialect.oneResult() {
+		return rows.CloseSoon(patience)
 	}
 	return rows.Close()
 }
@@ -376,6 +377,16 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 		st.after(last)
 		return as(wrap(r.keys, rows), err)
 	})
+}
+
+// unseen returns what the rows have ended with if nobody has looked at it.
+func (st *stream) unseen() error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.closing != nil && st.closing.seen.Load() {
+		return nil
+	}
+	return st.untold
 }
 
 // enough reports whether a fetch of n rows need not wait. It needs mu.

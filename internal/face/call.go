@@ -73,8 +73,15 @@ func (cl *call) inline() error {
 	return nil
 }
 
-// RunOnThread is the thread's side.
+// RunOnThread is the thread's side. A guest that its host has ended since the call
+// was made has nothing open, and the connection may be somebody else's.
 func (cl *call) RunOnThread() {
+	if cl.c.over.Load() {
+		if !cl.closing {
+			cl.undone = sql.ErrConnDone
+		}
+		return
+	}
 	if cl.closing {
 		cl.undone = cl.c.pc.RunClosing(cl.ctx, &cl.call, cl.work)
 		return

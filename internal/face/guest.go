@@ -36,9 +36,12 @@ func (g Guest) End() (tx bool) {
 	if g.face.holder != nil {
 		tx = g.face.holder.Close()
 	}
-	g.face.over.Store(true)
+	g.Refuse()
 	return tx
 }
+
+// Refuse refuses the guest's later calls. It may be called from any goroutine.
+func (g Guest) Refuse() { g.face.over.Store(true) }
 
 // private puts a connection into a pool of its own that is closed already: the
 // sql.Conn goes on working, and no goroutine is left.

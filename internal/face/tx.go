@@ -150,7 +150,7 @@ func (t *tx) over() {
 // unsettled returns the error of a transaction that was not ended because the
 // connection could not be settled: it is open, so the connection has to go.
 func unsettled(cl *call, err error) error {
-	if cl.undone != nil {
+	if cl.undone != nil && cl.undone != sql.ErrConnDone {
 		return driver.ErrBadConn
 	}
 	return err

@@ -112,6 +112,9 @@ func (cl *Call) Leave() bool {
 	}
 }
 
+// Left reports whether the call was left.
+func (cl *Call) Left() bool { return cl.state.Load()&left != 0 }
+
 // Over reports whether the thread is done with the call.
 func (cl *Call) Over() bool { return cl.state.Load()&over != 0 }
 
@@ -216,16 +219,11 @@ func (c *Conn) Verdict(cl *Call, err error, writes bool) error {
 		}
 		return Unknown(err)
 	}
-	if cl.hit != nil && errors.Is(err, cl.hit) || anyIn(err, c.intr.Interrupted) {
-		if writes && cl.several {
-			return fmt.Errorf("%w: %w (%v)", ErrOutcomeUnknown, s.cause, err)
-		}
-		return s.cause
-	}
-	if c.Lost(err) {
-		if writes {
-			return fmt.Errorf("%w: %w (%v)", ErrOutcomeUnknown, s.cause, err)
-		}
+	lost := c.Lost(err)
+	switch {
+	case writes && (lost || cl.several):
+		return fmt.Errorf("%w: %w (%v)", ErrOutcomeUnknown, s.cause, err)
+	case lost, cl.hit != nil && errors.Is(err, cl.hit), anyIn(err, c.intr.Interrupted):
 		return s.cause
 	}
 	return err

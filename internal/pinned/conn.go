@@ -27,6 +27,7 @@ type Conn struct {
 
 	valid atomic.Bool // what IsValid said after the last call, or that it was killed; the thread writes it
 	owes  atomic.Bool // later is not empty
+	inTx  atomic.Bool // what InTx said after the last call; the thread writes it
 
 	// firm is held by the thread while it ends a transaction, and by whoever
 	// interrupts a call while it does.
@@ -256,6 +257,9 @@ func (c *Conn) after(cl *Call) {
 	}
 	if c.validator != nil && c.inner != nil && !c.killed {
 		c.valid.Store(c.validator.IsValid())
+	}
+	if open := c.InTx(); open != c.inTx.Load() {
+		c.inTx.Store(open)
 	}
 	if s := cl.finish(); s != nil {
 		c.stopped = s

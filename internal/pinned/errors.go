@@ -37,7 +37,7 @@ var (
 	// does not own it.
 	ErrLost = errors.New("sqlaio: the connection is lost")
 
-	errSpoilt = errors.New("sqlaio: the transaction can only be rolled back, since what was done in it since its savepoint could not be undone")
+	errSpoilt = errors.New("sqlaio: the transaction can only be rolled back, since what was done after its savepoint could not be undone")
 
 	errClosedStmt = errors.New("sqlaio: the statement was closed with its connection")
 	errOpenRows   = errors.New("sqlaio: the rows were closed with their connection")

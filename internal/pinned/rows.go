@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"github.com/sqlaio/sqlaio/internal/sqltext"
 )
@@ -151,6 +152,26 @@ func (r *Rows) Close() error {
 }
 
 func (r *Rows) close() { r.Close() }
+
+// CloseSoon is Close for rows of which the driver reads the rest to close them: the
+// database is asked to stop sending them when that has taken some time. It does
+// not stop the call that it is made in.
+func (r *Rows) CloseSoon(after time.Duration) (err error) {
+	c, cl := r.holder.c, new(Call)
+	stopped := false
+	c.RunClosing(context.Background(), cl, Func(func(context.Context) {
+		timer := time.AfterFunc(after, func() { cl.StopBegun(context.Background(), c, context.Canceled) })
+		err = r.Close()
+		stopped = !timer.Stop()
+	}))
+	if !stopped {
+		return err
+	}
+	if c.settle() != nil {
+		c.Kill()
+	}
+	return nil
+}
 
 // CloseLate closes the rows before a later call, once they are Unwanted: they are
 // exhausted, so that nobody waits for what they hold.

@@ -313,6 +313,16 @@ func (c *Conn) InTx() bool {
 	return c.tx != nil && c.tx.fate == open
 }
 
+// RollBackLeft is RollBackOpen from any goroutine, between two calls. It costs a hop
+// only if a transaction is open.
+func (c *Conn) RollBackLeft() (was bool) {
+	if !c.inTx.Load() {
+		return false
+	}
+	Hop(context.Background(), c, new(Call), Func(func(context.Context) { was = c.RollBackOpen() }))
+	return was
+}
+
 // RollBackOpen leaves the connection with no transaction open, and reports
 // whether there was one. If one is still open then, the connection is dead. The
 // thread's.
