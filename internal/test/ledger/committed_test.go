@@ -24,7 +24,7 @@ func bankScopes() (all []scope) {
 	return all
 }
 
-var twoRows = []step{{query: insert, row: true}, {query: insert, row: true}}
+var twoRows = []step{row, row}
 
 // A commit that fails leaves nothing open, whatever the driver does about it. If what is
 // left cannot be rolled back either, the connection goes, and the transaction with it.
@@ -93,7 +93,9 @@ var inTxs = map[string]func(e *overlay.Engine, g *group, then func() error) erro
 			return then()
 		})
 	},
-	"RunInThread": func(e *overlay.Engine, g *group, then func() error) error { return leaveInThread(background, e, g, then) },
+	"RunInThread": func(e *overlay.Engine, g *group, then func() error) error {
+		return leaveInThread(background, e, g, then)
+	},
 	"RunInThread on a Conn": func(e *overlay.Engine, g *group, then func() error) error {
 		return e.WithConn(background, func(ctx context.Context, c *overlay.Conn) error { return leaveInThread(ctx, c, g, then) })
 	},

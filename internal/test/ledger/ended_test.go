@@ -50,7 +50,7 @@ func TestTransactionEndedByAStatement(t *testing.T) {
 					db := again(t, db)
 					e := db.open(t)
 					err := within(t, s.name, func() error {
-						return s.run(background, e, db.l, []step{{query: insert, row: true}, {query: en.query}, {query: insert, row: true}})
+						return s.run(background, e, db.l, []step{row, {query: en.query}, row})
 					})
 					if err == nil {
 						t.Error("no error: the transaction was ended by a statement in it, and nobody is told")

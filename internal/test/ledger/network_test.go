@@ -46,11 +46,13 @@ func behindNetwork(t *testing.T, db *database) (n *network, through *database) {
 	return n, &copied
 }
 
-// swallow drops all answers to a client from the packet on that contains text.
-func (n *network) swallow(text string) {
+// swallow drops all answers to a client from the packet on that contains text. What it
+// returns is closed when there was one.
+func (n *network) swallow(text string) (heard <-chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.on, n.heard = text, make(chan struct{})
+	return n.heard
 }
 
 // cut closes every connection.
@@ -153,23 +155,14 @@ func TestAnswerSwallowedByTheNetwork(t *testing.T) {
 					db.bare(t, "DELETE FROM ledger")
 					e := through.open(t)
 					must(t, "ping", e.ScalarAsync(background, "SELECT 1"))
-					n.swallow(c.text)
+					heard := n.swallow(c.text)
 					ctx, cancel := context.WithTimeout(background, soonEnough)
 					defer cancel()
-					done := make(chan error, 1)
-					go func() { done <- w.write(ctx, e, through.l) }()
-					arrives(t, "the statement", n.heard)
 					if c.cut {
-						n.cut()
+						go func() { <-heard; n.cut() }()
 					}
-					var err error
-					select {
-					case err = <-done:
-					case <-time.After(soonEnough + prompt):
-						t.Error("not back after its deadline")
-						n.cut()
-						err = within(t, w.name, func() error { return <-done })
-					}
+					_, err := promptly(t, soonEnough, n.cut, func() error { return w.write(ctx, e, through.l) })
+					arrives(t, "the statement", heard)
 					if err == nil {
 						t.Error("no error, although no answer came")
 					}

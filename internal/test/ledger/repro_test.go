@@ -2,8 +2,6 @@ package ledger_test
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"testing"
 	"time"
@@ -27,88 +25,6 @@ func TestReproEndedInTheQueue(t *testing.T) {
 	}
 }
 
-// BEGIN in a transaction commits it on MariaDB: that is an end like any other.
-func TestReproBeginInWithTx(t *testing.T) {
-	db := mariaDB(t)
-	e := db.open(t)
-	err := e.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
-		if err := errOf(c.ExecAsync(ctx, insert, 1).Await(ctx)); err != nil {
-			return err
-		}
-		if err := errOf(c.ExecAsync(ctx, "BEGIN").Await(ctx)); err != nil {
-			return err
-		}
-		if err := errOf(c.ExecAsync(ctx, insert, 2).Await(ctx)); err == nil {
-			t.Error("row 2 was written in another transaction than row 1")
-		}
-		return errOnFall
-	})
-	if have := db.rows(t); have[1] == 1 && errors.Is(err, errOnFall) && err.Error() == errOnFall.Error() {
-		t.Errorf("WithTx says only %q, and row 1 is committed", err)
-	}
-}
-
-// A sql.Tx whose Rollback fails does not go back to the pool with its transaction open.
-func TestReproRollbackOfSQLTxFails(t *testing.T) {
-	db := newBank("ledgerplain")
-	e := db.open(t)
-	db.bank.times("rollback", 3, fails(errBank))
-	tx, err := e.SyncDB().Begin()
-	noError(t, "begin", err)
-	t.Log("Rollback: ", tx.Rollback())
-	id := db.l.next("a later caller")
-	db.l.told(id, errOf(e.SyncDB().Exec(insert, id)))
-	db.check(t)
-}
-
-// A function's COMMIT whose answer did not come is unknown to the function, too.
-func TestReproCommitSwallowedInAFunction(t *testing.T) {
-	db := mariaDB(t)
-	n, through := behindNetwork(t, db)
-	e := through.open(t)
-	must(t, "ping", e.ScalarAsync(background, "SELECT 1"))
-	n.swallow("COMMIT")
-	ctx, cancel := context.WithTimeout(background, soonEnough)
-	defer cancel()
-	told := make(chan error, 1)
-	f := overlay.RunInThread(ctx, e, func(ctx context.Context, c *sql.Conn) (struct{}, error) {
-		tx, err := c.BeginTx(ctx, nil)
-		if err == nil {
-			tx.Exec(insert, 1)
-			err = tx.Commit()
-		}
-		told <- err
-		return struct{}{}, err
-	})
-	err := within(t, "Commit", func() error { return <-told })
-	if !errors.Is(err, overlay.ErrOutcomeUnknown) {
-		t.Errorf("Commit in the function: %v; want ErrOutcomeUnknown. Row 1 is there %d times", err, db.rows(t)[1])
-	}
-	_, err = outcome(t, "the function", f)
-	t.Log("the future: ", err)
-	n.cut()
-}
-
-// A savepoint that could not be rolled back is not committed with the outer transaction.
-func TestReproRollbackToFails(t *testing.T) {
-	for _, fail := range []error{errBank, driver.ErrBadConn} {
-		db := newBank("ledgerplain")
-		e := db.open(t)
-		db.bank.once("rollback", fails(fail))
-		outer := db.l.begin("outer")
-		err := e.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
-			g := outer.nested("nested")
-			g.ended(c.WithNested(ctx, func(ctx context.Context, c *overlay.Conn) error {
-				g.row(ctx, c)
-				return errOnFall
-			}))
-			return nil
-		})
-		t.Logf("ROLLBACK TO: %v; WithTx: %v", fail, outer.ended(err))
-		db.check(t)
-	}
-}
-
 // An engine whose every call was answered, or cancelled, shuts down without an error: that
 // a connection was hung up is not the application's affair.
 func TestReproShutdownAfterHangUp(t *testing.T) {
@@ -124,5 +40,25 @@ func TestReproShutdownAfterHangUp(t *testing.T) {
 		if err := e.Shutdown(bounded(t)); err != nil {
 			t.Fatalf("try %d: Shutdown: %v", i, err)
 		}
+	}
+}
+
+// What a batch tells of a statement whose answer was lost is that it is unknown, as the
+// batch's own error does.
+func TestReproBatchResultWithoutAnswer(t *testing.T) {
+	db := mariaDB(t)
+	n, through := behindNetwork(t, db)
+	e := through.open(t)
+	must(t, "ping", e.ScalarAsync(background, "SELECT 1"))
+	heard := n.swallow("INSERT INTO ledger")
+	f := e.BatchAsync(background, []overlay.Statement{{Query: insert, Args: []any{1}}})
+	arrives(t, "the statement", heard)
+	n.cut()
+	results, err := outcome(t, "the batch", f)
+	if !errors.Is(err, overlay.ErrOutcomeUnknown) {
+		t.Errorf("the batch: %v", err)
+	}
+	if len(results) != 1 || !errors.Is(results[0].Err, overlay.ErrOutcomeUnknown) {
+		t.Errorf("its statement: %v; want ErrOutcomeUnknown. Row 1 is there %d times", results, db.rows(t)[1])
 	}
 }

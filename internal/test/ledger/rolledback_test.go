@@ -54,7 +54,7 @@ func nothing(*testing.T, *database, *overlay.Engine) {}
 func takeKey(t *testing.T, db *database, e *overlay.Engine) { db.taken(t, e) }
 
 func TestRollbackOnConflict(t *testing.T) {
-	row, rolled := step{query: insert, row: true}, step{query: insertOrRollback, row: true}
+	rolled := step{query: insertOrRollback, row: true}
 	for name, steps := range map[string][]step{
 		"first":  {rolled, row, row},
 		"middle": {row, rolled, row},
@@ -73,9 +73,9 @@ func TestRollbackByTrigger(t *testing.T) {
 			BEGIN SELECT RAISE(ROLLBACK, 'refused'); END`))
 	}
 	onScopes(t, sqliteFile(t, "WAL"), anyScope, true, prepare, []step{
-		{query: insert, row: true},
+		row,
 		{query: "INSERT INTO ledger (id, k) VALUES (?, 7)", row: true},
-		{query: insert, row: true},
+		row,
 	})
 }
 
@@ -83,7 +83,7 @@ func TestRollbackByTrigger(t *testing.T) {
 func TestInterruptedWriteInATransaction(t *testing.T) {
 	onEach(t, func(t *testing.T, db *database) {
 		onScopes(t, db, notBatch, false, nothing, []step{
-			{query: insert, row: true}, {query: db.sleepy(), row: true, stopped: true}, {query: insert, row: true},
+			row, {query: db.sleepy(), row: true, stopped: true}, row,
 		})
 	})
 }
@@ -91,9 +91,9 @@ func TestInterruptedWriteInATransaction(t *testing.T) {
 // A statement that fails alone leaves its transaction as it is.
 func TestFailedStatementCostsNothingElse(t *testing.T) {
 	steps := []step{
-		{query: insert, row: true},
+		row,
 		{query: "INSERT INTO ledger (id, k) VALUES (?, 1)", row: true},
-		{query: insert, row: true},
+		row,
 	}
 	onEach(t, func(t *testing.T, db *database) {
 		e := db.open(t)

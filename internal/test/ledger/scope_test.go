@@ -370,7 +370,7 @@ func TestCommitBehindAnothersBegin(t *testing.T) {
 				}
 				ctx, cancel := context.WithCancel(background)
 				defer cancel()
-				first, second := db.l.begin("the first sql.Tx"), db.l.begin("the second sql.Tx")
+				first := db.l.begin("the first sql.Tx")
 				tx, err := c.BeginTx(ctx, nil)
 				if err != nil {
 					return err
@@ -383,14 +383,7 @@ func TestCommitBehindAnothersBegin(t *testing.T) {
 				<-busy
 				go func() {
 					defer close(begun)
-					tx2, err := c.BeginTx(background, nil)
-					if err != nil {
-						return
-					}
-					id := second.next()
-					second.told(id, errOf(tx2.Exec(insert, id)))
-					second.ended(tx2.Commit())
-					tx2.Rollback()
+					inSQLTx(background, db.l, "the second sql.Tx", []step{row}, c.BeginTx)
 				}()
 				time.Sleep(5 * time.Millisecond) // so that it is likely to be the first
 				go func() { committed <- tx.Commit() }()
@@ -425,7 +418,7 @@ func TestBeginWhileAnEarlierContextEnds(t *testing.T) {
 						defer own.Close()
 						c = own
 					}
-					first, second := db.l.begin("the first sql.Tx"), db.l.begin("the second sql.Tx")
+					first := db.l.begin("the first sql.Tx")
 					ctx, cancel := context.WithCancel(background)
 					defer cancel()
 					tx, err := c.BeginTx(ctx, nil)
@@ -437,12 +430,7 @@ func TestBeginWhileAnEarlierContextEnds(t *testing.T) {
 					committed := make(chan error, 1)
 					go func() { committed <- tx.Commit() }()
 					cancel()
-					if tx2, err := c.BeginTx(background, nil); err == nil {
-						id := second.next()
-						second.told(id, errOf(tx2.Exec(insert, id)))
-						second.ended(tx2.Commit())
-						tx2.Rollback()
-					}
+					inSQLTx(background, db.l, "the second sql.Tx", []step{row}, c.BeginTx)
 					first.ended(<-committed)
 					tx.Rollback()
 					return nil

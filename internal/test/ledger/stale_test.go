@@ -248,7 +248,7 @@ func TestConnectionsClosedByTheServer(t *testing.T) {
 func TestConnectionClosedInATransaction(t *testing.T) {
 	onMariaDB(t, func(t *testing.T, db *database) {
 		onScopes(t, db, notBatch, true, nothing, []step{
-			{query: insert, row: true}, {query: "KILL CONNECTION_ID()"}, {query: insert, row: true},
+			row, {query: "KILL CONNECTION_ID()"}, row,
 		})
 	})
 }
