@@ -81,7 +81,7 @@ func guard(message, advice, query string) (after func(), err error) {
 	}, nil
 }
 
-// warn makes the warning only if somebody would see it.
+// warn makes the warning only if somebody will see it: a repeat must cost little.
 func warn(message, advice, query string, took time.Duration) error {
 	if warnings.Decide(warnings.Blocking, message, warnings.Site{}) == warnings.Ignore {
 		return nil

@@ -70,20 +70,8 @@ func mayReflect(query string) bool {
 
 // isSuspect reports whether a word may be a name in a catalog.
 func isSuspect(w string) bool {
-	if len(w) < 4 {
-		return false
-	}
-	switch w[0] | 0x20 {
-	case 's':
-		return hasPrefix(w, "sqlite_") || hasPrefix(w, "shobj_")
-	case 'p':
-		return hasPrefix(w, "pg_") || hasPrefix(w, "pragma_")
-	case 'i':
-		return hasPrefix(w, "information_schema")
-	case 't', 'o', 'c', 'f':
-		return functions.has(w)
-	}
-	return false
+	return hasPrefix(w, "sqlite_") || hasPrefix(w, "pg_") || hasPrefix(w, "pragma_") ||
+		hasPrefix(w, "information_schema") || len(w) >= len("to_regclass") && functions.has(w)
 }
 
 // hasPrefix ignores the case of letters.
