@@ -2,17 +2,17 @@ package reflectguard
 
 import "github.com/sqlaio/sqlaio/internal/sqltext"
 
-// command looks at a statement by its first word, and reports whether nothing
-// else in it needs to be looked at.
+// command looks at a statement by its first word, and reports whether the rest
+// of the statement can be skipped.
 func (r *reader) command(first sqltext.Token) bool {
 	ahead := r.s
 	switch {
 	case first.Is("pragma"):
-		r.found = r.found || r.dialect == sqltext.SQLite && isPragma(&ahead)
+		r.found = r.dialect == sqltext.SQLite && isPragma(&ahead)
 	case first.Is("show"):
-		r.found = r.found || r.dialect == sqltext.MySQL && isShow(&ahead)
+		r.found = r.dialect == sqltext.MySQL && isShow(&ahead)
 	case first.IsAny("desc", "describe", "explain"):
-		r.found = r.found || r.dialect == sqltext.MySQL && isDescribe(&ahead)
+		r.found = r.dialect == sqltext.MySQL && isDescribe(&ahead)
 	case first.Is("create"):
 		return r.create(&ahead)
 	default:
