@@ -32,5 +32,5 @@
 // advance what would happen, at a few nanoseconds if a filter drops the warning by its
 // category, and for a look at the stack if it was shown before at the same site.
 // A resource that somebody may forget to close remembers where it was made with
-// [Caller], in 8 bytes; [KeepSites] turns that off.
+// [Caller], in 8 bytes.
 package warnings

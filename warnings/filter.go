@@ -89,8 +89,8 @@ func (f *filter) matches(c Category, message string, p *place) bool {
 	if f.pkg == "" {
 		return true
 	}
-	rest, ok := strings.CutPrefix(p.get().Package(), f.pkg)
-	return ok && (rest == "" || f.below && rest[0] == '/')
+	pkg := p.get().Package()
+	return pkg == f.pkg || f.below && within(pkg, f.pkg)
 }
 
 // A place is a site that is looked up on demand.
@@ -101,7 +101,7 @@ type place struct {
 
 func (p *place) get() Site {
 	if !p.known && p.site.IsZero() {
-		p.site = caller()
+		p.site = Caller()
 	}
 	p.known = true
 	return p.site
