@@ -15,16 +15,16 @@ func Decide(c Category, message string, site Site) Action {
 	s := current.Load()
 	p := place{site: site}
 	a := s.action(c, message, &p)
-	if a == Default || a == Once {
-		k := keyOf(a, c, message, &p)
-		for _, to := range s.audience() {
-			if !to.seen.has(k) {
-				return a
-			}
-		}
-		return Ignore
+	if a != Default && a != Once {
+		return a
 	}
-	return a
+	k := keyOf(a, c, message, &p)
+	for _, to := range s.audience() {
+		if !to.seen.has(k, false) {
+			return a
+		}
+	}
+	return Ignore
 }
 
 // Warn passes w through the filters, and shows it if they say so. It returns w as
@@ -69,7 +69,7 @@ func give(w Warning, onError Action) Action {
 	}
 	k := keyOf(a, c, d.Message, &p)
 	for _, to := range s.audience() {
-		if a == Always || to.seen.add(k) {
+		if a == Always || !to.seen.has(k, true) {
 			to.take(w)
 		}
 	}

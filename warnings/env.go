@@ -25,13 +25,12 @@ const EnvVar = "AIOWARNINGS"
 var unreported atomic.Pointer[[]error]
 
 func reportEnv() {
-	if unreported.Load() == nil {
+	errs := unreported.Load()
+	if errs == nil || !unreported.CompareAndSwap(errs, nil) {
 		return
 	}
-	if errs := unreported.Swap(nil); errs != nil {
-		for _, err := range *errs {
-			slog.Warn("warnings: entry of "+EnvVar+" ignored", "error", err)
-		}
+	for _, err := range *errs {
+		slog.Warn("warnings: entry of "+EnvVar+" ignored", "error", err)
 	}
 }
 

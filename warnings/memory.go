@@ -29,14 +29,8 @@ type memory struct {
 	recent, old map[key]struct{} // guarded by mu
 }
 
-// has reports whether k is remembered.
-func (m *memory) has(k key) bool { return m.find(k, false) }
-
-// add adds k and reports whether it is new.
-func (m *memory) add(k key) bool { return !m.find(k, true) }
-
-// find reports whether k is remembered, and adds it if insert is set.
-func (m *memory) find(k key, insert bool) bool {
+// has reports whether k is remembered, and adds it if add is set.
+func (m *memory) has(k key, add bool) bool {
 	k.message = k.message[:min(len(k.message), maxMessage)]
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -44,7 +38,7 @@ func (m *memory) find(k key, insert bool) bool {
 		return true
 	}
 	_, found := m.old[k]
-	if !found && !insert {
+	if !found && !add {
 		return false
 	}
 	if len(m.recent) >= maxKeys {
