@@ -22,8 +22,8 @@ const (
 )
 
 // A memory remembers at least the last maxKeys keys that were added or asked for.
-// When recent is full it becomes old, and what was old is forgotten. The zero
-// memory is empty. It is safe for concurrent use.
+// When recent is full, old is forgotten and recent becomes old. The zero memory is
+// empty. A memory is safe for concurrent use.
 type memory struct {
 	mu          sync.Mutex
 	recent, old map[key]struct{} // guarded by mu
