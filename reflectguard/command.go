@@ -69,9 +69,9 @@ func isDescribe(s *sqltext.Scanner) bool {
 	return t.Kind == sqltext.EOF || t.IsPunct(';')
 }
 
-// create skips definitions: views, triggers and functions. The bodies of the latter
-// two contain semicolons, so nothing after them is looked at, unless the dialect
-// has bodies in strings. CREATE TABLE may contain a query.
+// create skips definitions of views, triggers and functions. The bodies of triggers
+// and functions contain semicolons, so the rest of the text is skipped too, except in
+// PostgreSQL, where they are strings. CREATE TABLE may contain a query.
 func (r *reader) create(s *sqltext.Scanner) bool {
 	for range 12 {
 		t := s.NextSignificant()

@@ -5,10 +5,10 @@ import (
 	"sync/atomic"
 )
 
-// marking is set once any context has been marked. Until then none is searched.
+// marking is set when the first context is marked. Until then no context is searched.
 var marking atomic.Bool
 
-// key is that of the mark, a bool: whether the context is marked.
+// key is the key of the mark. Its value is a bool: false takes the mark back.
 type key struct{}
 
 // NonBlocking returns ctx marked for code that must not block. Contexts derived
@@ -18,8 +18,8 @@ func NonBlocking(ctx context.Context) context.Context {
 	return context.WithValue(ctx, key{}, true)
 }
 
-// MayBlock returns ctx without the mark, for work that another goroutine does on
-// behalf of code that must not block. It returns an unmarked context unchanged.
+// MayBlock returns ctx without the mark, for work that another goroutine does for
+// code that must not block. It returns an unmarked context unchanged.
 func MayBlock(ctx context.Context) context.Context {
 	if !IsNonBlocking(ctx) {
 		return ctx

@@ -53,8 +53,8 @@ func (r *reader) table(t sqltext.Token) {
 	}
 }
 
-// isSQLite reports whether t names a table of SQLite's that describes. Pragmas are
-// both functions and tables.
+// isSQLite reports whether t names a table of SQLite that describes the schema.
+// Pragmas are both functions and tables.
 func isSQLite(t sqltext.Token, called bool) bool {
 	name := t.Name()
 	if hasPrefix(name, "pragma_") {
@@ -74,7 +74,7 @@ func (r *reader) isPostgres(t, schema sqltext.Token) bool {
 }
 
 // isCommonTable reports whether t is the name in WITH t AS (...) or in
-// WITH t (a, b) AS (...), and hides a catalog's table.
+// WITH t (a, b) AS (...), and hides a table of a catalog.
 func (r *reader) isCommonTable(t sqltext.Token) bool {
 	if !r.prev.IsAny("with", "recursive") && !r.prev.IsPunct(',') ||
 		!isSQLite(t, false) && !pgTables.has(t.Name()) {
