@@ -116,10 +116,9 @@ func (s *side) kill(ctx context.Context, id string) fate {
 type activity int
 
 const (
-	unknown  activity = iota
-	busy              // it runs a statement
-	stopping          // it runs one that was killed
-	idle              // it runs none
+	busy     activity = iota // it runs a statement, or nothing is known of it
+	stopping                 // it runs one that was killed
+	idle                     // it runs none
 )
 
 // look asks what a session does. The user may see the user's own sessions.
@@ -128,7 +127,7 @@ func (s *side) look(ctx context.Context, id string) activity {
 	rows, err := query(ctx, s.conn, "SELECT INFO IS NULL, COMMAND = 'Killed' FROM information_schema.PROCESSLIST WHERE ID = "+id)
 	switch {
 	case err != nil || len(rows) != 2:
-		return unknown
+		return busy
 	case rows[0] == "1":
 		return idle
 	case rows[1] == "1":
