@@ -20,8 +20,8 @@ var (
 	ErrTooManyThreads = thread.ErrTooManyThreads
 )
 
-// A PanicError is a panic that happened on a worker's thread, as Submit
-// reports it. Run and Do raise the panic again instead. Its Value is what was
-// passed to panic, and errors.Is and errors.As see it if it is an error; its
-// Stack is the worker's at the panic, as debug.Stack formats it.
+// A PanicError reports a panic on a worker's thread to a caller of Submit. Run
+// and Do raise the panic again instead. Value is what was passed to panic; if that
+// is an error, errors.Is and errors.As find it. Stack is the worker's stack at the
+// panic, as debug.Stack formats it.
 type PanicError = thread.PanicError

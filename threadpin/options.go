@@ -20,9 +20,9 @@ func WithOnStart(fn func() error) Option {
 	return func(c *thread.Config) { c.OnStart = append(c.OnStart, fn) }
 }
 
-// WithOnStop runs fn on the thread as the last thing before it ends, also
-// after a Goexit. A panic in fn is dropped: nobody is left to receive it.
-// Given twice, both run, the last one first.
+// WithOnStop runs fn on the thread just before it ends, also after a Goexit. A
+// panic in fn is dropped, because nobody is left to receive it. Given twice, both
+// run, the last one first.
 func WithOnStop(fn func()) Option {
 	return func(c *thread.Config) { c.OnStop = append(c.OnStop, fn) }
 }
@@ -31,10 +31,10 @@ func WithOnStop(fn func()) Option {
 // that many wait, Run waits for room and Submit fails. The default is 1024.
 func WithQueue(n int) Option { return func(c *thread.Config) { c.Queue = max(n, 1) } }
 
-// WithSpin sets how long a side of a hop waits actively before it parks. 0
-// never waits actively, which suits programs under a CPU quota: every hop then
-// costs two thread wake-ups. Without this option the time is 200 µs, and
-// workers whose calls are further apart than that do not wait actively.
+// WithSpin sets how long each side of a hop waits actively before it parks. With
+// 0 neither does, and every hop costs two thread wake-ups; that suits programs
+// under a CPU quota. Without this option the time is 200 µs, and workers whose
+// calls come further apart than that do not wait actively.
 func WithSpin(d time.Duration) Option {
 	return func(c *thread.Config) { c.Spin, c.Adapt = max(d, 0), false }
 }

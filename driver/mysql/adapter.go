@@ -30,12 +30,12 @@ var (
 	_ aio.Settler     = tracked{}
 )
 
-// Traits: the server has sent everything when the rows are at their end, and
-// the driver then lets go of the connection. Bytes lie in the buffer that it
-// reads into.
+// Traits: when the rows are at their end, the server has sent everything and the
+// driver lets go of the connection. Byte slices in rows point into the buffer that
+// it reads into.
 func (adapter) Traits() aio.Traits { return aio.Traits{QuietEnd: true} }
 
-// openTimeout bounds the question that every new connection's server is asked.
+// openTimeout bounds the question that each new connection asks its server.
 const openTimeout = 5 * time.Second
 
 // Interrupter is InterrupterContext for callers that have no context.
@@ -44,9 +44,9 @@ func (a adapter) Interrupter(inner driver.Conn, c driver.Connector) aio.Interrup
 }
 
 // InterrupterContext returns what stops calls on a new connection. It asks the
-// server who it is, one round trip, and hangs up if ctx ends meanwhile. It
-// returns nil, which leaves contexts to the driver, for connections that KILL
-// QUERY cannot be trusted with.
+// server who it is, one round trip, and hangs up if ctx ends before the answer. If
+// KILL QUERY could hit another session it returns nil, which leaves contexts to
+// the driver.
 func (adapter) InterrupterContext(ctx context.Context, inner driver.Conn, c driver.Connector) aio.Interrupter {
 	nc := connOf(inner)
 	if nc == nil {
@@ -60,8 +60,8 @@ func (adapter) InterrupterContext(ctx context.Context, inner driver.Conn, c driv
 	defer cancel()
 	s, err := sessionOf(ctx, inner)
 	if err != nil && (ctx.Err() != nil || nc.broken()) {
-		// Its answer may still come. The driver sees that the connection is closed, and
-		// database/sql opens another.
+		// The answer may still come, so this connection is of no use. The driver sees
+		// that it is closed, and database/sql opens another.
 		_ = nc.Close()
 		return nil
 	}
@@ -80,9 +80,10 @@ func (adapter) InterrupterContext(ctx context.Context, inner driver.Conn, c driv
 	return i
 }
 
-// Reporter returns what tells whether a transaction is open on a connection, for
-// one that has no Interrupter too. It is nil if this version of the driver keeps
-// no status where it is looked for. It serves the connection's thread.
+// Reporter returns what tells whether a transaction is open on a connection, also
+// on one without an Interrupter. It returns nil if this version of the driver does
+// not keep its status where txStateOf looks. Use the result on the connection's
+// thread.
 func (adapter) Reporter(inner driver.Conn) pinned.TxReporter {
 	if state := txStateOf(inner); state != nil {
 		return state

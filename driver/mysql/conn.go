@@ -30,11 +30,10 @@ type conn struct {
 	received atomic.Uint64 // how many Reads have received something
 }
 
-// WrapConn prepares a connection that a dialer of the program's own has opened
-// for cancellation and for waiting on its thread: see the package's
-// documentation. Only a *net.TCPConn or a *net.UnixConn can be prepared; any
-// other connection is returned as it is. On TCP, keepalive is switched on, as
-// the driver does for a *net.TCPConn that it gets.
+// WrapConn prepares a connection that the program's own dialer has opened, for
+// cancellation and for waiting on its thread: see the package's documentation. It
+// can prepare a *net.TCPConn or a *net.UnixConn, and returns any other connection
+// as it is. On TCP it turns keepalive on, as the driver does for a *net.TCPConn.
 func WrapConn(c net.Conn) net.Conn {
 	switch s := c.(type) {
 	case *net.TCPConn:
@@ -90,27 +89,26 @@ func (c *conn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// closesStatement tells whether b is a COM_STMT_CLOSE, the one command of the
-// driver that gets no answer and changes nothing. It cannot be told when b is
+// closesStatement reports whether b is a COM_STMT_CLOSE, the one command of the
+// driver that gets no answer and changes nothing. It does not recognize one that is
 // encrypted or compressed.
 func closesStatement(b []byte) bool {
 	const header, length, comStmtClose = 4, 5, 0x19
 	return len(b) == header+length && b[0] == length && b[1] == 0 && b[2] == 0 && b[3] == 0 && b[4] == comStmtClose
 }
 
-// unanswered tells whether something was sent since the server last sent
-// something.
+// unanswered reports whether anything was sent after the server's last data came.
 func (c *conn) unanswered() bool { return c.sent.Load() != c.answered.Load() }
 
-// broken tells whether the connection was closed or has failed. Then it carries
-// no further call.
+// broken reports whether the connection was closed or has failed. No further call
+// can use it then.
 func (c *conn) broken() bool { return c.closed.Load() || c.failed.Load() }
 
 // Close ends a blocked Read at once.
 func (c *conn) Close() error {
 	if !c.closed.Swap(true) {
-		// The descriptor is released only when no Read uses it any more,
-		// and one that waits in the kernel does not notice a Close.
+		// The descriptor is released only when no Read uses it, and a Read that
+		// waits in the kernel does not notice a Close.
 		_ = c.stream.CloseRead()
 	}
 	return c.stream.Close()
@@ -121,8 +119,8 @@ func (c *conn) SetDeadline(t time.Time) error {
 	return c.stream.SetDeadline(t)
 }
 
-// SetReadDeadline bounds later Reads exactly. A Read that is waiting already
-// may notice an earlier deadline up to kernelWait late.
+// SetReadDeadline bounds later Reads exactly. A Read that is already waiting may
+// notice a new, earlier deadline up to kernelWait late.
 func (c *conn) SetReadDeadline(t time.Time) error {
 	c.reader.setDeadline(t)
 	return c.stream.SetReadDeadline(t)

@@ -43,7 +43,7 @@ func (g *greeting) feed(p []byte) {
 }
 
 // parseGreeting reads an initial handshake packet of protocol version 10. more
-// tells that it is not complete yet.
+// reports that p does not hold all of it yet.
 func parseGreeting(p []byte) (id uint32, version string, more bool) {
 	const header, protocol10 = 4, 10
 	if len(p) <= header {

@@ -7,10 +7,10 @@ import (
 	"unsafe"
 )
 
-// The driver offers no access to what is below its connection. So its fields are
+// The driver gives no access to what is below its connection. So its fields are
 // looked up by name, once for each connection, on its thread and right after
-// opening. In a version of the driver that keeps something elsewhere it is not
-// found, and what needs it is left out.
+// opening. If a version of the driver keeps a field elsewhere, it is not found, and
+// this package does without what needs it.
 
 // fieldOf returns the field at that path in a connection of the driver, or the
 // zero Value if there is none, or inner is no such connection.

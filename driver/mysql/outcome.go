@@ -18,9 +18,9 @@ func refusal(err error) *mysql.MySQLError {
 	return answer
 }
 
-// erQueryInterrupted is ER_QUERY_INTERRUPTED: the server's answer for a
-// statement that KILL QUERY has stopped. A COMMIT that is answered so has left
-// its transaction open.
+// erQueryInterrupted is ER_QUERY_INTERRUPTED, the server's answer for a statement
+// that KILL QUERY has stopped. A COMMIT with this answer has left its transaction
+// open.
 const erQueryInterrupted = 1317
 
 func isKilled(err error) bool {
@@ -39,20 +39,20 @@ func answered(call func() error) bool {
 	return false
 }
 
-// Interrupted reports whether err is the server's answer that it has stopped
-// the call and kept nothing of it. It is false if it has stopped a later
-// statement of several, which only TxStatus can find out: call that first.
+// Interrupted reports whether err is the server's answer that it has stopped the
+// call and kept nothing of it. It is false if the server has stopped the second or
+// a later one of several statements. Only TxStatus can find that out: call it first.
 //
-// Two things the server does not tell: of a table without transactions the rows
-// written so far stay, and so does what a procedure has committed.
+// The server does not tell two things: a table without transactions keeps the rows
+// written so far, and what a procedure has committed stays.
 func (i *interrupter) Interrupted(err error) bool {
 	return isKilled(err) && refusal(err) != i.partly.Load()
 }
 
-// Lost reports whether err says that the connection broke after the call, or a
-// part of it, was sent, so that it is unknown whether the server has carried it out.
-// It is false for ErrBadConn if nothing was sent. It is safe for concurrent use, but means
-// the last call.
+// Lost reports whether err says that the connection broke after the call, or a part
+// of it, was sent. Then it is unknown whether the server has carried it out. Lost is
+// false for ErrBadConn if nothing was sent. It is about the last call, and is safe
+// for concurrent use.
 func (i *interrupter) Lost(err error) bool {
 	switch {
 	case err == nil, err == io.EOF, refusal(err) != nil:

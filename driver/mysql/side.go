@@ -16,9 +16,9 @@ const (
 	struck              // the server has answered: statements that start later are safe
 )
 
-// withSide calls fn with a connection to the server, which is kept for others if
-// fn returns struck. It returns unsent if ctx ends before there is one, or if c
-// leads to other servers.
+// withSide calls fn with a connection to the server. If fn returns struck, the
+// connection is kept for others. withSide returns unsent if ctx ends before there
+// is a connection, or if c leads to other servers.
 func withSide(ctx context.Context, c driver.Connector, server string, fn func(*side) fate) fate {
 	p, leave := joinSides(c)
 	defer leave()
@@ -49,8 +49,8 @@ func withSide(ctx context.Context, c driver.Connector, server string, fn func(*s
 	return f
 }
 
-// attempts is how often a connector is asked for a connection to the right
-// server: behind a balancer it takes turns.
+// attempts is how often a connector is asked for a connection to the right server:
+// a balancer takes the servers in turn.
 const attempts = 3
 
 // side is a connection for KILL statements.
@@ -60,8 +60,8 @@ type side struct {
 }
 
 // openSide returns nil if there is no side connection when ctx ends. It does not
-// wait for a dialer that goes on after that; its connection is closed when it
-// comes.
+// wait for a dialer that goes on after that: a connection that comes later is
+// closed.
 func openSide(ctx context.Context, c driver.Connector) *side {
 	opened := make(chan *side)
 	go func() {
@@ -95,8 +95,8 @@ func dialSide(ctx context.Context, c driver.Connector) *side {
 	return &side{conn, me.server}
 }
 
-// kill ends the statement that the session runs at this moment. On a session
-// that runs nothing it has no effect. ctx bounds the wait for the answer.
+// kill stops the statement that the session is running, if any. ctx bounds the wait
+// for the answer.
 func (s *side) kill(ctx context.Context, id string) fate {
 	x, ok := s.conn.(driver.ExecerContext)
 	if !ok || ctx.Err() != nil {
@@ -116,10 +116,9 @@ func (s *side) kill(ctx context.Context, id string) fate {
 type activity int
 
 const (
-	unknown  activity = iota
-	busy              // it runs a statement
-	stopping          // it runs one that was killed
-	idle              // it runs none
+	busy     activity = iota // it runs a statement, or nothing is known of it
+	stopping                 // it runs one that was killed
+	idle                     // it runs none
 )
 
 // look asks what a session does. The user may see the user's own sessions.
@@ -128,7 +127,7 @@ func (s *side) look(ctx context.Context, id string) activity {
 	rows, err := query(ctx, s.conn, "SELECT INFO IS NULL, COMMAND = 'Killed' FROM information_schema.PROCESSLIST WHERE ID = "+id)
 	switch {
 	case err != nil || len(rows) != 2:
-		return unknown
+		return busy
 	case rows[0] == "1":
 		return idle
 	case rows[1] == "1":
@@ -141,11 +140,10 @@ func (s *side) close() {
 	_ = s.conn.Close() // it has served its purpose
 }
 
-// sidePool holds the side connections of one connector. It lives while calls are
-// being interrupted, so nothing is left behind when none is. A burst of
-// cancellations, as from a server under overload, makes do with a few
-// connections; with one it would stand behind a single KILL that takes long:
-// MariaDB's may take two seconds.
+// sidePool holds the side connections of one connector. It exists only while calls
+// are being interrupted, so nothing is left open otherwise. A few connections are
+// enough for a burst of cancellations, as on an overloaded server. One would not be:
+// all would wait for a single slow KILL, and MariaDB's may take two seconds.
 type sidePool struct {
 	users int           // guarded by sidePools.mu
 	idle  []*side       // guarded by sidePools.mu

@@ -9,7 +9,7 @@ import (
 	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
-// Flags of the server's status, as the protocol numbers them.
+// statusInTrans is the flag SERVER_STATUS_IN_TRANS of the server's status.
 const statusInTrans = 1 << 0
 
 // txState tells whether a transaction is open on a connection. It is used on the
@@ -19,8 +19,7 @@ type txState struct {
 	status *uint16 // the driver's: the flags of the server's last answer
 }
 
-// txStateOf returns nil if the driver does not keep its status where it is
-// looked for.
+// txStateOf returns nil if the driver does not keep its status where statusOf looks.
 func txStateOf(inner driver.Conn) *txState {
 	status := statusOf(inner)
 	if status == nil {
@@ -31,18 +30,16 @@ func txStateOf(inner driver.Conn) *txState {
 
 // TxStatus implements pinned.TxReporter.
 //
-// After success it costs one load. The packet of an error carries no flags, and
-// what the server has done besides refusing the statement differs widely: a
-// deadlock ends the transaction, a failed CREATE TABLE may have committed it, a
-// procedure may have begun one. So after an error that the server has sent,
-// TxStatus asks it by a ping, one round trip, which leaves the warnings and
-// errors of the statement in place.
+// After success it costs one load. After an error that the server has sent, it asks
+// the server by a ping, one round trip, which leaves the warnings and errors of the
+// statement in place. It has to ask because the packet of an error carries no flags:
+// a deadlock ends the transaction, a failed CREATE TABLE may have committed it, a
+// procedure may have begun one.
 //
-// It says TxLost too often rather than too seldom: a statement that commits what
-// came before it, such as CREATE TABLE, may fail in a way in which transactions
-// are rolled back as well. After an error that the server did not send, it says
-// what the last answer said. If the connection is broken that is out of date: ask
-// Lost first.
+// When in doubt it says TxLost: a statement that commits what came before it, such as
+// CREATE TABLE, may fail with an error that also rolls back transactions. After an
+// error that the server did not send, it says what the last answer said. If the
+// connection is broken, that is out of date: ask Lost first.
 func (s *txState) TxStatus(err error) pinned.TxStatus {
 	before, refused := s.now(), refusal(err)
 	if refused == nil {
@@ -60,7 +57,7 @@ func (s *txState) TxStatus(err error) pinned.TxStatus {
 	return after
 }
 
-// now is what the server's last answer said.
+// now returns what the server's last answer said.
 func (s *txState) now() pinned.TxStatus {
 	if *s.status&statusInTrans != 0 {
 		return pinned.TxOpen
@@ -82,10 +79,10 @@ func (t tracked) TxStatus(err error) pinned.TxStatus {
 	return t.state.TxStatus(err)
 }
 
-// mayRollBack reports whether a server may have rolled back a whole transaction
-// when it reports err. It does not when it finds fault with the statement or its
-// values, or when a procedure raises an error of its own: if a transaction has ended with
-// one of these, the statement has committed it first.
+// mayRollBack reports whether a server that answers with err may have rolled back the
+// whole transaction. It has not if it rejects the statement or its values, or if a
+// procedure raises an error of its own: if the transaction has ended nevertheless,
+// the statement has committed it first.
 func mayRollBack(err *mysql.MySQLError) bool {
 	switch string(err.SQLState[:2]) {
 	case "21", "22", "23", "42", "45":

@@ -25,7 +25,7 @@ type core struct {
 	ended    chan struct{} // closed when the thread is about to end
 
 	_    line
-	rest *Task // the worker's: taken from the inbox and not yet run
+	rest *Task // taken from the inbox and not yet run; the worker's
 
 	// Counters, written by the worker only.
 	runs, waited, ran atomic.Int64
@@ -36,8 +36,8 @@ type core struct {
 func (c *core) main(cfg Config, started chan<- error) {
 	runtime.LockOSThread()
 	if onMainThread() {
-		// The main thread cannot end, and its name is the process's. While
-		// it is locked here, the next goroutine gets another.
+		// The main thread cannot end, and its name is the name of the process.
+		// While this goroutine holds it, the next one gets another thread.
 		again := make(chan error, 1)
 		go c.main(cfg, again)
 		started <- <-again
@@ -67,7 +67,7 @@ func (c *core) main(cfg Config, started chan<- error) {
 // loop runs tasks until the worker quits.
 func (c *core) loop() {
 	last := now() // when the last task ended
-	near := true  // the last tasks came within the time of an active wait
+	near := true  // the last tasks came within the length of an active wait
 	for {
 		if c.inbox.head.Load() == nil && !c.await(last, near) {
 			return
@@ -75,7 +75,7 @@ func (c *core) loop() {
 		for c.rest = c.inbox.take(); c.rest != nil; {
 			t := c.rest
 			c.rest = t.next
-			if t.queuedAt > last { // not where an active wait was rewarded
+			if t.queuedAt > last { // the worker was not waiting actively for it
 				near = !c.adapt || t.queuedAt-last <= int64(c.heat.spin)
 			}
 			last = c.run(t)
@@ -209,8 +209,8 @@ func (c *core) send(t *Task) bool {
 	return true
 }
 
-// nothing is a task that does nothing. It takes no place in the queue, and
-// gives none back.
+// nothing returns a task that does nothing. It is withdrawn already, and counted
+// as sent here, so that it does not wait for room.
 func (w *Worker) nothing() *Task {
 	t := w.NewTask(Func(func() {}))
 	t.claim.Store(withdrawn)

@@ -1,9 +1,9 @@
 package thread
 
-// parker puts a worker to sleep. A channel does it better than a futex of the
-// worker's own: the scheduler hands the processor on at once, while after a system
-// call that blocks it takes it back 20 µs later at the earliest, and with many
-// connections that is most of a call.
+// parker puts a worker to sleep. A channel is better than a futex here: the
+// scheduler hands the processor on at once, while it takes at least 20 µs to take
+// a processor back from a blocking system call. With many connections that would
+// be most of a call.
 type parker chan struct{}
 
 func newParker() parker { return make(parker, 1) }
@@ -11,7 +11,7 @@ func newParker() parker { return make(parker, 1) }
 // sleep returns after a wake, perhaps one meant for an earlier sleep.
 func (p parker) sleep() { <-p }
 
-// wake ends a sleep. It never blocks: one token is as good as two.
+// wake ends a sleep. It never blocks: if a token is there already, that is enough.
 func (p parker) wake() {
 	select {
 	case p <- struct{}{}:
