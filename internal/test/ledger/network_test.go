@@ -170,11 +170,25 @@ func TestAnswerSwallowedByTheNetwork(t *testing.T) {
 						t.Errorf("%v; want ErrOutcomeUnknown", err)
 					}
 					n.cut()
-					db.wantFree(t) // the server has noticed
+					db.wantAlone(t) // until then the server may still carry something out
 					through.shut(t, e)
 					through.l.check(t, db.rows(t))
 				})
 			}
 		}
+	})
+}
+
+// wantAlone waits until the server has noticed that all other connections are gone.
+func (db *database) wantAlone(t *testing.T) {
+	t.Helper()
+	b := db.openBare(t)
+	defer b.Close()
+	b.SetMaxOpenConns(1)
+	ctx := bounded(t)
+	until(t, "the server notices the end of the connections", func() bool {
+		var n int
+		noError(t, "count", b.QueryRowContext(ctx, "SELECT count(*) FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()").Scan(&n))
+		return n == 0
 	})
 }
