@@ -176,7 +176,11 @@ func takeBack(results []BatchResult, why error, ended bool) {
 		kind = ErrOutcomeUnknown
 	}
 	for i := range results {
-		if results[i].Err == nil {
+		switch {
+		case results[i].Err != nil:
+		case errors.Is(why, ErrOutcomeUnknown):
+			results[i] = BatchResult{Err: why}
+		default:
 			results[i] = BatchResult{Err: fmt.Errorf("%w: %w", kind, why)}
 		}
 	}
@@ -203,10 +207,14 @@ func (b *batch) each(ctx context.Context, l *lane, n int, exec func(context.Cont
 				continue
 			}
 		}
-		results[i].Err = err
-		if isBad(err) && !l.answered { // it will be made again
+		if isBad(err) && !l.answered { // nothing was done
+			for j := i; j < n; j++ {
+				results[j].Err = ErrNotRun
+			}
+			results[i].Err = err
 			return results, fmt.Errorf("overlay: statement %d of %d: %w", i+1, n, err)
 		}
+		results[i].Err = l.current.Load().verdict(l, err)
 		if failed == nil {
 			failed = fmt.Errorf("overlay: statement %d of %d: %w", i+1, n, err)
 		}

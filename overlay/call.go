@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -36,6 +37,7 @@ type call struct {
 	cause   atomic.Pointer[error]
 	inner   callContext     // what a function gets
 	given   context.Context // the thread's: what a driver gets that watches contexts itself; nil: another
+	drop    func()          // the thread's: ends given; nil if that is
 	outer   *call           // the thread's: in which this one is made there and then; nil: none
 	retries int             // the lane's
 }
@@ -241,11 +243,21 @@ func (c *call) begin(l *lane) bool {
 		c.inner.outer = c.ctx
 		c.pinned.SetAbort(c.inner.stop)
 	case !l.pc.Stops() && c.kind != ending:
-		ctx, cancel := context.WithCancel(c.ctx)
-		c.given = ctx
-		c.pinned.SetAbort(cancel)
+		c.given, c.drop = context.WithCancel(c.ctx)
+		c.pinned.SetAbort(c.drop)
 	}
 	return c.phase.CompareAndSwap(waiting, running)
+}
+
+// release ends the contexts that were made for the work, which is done: the
+// application's may go on for long. It runs on the thread.
+func (c *call) release() {
+	if c.kind == function {
+		c.inner.stop()
+	}
+	if c.drop != nil {
+		c.drop()
+	}
 }
 
 // again makes a call wait once more that the connection's death has kept from
@@ -291,11 +303,28 @@ func (c *call) verdict(l *lane, err error) error {
 	if err == nil {
 		return nil
 	}
-	err = l.pc.Verdict(&c.pinned, err, c.kind != read)
-	if cause := c.stopped(); cause != nil && (c.kind == function || !l.pc.Stops()) && errors.Is(err, context.Canceled) {
+	v := l.pc.Verdict(&c.pinned, err, c.kind != read)
+	cause := c.stopped()
+	switch {
+	case cause == nil || errors.Is(v, ErrOutcomeUnknown):
+	case c.kind == function && v == cause && wraps(err):
+		return fmt.Errorf("%w: %w", cause, err) // with what the function has made of it
+	case errors.Is(v, cause) || c.kind != function && l.pc.Stops() || !errors.Is(v, context.Canceled):
+	case wraps(v):
+		return fmt.Errorf("%w: %w", cause, v)
+	default:
 		return cause
 	}
-	return err
+	return v
+}
+
+// wraps reports whether an error has another one in it.
+func wraps(err error) bool {
+	switch err.(type) {
+	case interface{ Unwrap() error }, interface{ Unwrap() []error }:
+		return true
+	}
+	return false
 }
 
 // ends is canceller's.

@@ -35,7 +35,6 @@ type session struct {
 	place site
 	over  chan struct{} // closed when the connection has gone back
 
-	inTx  atomic.Bool           // a transaction is open; the thread writes it
 	waits atomic.Int32          // calls of the engine's, made in this Conn's scope, that have not ended
 	scope atomic.Pointer[scope] // the innermost; written by WithTx and WithNested
 	top   atomic.Pointer[level] // the innermost transaction; the thread writes it
@@ -170,7 +169,7 @@ func (s *session) enter(o *callOptions) error {
 	begins := o.begins
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !begins && s.begins == 0 && !s.inTx.Load() || s.lane.pc.OnThread() { // there the call is part of one that was counted
+	if !begins && s.begins == 0 && !s.lane.pc.InTxNow() || s.lane.pc.OnThread() { // there the call is part of one that was counted
 		return nil
 	}
 	id := goid.Get()
@@ -239,7 +238,7 @@ func (c *Conn) Closed() bool { return c.closed.Load() || c.s.isClosed() }
 // have ended tell: also one begun with a BEGIN of the application's, and no
 // longer one that the database has rolled back by itself, on databases that can
 // say so.
-func (c *Conn) InTransaction() bool { return c.s.inTx.Load() }
+func (c *Conn) InTransaction() bool { return c.s.lane.pc.InTxNow() }
 
 // String describes the connection in one line.
 func (c *Conn) String() string {

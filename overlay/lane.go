@@ -52,7 +52,7 @@ func newLane(q *queue, pc *pinned.Conn) *lane {
 // start begins an idle lane's loop with a call. The lane is the caller's until then.
 func (l *lane) start(c *call) {
 	l.first = c
-	if err := l.w.Submit(l.loopFn, l.goneFn); err != nil {
+	if err := l.w.SubmitAnyway(l.loopFn, l.goneFn); err != nil {
 		l.first = nil
 		l.current.Store(nil)
 		if l.lease == nil { // only this lane could have run it
@@ -107,7 +107,7 @@ func (l *lane) run(c *call) {
 	l.q.ran.Add(1)
 	if l.tx != nil && l.pc.Dead() && !c.tidy && c.kind != ending {
 		l.current.CompareAndSwap(c, nil)
-		l.tx.changed(l) // a guest may have found it out
+		l.lost.Store(true) // a guest may have found it out
 		c.end(driver.ErrBadConn)
 		return
 	}
@@ -124,8 +124,8 @@ func (l *lane) run(c *call) {
 		d.stale = true
 		l.pc.Kill()
 	}
-	if l.tx != nil {
-		l.tx.changed(l)
+	if l.tx != nil && l.pc.Dead() {
+		l.lost.Store(true)
 	}
 	if d.stale && l.lease != nil && c.again(l.lease.reused) {
 		l.q.ran.Add(-1)
@@ -158,6 +158,7 @@ func (d *doing) Do(inner context.Context) {
 		}
 	}
 	l.used, l.answered = true, false
+	defer c.release()
 	switch {
 	case c.kind == function:
 		inner = &c.inner

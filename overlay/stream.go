@@ -177,7 +177,13 @@ func (st *stream) watch(ctx context.Context) {
 	if ctx.Done() == nil {
 		return
 	}
-	unwatch := context.AfterFunc(ctx, func() { st.closeAsync(ctx.Err(), true) })
+	unwatch := context.AfterFunc(ctx, func() {
+		why := ctx.Err()
+		if !st.plain { // it is not stopped
+			why = pinned.Unknown(why)
+		}
+		st.closeAsync(why, true)
+	})
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.err != nil {

@@ -25,11 +25,12 @@ type Tx struct {
 // level is one transaction or savepoint. Its fields are the thread's but for
 // those that say otherwise.
 type level struct {
-	tx    *pinned.Tx       // of the outermost
-	name  string           // of a savepoint
-	over  atomic.Bool      // committed, rolled back, or gone with the one around it; anybody may look
-	user  weak.Pointer[Tx] // set before the level is known to anybody else
-	place site             // likewise
+	tx     *pinned.Tx       // of the outermost
+	name   string           // of a savepoint
+	over   atomic.Bool      // committed, rolled back, or gone with the one around it; anybody may look
+	scoped atomic.Bool      // WithTx or WithNested ends it; anybody may look
+	user   weak.Pointer[Tx] // set before the level is known to anybody else
+	place  site             // likewise
 }
 
 // txState is what a Conn's lane knows about its transaction. It is the thread's.
@@ -49,16 +50,6 @@ func (t *txState) verdict() error {
 		}
 	}
 	return nil
-}
-
-// changed tells the session about the transaction, after each call.
-func (t *txState) changed(l *lane) {
-	if open := l.pc.InTx(); open != t.s.inTx.Load() {
-		t.s.inTx.Store(open)
-	}
-	if l.pc.Dead() {
-		l.lost.Store(true)
-	}
 }
 
 // set makes levels those that are open.
@@ -85,7 +76,6 @@ func (t *txState) gone() {
 		v.over.Store(true)
 	}
 	t.s.lane.lost.Store(true)
-	t.s.inTx.Store(false)
 	t.set(nil)
 }
 
@@ -254,7 +244,7 @@ func (l *lane) end(v *level, commit bool) error {
 	}
 	v.over.Store(true)
 	if l.tx != nil {
-		if v.tx != nil {
+		if v.tx != nil || l.q.config.dialect.oneResult() {
 			l.closeStreams()
 		}
 		if err := l.tx.verdict(); commit && err != nil {
@@ -265,6 +255,13 @@ func (l *lane) end(v *level, commit bool) error {
 		at := 0
 		for l.tx.levels[at] != v {
 			at++
+		}
+		for _, inner := range l.tx.levels[at:] {
+			if inner != v && inner.scoped.Load() && commit { // its function has not returned
+				v.over.Store(false)
+				l.end(v, false)
+				return ErrConcurrentTx
+			}
 		}
 		for _, inner := range l.tx.levels[at:] {
 			inner.over.Store(true)
@@ -389,6 +386,7 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 		})
 		return err
 	}
+	tx.scoped.Store(true)
 	sc := &scope{s: c.s, outer: c.s.scope.Load()}
 	c.s.scope.Store(sc)
 	committing := false

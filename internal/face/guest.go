@@ -68,6 +68,10 @@ func (g guest) IsValid() bool {
 	return true
 }
 
+// ResetSession has database/sql keep the guest after a transaction whose context
+// has ended.
+func (g guest) ResetSession(context.Context) error { return nil }
+
 type noDriver struct{}
 
 func (noDriver) Open(string) (driver.Conn, error) { return nil, driver.ErrBadConn }

@@ -32,6 +32,8 @@ type rows struct {
 	fills     int          // begun in this result set
 	described []columnType // once the caller has asked for them
 	closed    bool
+	told      bool // Next has returned what the rows have ended with
+	stopped   bool // Close has had the fill stopped
 	readsOnly bool // the query may be stopped at no cost but its rows
 	lost      bool // a fill was left: the thread closes the rows
 
@@ -163,6 +165,7 @@ func (r *rows) Next(dest []driver.Value) error {
 		case !sealed:
 			r.awaitRow(b)
 		case b.err != nil:
+			r.told = true
 			return r.fill.verdict(b.err)
 		default:
 			if r.ahead == nil {
@@ -270,13 +273,34 @@ func (r *rows) Close() error {
 		return err
 	}
 	defer r.drop()
+	failed := r.untold()
 	switch {
 	case r.inner.Gone():
-		return r.inner.Close() // what it returned
-	case r.quiet:
+		err = r.inner.Close() // what it returned
+	case !r.quiet:
+		err = r.finish()
+	}
+	if r.stopped {
 		return nil
 	}
-	return r.finish()
+	if err == nil {
+		err = failed
+	}
+	return err
+}
+
+// untold returns the error of a write that was met by reading ahead: the bare
+// driver would meet it now.
+func (r *rows) untold() error {
+	if r.told || !r.fill.writes {
+		return nil
+	}
+	for _, b := range []*batch{r.current, r.ahead} {
+		if b != nil && b.sealed.Load() && b.err != nil && b.err != io.EOF {
+			return r.fill.verdict(b.err)
+		}
+	}
+	return nil
 }
 
 // drop lets go of what was read and not fetched: the connection may remember
@@ -379,6 +403,7 @@ func (r *rows) awaitEnd(t *thread.Task) ending {
 	if t.Wait(nil, late) {
 		return done
 	}
+	r.stopped = true
 	if r.fill.call.Stop(r.fill.ctx, c.pc, context.Canceled) {
 		t.Leave()
 		return withdrawn

@@ -22,8 +22,8 @@ type Conn struct {
 	resetter  driver.SessionResetter
 	pinger    driver.Pinger
 	traits    Traits
-	memory    bool   // the connection holds a database of its own
-	dsn       string // what it was opened with; "": not known, and never shown
+	memory    bool    // the connection holds a database of its own
+	dsn       *string // what it was opened with, out of sight; nil: not known
 
 	valid atomic.Bool // what IsValid said after the last call, or that it was killed; the thread writes it
 	owes  atomic.Bool // later is not empty
@@ -66,7 +66,7 @@ func (f Func) Do(inner context.Context) { f(inner) }
 // its end means; if it has not returned some time after that, Open returns
 // ctx.Err() and the thread closes what still comes.
 // dsn is the data source name if it is known.
-func Open(ctx context.Context, ctor driver.Connector, dsn string, a Adapter, traits Traits, opts []thread.Option) (*Conn, error) {
+func Open(ctx context.Context, ctor driver.Connector, dsn *string, a Adapter, traits Traits, opts []thread.Option) (*Conn, error) {
 	c := &Conn{traits: traits, dsn: dsn}
 	c.valid.Store(true)
 	closeFirst := func(cfg *thread.Config) { cfg.OnStop = append(cfg.OnStop, c.closeAll) }
@@ -150,7 +150,12 @@ func (c *Conn) Memory() bool { return c.memory }
 
 // DSN returns the data source name that the connection was opened with, or "" if
 // that is not known. It may hold a password.
-func (c *Conn) DSN() string { return c.dsn }
+func (c *Conn) DSN() string {
+	if c.dsn == nil {
+		return ""
+	}
+	return *c.dsn
+}
 
 // Valid reports what the inner connection said of itself after its last call.
 func (c *Conn) Valid() bool { return c.valid.Load() }

@@ -146,7 +146,7 @@ func (c *Conn) Begin(inner context.Context, h *Holder, opts driver.TxOptions, st
 	if c.busy != nil {
 		return nil, c.busy
 	}
-	if c.status == TxOpen && (strict || c.tx != nil && !c.tx.byText()) {
+	if c.taken(h, strict) {
 		return nil, ErrInTransaction
 	}
 	itx, err := begin(inner, c.inner, opts)
@@ -160,6 +160,17 @@ func (c *Conn) Begin(inner context.Context, h *Holder, opts driver.TxOptions, st
 		c.status = c.reporter.TxStatus(nil)
 	}
 	return t, nil
+}
+
+// taken reports whether a transaction is open in which none may begin, for some
+// databases would commit it. Where the database does not tell, the one of a sql.Conn
+// in itself is left to the driver.
+func (c *Conn) taken(h *Holder, strict bool) bool {
+	t := c.tx
+	if t == nil || t.byText() {
+		return strict && c.InTx()
+	}
+	return t.fate == open && (c.status == TxOpen || strict || t.strict || t.holder != h)
 }
 
 func begin(ctx context.Context, inner driver.Conn, opts driver.TxOptions) (driver.Tx, error) {
@@ -312,6 +323,9 @@ func (c *Conn) InTx() bool {
 	}
 	return c.tx != nil && c.tx.fate == open
 }
+
+// InTxNow is InTx as it was after the last call, for any goroutine.
+func (c *Conn) InTxNow() bool { return c.inTx.Load() }
 
 // RollBackLeft is RollBackOpen from any goroutine, between two calls. It costs a hop
 // only if a transaction is open.

@@ -42,6 +42,21 @@ func (w *Worker) Submit(fn func(), done func(error)) error {
 	if done == nil {
 		done = func(error) {}
 	}
+	return w.submit(fn, done)
+}
+
+// SubmitAnyway is Submit for a caller who submits one function at a time and must
+// not be refused: the bound of the queue does not count for it.
+func (w *Worker) SubmitAnyway(fn func(), done func(error)) error {
+	if w.closed.Load() || w.core.quit.Load() {
+		return ErrAlreadyQuit
+	}
+	w.core.room.sent.Add(1)
+	return w.submit(fn, done)
+}
+
+func (w *Worker) submit(fn func(), done func(error)) error {
+	c := w.core
 	t := w.NewTask(Func(fn))
 	t.done = done
 	if !c.send(t) {
