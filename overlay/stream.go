@@ -3,6 +3,7 @@ package overlay
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"sync"
@@ -418,6 +419,13 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 		}
 		st.after(last)
 		return as(wrap(r.keys, rows), err)
+	})
+	f.whenDone(func() {
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		if f.err != nil && errors.Is(f.err, st.untold) { // as all calls on a dead connection say
+			st.untold = nil
+		}
 	})
 	if finish {
 		return f
