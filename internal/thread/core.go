@@ -114,6 +114,10 @@ func (c *core) await(last int64, near bool) bool {
 		return false
 	}
 	for c.inbox.head.Load() == parked {
+		if c.quit.Load() { // perhaps since before the mark was there to be seen
+			c.inbox.head.CompareAndSwap(parked, nil)
+			continue
+		}
 		c.park.sleep()
 	}
 	return true
@@ -207,13 +211,4 @@ func (c *core) send(t *Task) bool {
 		c.park.wake()
 	}
 	return true
-}
-
-// nothing returns a task that does nothing. It is withdrawn already, and counted
-// as sent here, so that it does not wait for room.
-func (w *Worker) nothing() *Task {
-	t := w.NewTask(Func(func() {}))
-	t.claim.Store(withdrawn)
-	w.core.room.sent.Add(1)
-	return t
 }

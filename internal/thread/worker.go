@@ -79,9 +79,9 @@ func (w *Worker) Quit() error {
 	}
 	if c.quit.CompareAndSwap(false, true) {
 		close(c.quitting)
-		// A parked worker has to be told. An empty task does that. If it is refused,
-		// the worker has seen the flag already.
-		c.send(w.nothing())
+		if c.inbox.head.CompareAndSwap(parked, nil) {
+			c.park.wake()
+		}
 	} else {
 		again = true
 	}
