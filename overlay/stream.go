@@ -388,6 +388,9 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 	st.mu.Lock()
 	if len(st.fetches) == 0 && st.enough(n) && (!finish || st.err != nil) {
 		rows, err := st.take(n)
+		if finish && err == nil {
+			err = st.failure()
+		}
 		st.mu.Unlock()
 		st.after(last)
 		v, err := as(wrap(r.keys, rows), err)
@@ -411,11 +414,12 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 		st.read(l, cmp.Or(n, 1))
 		st.mu.Lock()
 		rows, err := st.take(n)
+		if finish && err == nil {
+			err = st.failure()
+		}
 		st.mu.Unlock()
 		if finish && err == nil {
-			if err = st.closeRows(l); err != nil {
-				rows = nil
-			}
+			err = st.closeRows(l)
 		}
 		st.after(last)
 		return as(wrap(r.keys, rows), err)
@@ -478,6 +482,16 @@ func (st *stream) unseen() error {
 		return nil
 	}
 	return st.untold
+}
+
+// failure returns, and so tells, what the rows have ended with if that is not their
+// end. It needs mu.
+func (st *stream) failure() error {
+	if st.err == nil || st.err == io.EOF || st.err == ErrClosed {
+		return nil
+	}
+	st.untold = nil
+	return st.err
 }
 
 // enough reports whether a fetch of n rows need not wait. It needs mu.

@@ -3,8 +3,12 @@ package sqltext
 import "strings"
 
 // ReadsOnly reports whether text is one statement that can change nothing, as
-// far as its words tell: what a function does that it calls is not known.
+// far as its words tell. It is false if a function is called that is not known.
 func ReadsOnly(text string) bool {
+	return onlyKnownCalls(text) && readsOnly(text)
+}
+
+func readsOnly(text string) bool {
 	s := New(text, Unknown)
 	t := s.NextSignificant()
 	switch {
