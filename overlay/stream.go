@@ -136,7 +136,7 @@ func (c *Conn) StreamAsync(ctx context.Context, query string, args ...any) *Futu
 
 // streamOn opens a stream on a session. opening bounds the opening, ctx the rest.
 func streamOn(opening, ctx context.Context, s *session, owns bool, place site, q *request) *Future[*Result] {
-	o := q.options()
+	o := q.options(s.config)
 	o.place = place
 	st := &stream{s: s, owns: owns, place: place, plain: o.kind == read}
 	o.undo = func(l *lane) { st.end(l, ErrClosed) }

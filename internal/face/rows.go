@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
-	"github.com/sqlaio/sqlaio/internal/sqltext"
 	"github.com/sqlaio/sqlaio/internal/thread"
 )
 
@@ -34,7 +33,7 @@ type rows struct {
 	closed    bool
 	told      bool // Next has returned what the rows have ended with
 	stopped   bool // Close has had the fill stopped
-	readsOnly bool // the query may be stopped at no cost but its rows
+	readsOnly bool // the query can change nothing
 	lost      bool // a fill was left: the thread closes the rows
 
 	// The caller's between fills, the worker's during them.
@@ -104,7 +103,7 @@ func (c *conn) query(ctx context.Context, q pinned.Request) (driver.Rows, error)
 	}
 	q.Args = c.own(ctx, q.Args)
 	r := &rows{c: c, request: q, inner: new(pinned.Rows), readsOnly: c.pc.ReadsOnly(q.Query)}
-	r.fill.writes = !sqltext.ReadsOnly(q.Query)
+	r.fill.writes = !r.readsOnly
 	r.fill.call.Orphan = r.orphan
 	err := r.start(ctx, openQuery)
 	if r.lost { // what the thread finds out now is nobody's
@@ -320,7 +319,7 @@ func (r *rows) drop() {
 // left, and it is not withdrawn, for the rows have to be closed.
 func (r *rows) finish() error {
 	ctx, pc := r.fill.ctx, r.c.pc
-	if !r.readsOnly || ctx.Done() == nil {
+	if !r.readsOnly || !pc.Stops() || ctx.Done() == nil {
 		return r.c.closing(r.closeInner)
 	}
 	cl := &call{closing: true}

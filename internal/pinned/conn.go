@@ -199,12 +199,12 @@ func (c *Conn) HangUp() {
 	}
 }
 
-// ReadsOnly reports whether a query may be stopped at no cost but its own rows.
+// ReadsOnly reports whether a query can be stopped at no cost but its own rows.
 func (c *Conn) ReadsOnly(query string) bool {
 	if r, ok := c.intr.(Reader); ok {
 		return r.ReadsOnly(query)
 	}
-	return c.intr != nil && sqltext.ReadsOnly(query)
+	return sqltext.ReadsOnly(query, sqltext.Unknown)
 }
 
 // Later leaves fn, which closes something, to the thread. It may be called from

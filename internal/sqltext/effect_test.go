@@ -34,7 +34,7 @@ func TestReadsOnly(t *testing.T) {
 		"PRAGMA user_version = 1": false,
 		"":                        false,
 	} {
-		if got := sqltext.ReadsOnly(text); got != want {
+		if got := sqltext.ReadsOnly(text, sqltext.Unknown); got != want {
 			t.Errorf("ReadsOnly(%q) = %v", text, got)
 		}
 	}
