@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
+	"github.com/sqlaio/sqlaio/internal/sqltext"
 	"github.com/sqlaio/sqlaio/internal/thread"
 )
 
@@ -206,6 +207,7 @@ func (r *rows) awaitRow(b *batch) {
 	err := r.fill.await(func() bool { return int(b.n.Load()) > r.taken || b.sealed.Load() })
 	if err == nil && r.fill.task != nil && r.fill.task.Over() && !b.sealed.Load() && int(b.n.Load()) == r.taken {
 		b.seal(io.ErrUnexpectedEOF)
+		r.told = true
 		err = r.settleFill() // raises the panic that kept b from being sealed
 	}
 	if err != nil {
@@ -291,7 +293,7 @@ func (r *rows) Close() error {
 // untold returns the error of a write that was met by reading ahead: the bare
 // driver would meet it now.
 func (r *rows) untold() error {
-	if r.told || !r.fill.writes {
+	if r.told || r.readsOnly || !sqltext.MayChange(r.request.Query) {
 		return nil
 	}
 	for _, b := range []*batch{r.current, r.ahead} {

@@ -34,6 +34,13 @@ func readsOnly(text string) bool {
 	return true
 }
 
+// MayChange reports whether text begins as a statement does that can return rows and
+// change something.
+func MayChange(text string) bool {
+	s := New(text, Unknown)
+	return s.NextSignificant().IsAny("insert", "update", "delete", "replace", "merge", "with", "select", "call", "execute")
+}
+
 // mentions reports whether text contains a word of ASCII letters, or seems to.
 func mentions(text, word string) bool {
 	for i := 0; i+len(word) <= len(text); i++ {
