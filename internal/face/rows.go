@@ -3,6 +3,7 @@ package face
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"io"
 	"sync/atomic"
 	"time"
@@ -281,7 +282,7 @@ func (r *rows) Close() error {
 	case !r.quiet:
 		err = r.finish()
 	}
-	if r.stopped {
+	if r.stopped && err != nil && errors.Is(r.fill.verdict(err), context.Canceled) {
 		return nil
 	}
 	if err == nil {
