@@ -1,0 +1,160 @@
+package eyes_test
+
+import (
+	"context"
+	"database/sql"
+	"testing"
+	"time"
+
+	"github.com/sqlaio/sqlaio/overlay"
+)
+
+// A write with RETURNING through QueryRow: its rows are closed after the first.
+func TestReturningRowClosed(t *testing.T) {
+	dsn, bare := maria(t, "CREATE TABLE t (id BIGINT, data LONGTEXT, s BIGINT) ENGINE=InnoDB")
+	const n0 = 20
+	const insert = "INSERT INTO t SELECT seq, REPEAT('x', 40000), SLEEP(0.03) FROM seq_1_to_20 RETURNING id, data"
+	for name, db := range map[string]*sql.DB{"bare": bare, "aio": aio(t, "mysql", dsn)} {
+		_, err := bare.Exec("DELETE FROM t")
+		ok(t, "delete", err)
+		var id int
+		var data string
+		err = db.QueryRowContext(bg, insert).Scan(&id, &data)
+		n := rows(t, bare, "SELECT count(*) FROM t")
+		t.Logf("%s: QueryRow.Scan says %v, id %d; the table has %d rows", name, err, id, n)
+		if err == nil && n != n0 {
+			t.Errorf("%s: LOST", name)
+		}
+	}
+	e := engine(t, "mysql", dsn)
+	_, err := bare.Exec("DELETE FROM t")
+	ok(t, "delete", err)
+	id, err := overlay.Scalar[int](bg, e, insert).Await(bg)
+	n := rows(t, bare, "SELECT count(*) FROM t")
+	t.Logf("Scalar says %v, id %d; the table has %d rows", err, id, n)
+	if err == nil && n != n0 {
+		t.Errorf("Scalar: LOST")
+	}
+}
+
+// Several statements in a text that begins with SELECT.
+func TestSelectThenWrite(t *testing.T) {
+	dsn, bare := maria(t, "CREATE TABLE t (id BIGINT, s BIGINT) ENGINE=InnoDB")
+	e := engine(t, "mysql", dsn)
+	const text = "SELECT 1; INSERT INTO t SELECT 1, SLEEP(0.3)"
+	for name, f := range map[string]func() error{
+		"ExecuteAsync": func() error { _, err := e.ExecuteAsync(bg, text).Await(bg); return err },
+		"QueryAsync":   func() error { _, err := e.QueryAsync(bg, text).Await(bg); return err },
+		"Scalar":       func() error { _, err := overlay.Scalar[int](bg, e, text).Await(bg); return err },
+		"bare":         func() error { var n int; return bare.QueryRow(text).Scan(&n) },
+		"aio":          func() error { var n int; return aio(t, "mysql", dsn).QueryRow(text).Scan(&n) },
+		"Stream": func() error {
+			r, err := e.StreamAsync(bg, text).Await(bg)
+			if err != nil {
+				return err
+			}
+			for _, err := range r.Rows(bg) {
+				if err != nil {
+					return err
+				}
+			}
+			_, err = r.CloseAsync(bg).Await(bg)
+			return err
+		},
+	} {
+		_, err := bare.Exec("DELETE FROM t")
+		ok(t, "delete", err)
+		err = f()
+		n := rows(t, bare, "SELECT count(*) FROM t")
+		t.Logf("%s: says %v; the table has %d rows", name, err, n)
+		if err == nil && n != 1 {
+			t.Errorf("%s: LOST", name)
+		}
+	}
+}
+
+// A stream is open as a commit comes that takes its time.
+func TestCommitBesideStream(t *testing.T) {
+	dsn, bare := maria(t, "CREATE TABLE t (id BIGINT) ENGINE=InnoDB", "CREATE TABLE u (id BIGINT) ENGINE=InnoDB")
+	e := engine(t, "mysql", dsn)
+	c, err := e.ConnectAsync(bg).Await(bg)
+	ok(t, "connect", err)
+	defer c.CloseAsync(bg)
+	for _, open := range []bool{false, true} {
+		tx, err := c.BeginAsync(bg, nil).Await(bg)
+		ok(t, "begin", err)
+		_, err = c.ExecAsync(bg, "INSERT INTO t VALUES (1)").Await(bg)
+		ok(t, "insert", err)
+		lock, err := bare.Conn(bg)
+		ok(t, "conn", err)
+		_, err = lock.ExecContext(bg, "FLUSH TABLES WITH READ LOCK")
+		ok(t, "lock", err)
+		if open {
+			r, err := c.StreamAsync(bg, "SELECT seq, REPEAT('x', 40000), SLEEP(0.05) FROM seq_1_to_100").Await(bg)
+			ok(t, "stream", err)
+			_, err = r.FetchOneAsync(bg).Await(bg)
+			ok(t, "fetch", err)
+		}
+		go func() {
+			time.Sleep(600 * time.Millisecond)
+			lock.ExecContext(bg, "UNLOCK TABLES")
+			lock.Close()
+		}()
+		start := time.Now()
+		_, err = tx.CommitAsync(context.Background()).Await(bg)
+		t.Logf("stream open %v: CommitAsync says %v after %v", open, err, time.Since(start).Round(time.Millisecond))
+		if err != nil {
+			t.Errorf("a commit without a deadline was hung up")
+		}
+		time.Sleep(time.Second)
+	}
+	t.Logf("rows: %d", rows(t, bare, "SELECT count(*) FROM t"))
+}
+
+// A streamed write that fails after its first rows.
+func TestStreamedWriteFails(t *testing.T) {
+	dsn, bare := maria(t, "CREATE TABLE t (id BIGINT PRIMARY KEY) ENGINE=InnoDB")
+	e := engine(t, "mysql", dsn)
+	const insert = "INSERT INTO t SELECT IF(seq = 50000, 1, seq) FROM seq_1_to_50000 RETURNING id"
+	rs, err := bare.Query(insert)
+	ok(t, "query", err)
+	rs.Next()
+	t.Logf("bare: rows.Close says %v", rs.Close())
+	err = e.WithTx(bg, nil, func(ctx context.Context, c *overlay.Conn) error {
+		r, err := c.StreamAsync(ctx, insert).Await(ctx)
+		ok(t, "stream", err)
+		_, err = r.FetchOneAsync(ctx).Await(ctx)
+		ok(t, "fetch", err)
+		_, err = r.CloseAsync(ctx).Await(ctx)
+		t.Logf("overlay: CloseAsync says %v", err)
+		return err
+	})
+	n := rows(t, bare, "SELECT count(*) FROM t")
+	t.Logf("WithTx says %v; the table has %d rows", err, n)
+	if err == nil && n == 0 {
+		t.Errorf("a write that has failed was told as made")
+	}
+}
+
+// DDL ends a transaction that is then said to be taken back.
+func TestDDLInBatch(t *testing.T) {
+	dsn, bare := maria(t, "CREATE TABLE t (id BIGINT PRIMARY KEY) ENGINE=InnoDB")
+	e := engine(t, "mysql", dsn)
+	res, err := e.BatchAsync(bg, []overlay.Statement{
+		{Query: "INSERT INTO t VALUES (1)"}, {Query: "CREATE TABLE x (id BIGINT)"}, {Query: "INSERT INTO t VALUES (2)"},
+	}, overlay.InTx(nil)).Await(bg)
+	t.Logf("Await: %v", err)
+	for i, r := range res {
+		t.Logf("%d: %v", i, r.Err)
+	}
+	t.Logf("rows: %d", rows(t, bare, "SELECT count(*) FROM t"))
+	bare.Exec("DELETE FROM t")
+	err = e.WithTx(bg, nil, func(ctx context.Context, c *overlay.Conn) error {
+		_, err := c.ExecAsync(ctx, "INSERT INTO t VALUES (1)").Await(ctx)
+		ok(t, "insert", err)
+		_, err = c.ExecAsync(ctx, "CREATE TABLE y (id BIGINT)").Await(ctx)
+		ok(t, "create", err)
+		return context.Canceled
+	})
+	t.Logf("WithTx: %v; rows: %d", err, rows(t, bare, "SELECT count(*) FROM t"))
+}
