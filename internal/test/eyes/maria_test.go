@@ -158,3 +158,40 @@ func TestDDLInBatch(t *testing.T) {
 	})
 	t.Logf("WithTx: %v; rows: %d", err, rows(t, bare, "SELECT count(*) FROM t"))
 }
+
+// A BeginTx on the SyncConn of a Conn whose CloseAsync is rolling back begins on the
+// next user's connection.
+func TestSyncConnAfterCloseMaria(t *testing.T) {
+	dsn, bare := maria(t, "CREATE TABLE t (id BIGINT) ENGINE=InnoDB")
+	e := engine(t, "mysql", dsn, overlay.WithLanes(1))
+	e.SyncDB().SetMaxOpenConns(1)
+	c, err := e.ConnectAsync(bg).Await(bg)
+	ok(t, "connect", err)
+	sc := c.SyncConn()
+	tx, err := sc.BeginTx(bg, nil)
+	ok(t, "begin", err)
+	_, err = tx.Exec("INSERT INTO t SELECT seq FROM seq_1_to_1000000")
+	ok(t, "insert", err)
+	start := time.Now()
+	closing := c.CloseAsync(bg)
+	time.Sleep(50 * time.Millisecond)
+	result := make(chan error, 1)
+	go func() {
+		_, err := sc.BeginTx(bg, nil)
+		result <- err
+	}()
+	closing.Await(bg)
+	t.Log("CloseAsync took", time.Since(start))
+	t.Log("late SyncConn.BeginTx:", <-result)
+	for id := 1; id <= 3; id++ {
+		_, err = e.SyncDB().Exec("INSERT INTO t VALUES (?)", id)
+		t.Log("sql.DB's insert:", err)
+	}
+	t.Log("rows for others:", rows(t, bare, "SELECT count(*) FROM t"))
+	e.Shutdown(bg)
+	n := rows(t, bare, "SELECT count(*) FROM t")
+	t.Log("rows after Shutdown:", n)
+	if n != 3 {
+		t.Error("LOST: inserts that were acknowledged")
+	}
+}
