@@ -3,6 +3,7 @@ package eyes_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"testing"
 	"time"
 
@@ -51,5 +52,37 @@ func TestSyncConnAfterTxContext(t *testing.T) {
 			}).Await(bg)
 			t.Log("RunInThread:", err)
 		})
+	}
+}
+
+type partly struct{ error }
+
+func (p partly) Error() string { return "half of it is done: " + p.error.Error() }
+func (p partly) Unwrap() error { return p.error }
+
+// A function of RunInThread's wraps the error of a statement that was stopped.
+func TestFunctionsErrorStopped(t *testing.T) {
+	dsn, bare := file(t, "", "CREATE TABLE t (id INTEGER)")
+	e := engine(t, "sqlite3", dsn)
+	for _, how := range []string{"cancel", "deadline"} {
+		bare.Exec("DELETE FROM t")
+		ctx, cancel := context.WithCancel(bg)
+		if how == "deadline" {
+			ctx, cancel = context.WithTimeout(bg, 50*time.Millisecond)
+		} else {
+			time.AfterFunc(50*time.Millisecond, cancel)
+		}
+		_, err := overlay.RunInThread(ctx, e, func(ctx context.Context, c *sql.Conn) (int, error) {
+			if _, err := c.ExecContext(ctx, "INSERT INTO t VALUES (1)"); err != nil {
+				return 0, err
+			}
+			if _, err := c.ExecContext(ctx, "INSERT INTO t SELECT n FROM ("+long2+")"); err != nil {
+				return 0, partly{err}
+			}
+			return 0, nil
+		}).Await(bg)
+		var p partly
+		t.Logf("%s: %v (the function's error: %v; unknown: %v); rows %d", how, err, errors.As(err, &p), errors.Is(err, overlay.ErrOutcomeUnknown), rows(t, bare, "SELECT count(*) FROM t"))
+		cancel()
 	}
 }
