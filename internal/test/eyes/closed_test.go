@@ -10,8 +10,13 @@ import (
 	"sync"
 	"testing"
 
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+
 	aiodriver "github.com/sqlaio/sqlaio/driver"
 	"github.com/sqlaio/sqlaio/overlay"
+	"github.com/sqlaio/sqlaio/threadpin"
 )
 
 // SyncConn, and the blocking methods, of a Conn that was closed.
@@ -194,4 +199,78 @@ func TestPasswords(t *testing.T) {
 		tx.CloseAsync(bg)
 		c.CloseAsync(bg)
 	}
+}
+
+func init() {
+	aiodriver.Register("sqlite3narrow", &sqlite3.SQLiteDriver{}, aiodriver.WithThread(threadpin.WithQueue(1)))
+}
+
+// The thread's queue is full as a Conn's lane lets a SyncConn call pass.
+func TestNarrowThread(t *testing.T) {
+	dsn, bare := file(t, "&_journal_mode=WAL", "CREATE TABLE t (id INTEGER)")
+	db, err := sql.Open("sqlite3narrow", dsn)
+	ok(t, "open", err)
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	e := overlay.New(db, overlay.WithDialect(overlay.SQLite))
+	c, err := e.ConnectAsync(bg).Await(bg)
+	ok(t, "connect", err)
+	tx, err := c.BeginAsync(bg, nil).Await(bg)
+	ok(t, "begin", err)
+	busy := overlay.RunInThread(bg, c, func(context.Context, *sql.Conn) (int, error) { time.Sleep(100 * time.Millisecond); return 0, nil })
+	done := make(chan error)
+	go func() {
+		time.Sleep(20 * time.Millisecond)
+		_, err := c.SyncConn().ExecContext(bg, "INSERT INTO t VALUES (1)")
+		done <- err
+	}()
+	time.Sleep(50 * time.Millisecond)
+	f := c.ExecAsync(bg, "INSERT INTO t VALUES (2)")
+	busy.Await(bg)
+	t.Log("SyncConn:", <-done)
+	_, err = f.Await(bg)
+	t.Log("ExecAsync:", err)
+	_, err = tx.CommitAsync(bg).Await(bg)
+	t.Log("Commit:", err)
+	_, err = c.CloseAsync(bg).Await(bg)
+	t.Log("Close:", err)
+	_, err = db.Exec("INSERT INTO t VALUES (4)")
+	t.Log("sql.DB's Exec:", err)
+	got := rows(t, bare, "SELECT count(*) FROM t WHERE id = 4")
+	t.Log("rows 4 for others:", got)
+	_, err2 := e.ExecAsync(bg, "INSERT INTO t VALUES (3)").Await(bg)
+	t.Log("neighbour's ExecAsync:", err2)
+	got = rows(t, bare, "SELECT count(*) FROM t WHERE id = 4")
+	t.Log("rows 4:", got)
+	if err == nil && got == 0 {
+		t.Error("LOST: the neighbour's")
+	}
+	e.Shutdown(bg)
+}
+
+// Two goroutines nest in one transaction, not at the same moment.
+func TestOverlappingSavepoints(t *testing.T) {
+	dsn, bare := file(t, "&_journal_mode=WAL", "CREATE TABLE t (id INTEGER)")
+	e := engine(t, "sqlite3", dsn)
+	err := e.WithTx(bg, nil, func(ctx context.Context, c *overlay.Conn) error {
+		aIn, bIn, aOut := make(chan bool), make(chan bool), make(chan error)
+		go func() {
+			aOut <- c.WithNested(ctx, func(ctx context.Context, c *overlay.Conn) error {
+				_, err := c.ExecAsync(ctx, "INSERT INTO t VALUES (1)").Await(ctx)
+				close(aIn)
+				<-bIn
+				return err
+			})
+		}()
+		<-aIn
+		b := c.WithNested(ctx, func(ctx context.Context, c *overlay.Conn) error {
+			_, err := c.ExecAsync(ctx, "INSERT INTO t VALUES (2)").Await(ctx)
+			close(bIn)
+			t.Log("a:", <-aOut)
+			return err
+		})
+		t.Log("b:", b)
+		return nil
+	})
+	t.Log("WithTx:", err, "; rows 1, 2:", rows(t, bare, "SELECT count(*) FROM t WHERE id = 1"), rows(t, bare, "SELECT count(*) FROM t WHERE id = 2"))
 }

@@ -3,6 +3,8 @@ package eyes_test
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -193,5 +195,100 @@ func TestSyncConnAfterCloseMaria(t *testing.T) {
 	t.Log("rows after Shutdown:", n)
 	if n != 3 {
 		t.Error("LOST: inserts that were acknowledged")
+	}
+}
+
+// A SELECT whose function writes, of which the caller wants the first row.
+func TestSelectOfWritingFunction(t *testing.T) {
+	dsn, bare := maria(t, "CREATE TABLE t (id BIGINT) ENGINE=InnoDB",
+		"CREATE FUNCTION f(n BIGINT) RETURNS LONGTEXT BEGIN INSERT INTO t VALUES (n); DO SLEEP(0.03); RETURN REPEAT('x', 40000); END")
+	e := engine(t, "mysql", dsn)
+	db := aio(t, "mysql", dsn)
+	const text = "SELECT f(seq) FROM seq_1_to_20"
+	for name, f := range map[string]func() error{
+		"bare QueryRow": func() error { var s string; return bare.QueryRow(text).Scan(&s) },
+		"aio QueryRow":  func() error { var s string; return db.QueryRow(text).Scan(&s) },
+		"Scalar":        func() error { _, err := overlay.Scalar[string](bg, e, text).Await(bg); return err },
+		"Stream, First": func() error {
+			r, err := e.StreamAsync(bg, text).Await(bg)
+			if err != nil {
+				return err
+			}
+			_, err = r.FirstAsync(bg).Await(bg)
+			r.CloseAsync(bg).Await(bg)
+			return err
+		},
+	} {
+		_, err := bare.Exec("DELETE FROM t")
+		ok(t, "delete", err)
+		err = f()
+		t.Logf("%s: %v; rows %d", name, err, rows(t, bare, "SELECT count(*) FROM t"))
+	}
+}
+
+// The answer to a COMMIT does not come: what the error says.
+func TestCommitLost(t *testing.T) {
+	dsn, bare := maria(t, "CREATE TABLE t (id BIGINT) ENGINE=InnoDB")
+	db := aio(t, "mysql", dsn)
+	e := engine(t, "mysql", dsn)
+	var told, kept [2]int
+	for n := range 600 {
+		way := n % 2
+		var conn int
+		run := func(c *sql.Conn, ctx context.Context) error {
+			if err := c.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&conn); err != nil {
+				return nil
+			}
+			tx, err := c.BeginTx(ctx, nil)
+			if err != nil {
+				return nil
+			}
+			if _, err := tx.ExecContext(ctx, "INSERT INTO t VALUES (?)", n); err != nil {
+				return nil
+			}
+			go func() {
+				time.Sleep(time.Duration(n) * time.Microsecond)
+				bare.Exec("KILL " + strconv.Itoa(conn))
+			}()
+			return tx.Commit()
+		}
+		var err error
+		if way == 0 {
+			c, cerr := db.Conn(bg)
+			ok(t, "conn", cerr)
+			err = run(c, bg)
+			c.Close()
+		} else {
+			_, err = overlay.RunInThread(bg, e, func(ctx context.Context, c *sql.Conn) (int, error) { return 0, run(c, ctx) }).Await(bg)
+		}
+		if err != nil && !errors.Is(err, overlay.ErrOutcomeUnknown) {
+			told[way]++
+			if rows(t, bare, "SELECT count(*) FROM t WHERE id = "+strconv.Itoa(n)) == 1 {
+				if kept[way]++; kept[way] == 1 {
+					t.Logf("way %d: Commit says %v, and the row is there", way, err)
+				}
+			}
+		}
+	}
+	t.Logf("sql.Tx: commits that failed without ErrOutcomeUnknown %d, of these kept %d; RunInThread: %d, %d", told[0], kept[0], told[1], kept[1])
+}
+
+// QueryRow of a plain SELECT with slow rows.
+func TestQueryRowOfSlowSelect(t *testing.T) {
+	dsn, bare := maria(t)
+	for name, db := range map[string]*sql.DB{"bare": bare, "aio": aio(t, "mysql", dsn)} {
+		failed := map[string]int{}
+		for range 30 {
+			var id int
+			var s string
+			var x int
+			if err := db.QueryRow("SELECT seq, REPEAT('x', 40000), SLEEP(0.01) FROM seq_1_to_10").Scan(&id, &s, &x); err != nil {
+				failed[err.Error()]++
+			}
+		}
+		t.Log(name, "of 30 failed:", failed)
+		if len(failed) > 0 {
+			t.Error("a SELECT that nobody has cancelled was interrupted")
+		}
 	}
 }

@@ -341,7 +341,11 @@ func storm(t *testing.T, drv, dsn string, bare *sql.DB, d time.Duration, chaos f
 		n := tally[o.way]
 		n[o.is+1]++
 		tally[o.way] = n
-		errs[fmt.Sprintf("%.110s", strings.Split(o.err, "\n")[0])]++
+		text := fmt.Sprintf("%.110s", strings.Split(o.err, "\n")[0])
+		if strings.Contains(text, "interrupted") {
+			text = o.way + ": " + text
+		}
+		errs[text]++
 		switch {
 		case have[-id] > 0:
 			t.Errorf("id %d, %s: the row of an ended transaction is there", id, o.way)
