@@ -222,3 +222,94 @@ func TestDeadlines(t *testing.T) {
 		time.Sleep(2200 * time.Millisecond)
 	}
 }
+
+// QueryRow of a SELECT whose second row is slow: it is stopped, and nobody is to hear of it.
+func TestQueryRowOfSlowSelectSQLite(t *testing.T) {
+	dsn, _ := file(t, "", "CREATE TABLE t (id INTEGER)")
+	db := aio(t, "sqlite3", dsn)
+	e := engine(t, "sqlite3", dsn)
+	slow := "SELECT 1 UNION ALL SELECT n FROM (" + strings.Replace(strings.Replace(long, "max(n)", "max(n) AS n", 1), "10000000000", "200000", 1) + ")"
+	failed := map[string]int{}
+	for n := range 200 {
+		var id int
+		var err error
+		switch n % 4 {
+		case 0:
+			err = db.QueryRow(slow).Scan(&id)
+		case 1:
+			ctx, cancel := context.WithTimeout(bg, 10*time.Second)
+			err = db.QueryRowContext(ctx, slow).Scan(&id)
+			cancel()
+		case 2:
+			tx, berr := db.Begin()
+			ok(t, "begin", berr)
+			_, berr = tx.Exec("INSERT INTO t VALUES (1)")
+			ok(t, "insert", berr)
+			err = tx.QueryRow(slow).Scan(&id)
+			if cerr := tx.Commit(); cerr != nil {
+				t.Error("commit:", cerr)
+			}
+		case 3:
+			var r *overlay.Result
+			r, err = e.StreamAsync(bg, slow).Await(bg)
+			ok(t, "stream", err)
+			_, err = r.FirstAsync(bg).Await(bg)
+			r.CloseAsync(bg).Await(bg)
+		}
+		if err != nil {
+			failed[fmt.Sprint(n%4, err)]++
+		}
+	}
+	t.Log("of 200 failed:", failed, "; rows", rows(t, db, "SELECT count(*) FROM t"))
+}
+
+// Cancelled reads in transactions leave what was written alone.
+func TestReadsStoppedInTx(t *testing.T) {
+	dsn, bare := file(t, "&_journal_mode=WAL", "CREATE TABLE t (id INTEGER)")
+	e := engine(t, "sqlite3", dsn)
+	db := aio(t, "sqlite3", dsn)
+	slow := strings.Replace(long, "10000000000", "100000", 1)
+	results := map[string]int{}
+	made := 0
+	for n := range 200 {
+		child, cancel := context.WithCancel(bg)
+		time.AfterFunc(time.Duration(n*100)*time.Microsecond, cancel)
+		var err error
+		if n%2 == 0 {
+			err = e.WithTx(bg, nil, func(ctx context.Context, c *overlay.Conn) error {
+				_, err := c.ExecAsync(ctx, "INSERT INTO t VALUES (?)", n).Await(ctx)
+				ok(t, "insert", err)
+				_, err = overlay.Scalar[int](child, c, slow).Await(ctx)
+				results[fmt.Sprint("read: ", err)]++
+				_, err = c.ExecAsync(ctx, "INSERT INTO t VALUES (?)", n).Await(ctx)
+				results[fmt.Sprint("insert: ", err)]++
+				return err
+			})
+		} else {
+			tx, err := db.Begin()
+			ok(t, "begin", err)
+			_, err = tx.Exec("INSERT INTO t VALUES (?)", n)
+			ok(t, "insert", err)
+			var x int
+			results[fmt.Sprint("read: ", tx.QueryRowContext(child, slow).Scan(&x))]++
+			_, err = tx.Exec("INSERT INTO t VALUES (?)", n)
+			results[fmt.Sprint("insert: ", err)]++
+			if err == nil {
+				err = tx.Commit()
+			}
+			tx.Rollback()
+			if err != nil {
+				results[err.Error()]++
+				continue
+			}
+		}
+		cancel()
+		if err == nil {
+			made++
+		}
+	}
+	t.Log(results, "made", made, "rows", rows(t, bare, "SELECT count(*) FROM t"))
+	if rows(t, bare, "SELECT count(*) FROM t") != 2*made {
+		t.Error("WRONG")
+	}
+}

@@ -303,7 +303,7 @@ func storm(t *testing.T, drv, dsn string, bare *sql.DB, d time.Duration, chaos f
 				select {
 				case <-stop:
 					return
-				case <-time.After(time.Duration(5+rand.IntN(30)) * time.Millisecond):
+				case <-time.After(time.Duration(1+rand.IntN(10)) * time.Millisecond):
 					chaos()
 				}
 			}
@@ -412,4 +412,10 @@ func TestStormMariaKilled(t *testing.T) {
 		rs.Close()
 		bare.Exec(fmt.Sprint("KILL ", id))
 	})
+}
+
+// Statements are killed meanwhile, by somebody else.
+func TestStormMariaQueriesKilled(t *testing.T) {
+	dsn, bare := maria(t, "CREATE TABLE t (id BIGINT, who TEXT) ENGINE=InnoDB")
+	storm(t, "mysql", dsn, bare, 10*time.Second, func() { killOne(bare, "KILL QUERY ") })
 }
