@@ -3,6 +3,8 @@ package eyes_test
 import (
 	"context"
 	"database/sql/driver"
+	"fmt"
+	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -73,5 +75,38 @@ func TestContextsLeak(t *testing.T) {
 				t.Error("LEAK")
 			}
 		}
+	}
+}
+
+// Questions about tables on a Conn.
+func TestTableNamesLeak(t *testing.T) {
+	dsn, _ := file(t, "&_journal_mode=WAL", "CREATE TABLE t (id INTEGER)")
+	e := engine(t, "sqlite3", dsn)
+	c, err := e.ConnectAsync(bg).Await(bg)
+	ok(t, "connect", err)
+	defer c.CloseAsync(bg)
+	rss := func() int64 {
+		runtime.GC()
+		var pages, res int64
+		b, _ := os.ReadFile("/proc/self/statm")
+		fmt.Sscan(string(b), &pages, &res)
+		return res * 4096
+	}
+	for what, f := range map[string]func() error{
+		"TableNamesAsync": func() error { _, err := e.TableNamesAsync(bg, overlay.On(c)).Await(bg); return err },
+		"HasTableAsync":   func() error { _, err := e.HasTableAsync(bg, "t", overlay.On(c)).Await(bg); return err },
+		"QueryAsync":      func() error { _, err := c.QueryAsync(bg, "SELECT name FROM sqlite_master").Await(bg); return err },
+	} {
+		f()
+		before := rss()
+		var at [2]time.Duration
+		for half := range at {
+			start := time.Now()
+			for range 5000 {
+				ok(t, what, f())
+			}
+			at[half] = time.Since(start)
+		}
+		t.Logf("%s: %d bytes a call stay; first 5,000 calls %v, next 5,000 %v", what, (rss()-before)/10000, at[0], at[1])
 	}
 }

@@ -292,3 +292,34 @@ func TestQueryRowOfSlowSelect(t *testing.T) {
 		}
 	}
 }
+
+// A stream is open as its savepoint ends.
+func TestStreamOpenAtSavepointsEnd(t *testing.T) {
+	dsn, bare := maria(t, "CREATE TABLE t (id BIGINT) ENGINE=InnoDB")
+	e := engine(t, "mysql", dsn)
+	for _, way := range []string{"return nil", "return an error", "batch"} {
+		bare.Exec("DELETE FROM t")
+		var inner error
+		err := e.WithTx(bg, nil, func(ctx context.Context, c *overlay.Conn) error {
+			_, err := c.ExecAsync(ctx, "INSERT INTO t VALUES (1)").Await(ctx)
+			ok(t, "insert", err)
+			inner = c.WithNested(ctx, func(ctx context.Context, c *overlay.Conn) error {
+				_, err := c.ExecAsync(ctx, "INSERT INTO t VALUES (2)").Await(ctx)
+				ok(t, "insert", err)
+				r, err := c.StreamAsync(ctx, "SELECT seq, REPEAT('x', 1000) FROM seq_1_to_100000").Await(ctx)
+				ok(t, "stream", err)
+				_, err = r.FetchOneAsync(ctx).Await(ctx)
+				ok(t, "fetch", err)
+				if way == "return an error" {
+					return errors.New("fn's")
+				}
+				return nil
+			})
+			return nil
+		})
+		t.Logf("%s: WithNested: %v; WithTx: %v; rows 1: %d, 2: %d", way, inner, err, rows(t, bare, "SELECT count(*) FROM t WHERE id = 1"), rows(t, bare, "SELECT count(*) FROM t WHERE id = 2"))
+		if inner != nil && err == nil && rows(t, bare, "SELECT count(*) FROM t WHERE id = 2") > 0 {
+			t.Error("refused, and KEPT")
+		}
+	}
+}
