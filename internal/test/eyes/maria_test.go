@@ -297,7 +297,14 @@ func TestQueryRowOfSlowSelect(t *testing.T) {
 func TestStreamOpenAtSavepointsEnd(t *testing.T) {
 	dsn, bare := maria(t, "CREATE TABLE t (id BIGINT) ENGINE=InnoDB")
 	e := engine(t, "mysql", dsn)
-	for _, way := range []string{"return nil", "return an error", "batch"} {
+	for n, query := range []string{
+		"SELECT seq, REPEAT('x', 1000) FROM seq_1_to_100000", "SELECT seq, REPEAT('x', 1000) FROM seq_1_to_100000",
+		"SELECT seq FROM seq_1_to_300", "SELECT seq FROM seq_1_to_300", "SELECT seq FROM seq_1_to_700", "SELECT seq, REPEAT('x', 10) FROM seq_1_to_300", "SELECT seq FROM seq_1_to_2000",
+	} {
+		way := "return nil"
+		if n == 1 || n == 3 {
+			way = "return an error"
+		}
 		bare.Exec("DELETE FROM t")
 		var inner error
 		err := e.WithTx(bg, nil, func(ctx context.Context, c *overlay.Conn) error {
@@ -306,7 +313,7 @@ func TestStreamOpenAtSavepointsEnd(t *testing.T) {
 			inner = c.WithNested(ctx, func(ctx context.Context, c *overlay.Conn) error {
 				_, err := c.ExecAsync(ctx, "INSERT INTO t VALUES (2)").Await(ctx)
 				ok(t, "insert", err)
-				r, err := c.StreamAsync(ctx, "SELECT seq, REPEAT('x', 1000) FROM seq_1_to_100000").Await(ctx)
+				r, err := c.StreamAsync(ctx, query).Await(ctx)
 				ok(t, "stream", err)
 				_, err = r.FetchOneAsync(ctx).Await(ctx)
 				ok(t, "fetch", err)
@@ -317,7 +324,7 @@ func TestStreamOpenAtSavepointsEnd(t *testing.T) {
 			})
 			return nil
 		})
-		t.Logf("%s: WithNested: %v; WithTx: %v; rows 1: %d, 2: %d", way, inner, err, rows(t, bare, "SELECT count(*) FROM t WHERE id = 1"), rows(t, bare, "SELECT count(*) FROM t WHERE id = 2"))
+		t.Logf("%s, %s: WithNested: %v; WithTx: %v; rows 1: %d, 2: %d", query, way, inner, err, rows(t, bare, "SELECT count(*) FROM t WHERE id = 1"), rows(t, bare, "SELECT count(*) FROM t WHERE id = 2"))
 		if inner != nil && err == nil && rows(t, bare, "SELECT count(*) FROM t WHERE id = 2") > 0 {
 			t.Error("refused, and KEPT")
 		}
