@@ -107,3 +107,13 @@ func TestBatchKilled(t *testing.T) {
 	}
 	t.Log("made", made.Load(), "refused", refused.Load(), "unknown", unknown.Load())
 }
+
+// The results of a batch that was stopped.
+func TestBatchResultStopped(t *testing.T) {
+	dsn, _ := file(t, "", "CREATE TABLE t (id INTEGER)")
+	e := engine(t, "sqlite3", dsn)
+	ctx, cancel := context.WithTimeout(bg, 50*time.Millisecond)
+	defer cancel()
+	r, err := e.BatchAsync(ctx, []overlay.Statement{{Query: "INSERT INTO t SELECT n FROM (" + long2 + ")"}, {Query: "SELECT 1"}}).Await(bg)
+	t.Logf("Await: %v; results: %v, %v", err, r[0].Err, r[1].Err)
+}
