@@ -9,7 +9,7 @@ TIMEOUT    ?= 20m
 TESTFLAGS  ?=
 BENCHFLAGS ?=
 # stress: what to repeat, how often, and how many busy processes run beside it.
-STRESS     ?= ./threadpin/... ./driver/...
+STRESS     ?= ./internal/thread ./threadpin ./driver/...
 COUNT      ?= 100
 LOAD       ?= $(shell nproc 2>/dev/null || echo 2)
 # cluster: how often a node is killed.
@@ -30,9 +30,9 @@ packages = $$(go list -e -f '{{if or .GoFiles .TestGoFiles .XTestGoFiles}}{{.Imp
 	$(foreach p,$1,$(if $(wildcard $(patsubst %/...,%,$p)),$p)) 2>/dev/null)
 
 # CGO_FREE must build without cgo, on every system.
-CGO_FREE := ./threadpin/... ./driver ./driver/mysql/... ./warnings/... ./reflectguard/... ./overlay/...
+CGO_FREE := ./internal/thread ./threadpin ./driver ./driver/mysql/... ./warnings/... ./reflectguard/... ./overlay/...
 # PORTABLE has code for Linux and for elsewhere; the tag chooses the latter on Linux too.
-PORTABLE := ./threadpin/... ./driver/...
+PORTABLE := ./internal/thread ./threadpin ./driver/...
 
 .PHONY: help
 help: ## list the targets

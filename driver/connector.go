@@ -15,7 +15,7 @@ import (
 type connector struct {
 	inner   driver.Connector
 	driver  driver.Driver // opens what inner was opened with
-	dsn     string        // what that was; "": not known
+	dsn     *string       // what that was, out of sight; nil: not known
 	adapter Adapter       // nil if the driver has none
 	traits  Traits
 	opts    *options
@@ -68,7 +68,7 @@ func openConnector(d driver.Driver, dsn string, outer driver.Driver, opts *optio
 		return nil, err
 	}
 	w := newConnector(c, outer, opts)
-	w.dsn = dsn
+	w.dsn = &dsn
 	return w, nil
 }
 

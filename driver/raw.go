@@ -33,7 +33,7 @@ func Thread(sc *sql.Conn) (*threadpin.Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pc.Worker(), nil
+	return (*threadpin.Worker)(pc.Worker()), nil
 }
 
 func pinnedOf(sc *sql.Conn) (pc *pinned.Conn, err error) {

@@ -32,9 +32,10 @@ func take(args []any) ([]driver.NamedValue, error) {
 	return vs, nil
 }
 
-// own returns a copy of an argument that its caller could change: bytes, what a
-// pointer to a plain value points to, and package sql's own Null types. Another
-// driver.Valuer is kept as it is: its Value is asked on the thread.
+// own returns a copy of an argument that its caller could change: bytes, slices and
+// maps, what a pointer to one of these or to a plain value points to, and package
+// sql's own Null types. Structs of other packages and other driver.Valuers are kept
+// as they are: their Value is asked on the thread.
 func own(v any) any {
 	switch v := v.(type) {
 	case nil, int, int64, string, bool, float64, time.Time, int32, uint64:
@@ -57,12 +58,35 @@ func own(v any) any {
 		return c.Interface()
 	case ofSQL(t) && t.Kind() == reflect.Struct:
 		return ownNull(rv)
-	case !valuer && t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 && !rv.IsNil():
+	case valuer || rv.IsZero():
+	case t.Kind() == reflect.Slice:
 		c := reflect.MakeSlice(t, rv.Len(), rv.Len())
 		reflect.Copy(c, rv)
+		for i := range rv.Len() {
+			ownInto(c.Index(i), rv.Index(i))
+		}
+		return c.Interface()
+	case t.Kind() == reflect.Map:
+		c := reflect.MakeMapWithSize(t, rv.Len())
+		for m := rv.MapRange(); m.Next(); {
+			e := reflect.New(t.Elem()).Elem()
+			e.Set(m.Value())
+			ownInto(e, m.Value())
+			c.SetMapIndex(m.Key(), e)
+		}
 		return c.Interface()
 	}
 	return v
+}
+
+// ownInto sets an element to its own copy if it is something that can be changed.
+func ownInto(to, from reflect.Value) {
+	switch from.Kind() {
+	case reflect.Slice, reflect.Map, reflect.Pointer, reflect.Interface:
+		if inner := own(from.Interface()); inner != nil {
+			to.Set(reflect.ValueOf(inner))
+		}
+	}
 }
 
 // ofSQL reports whether a type is one of package sql's, such as sql.NullString.

@@ -91,7 +91,7 @@ func batchAsync(ctx context.Context, to Target, statements []Statement, opts []B
 	for i, s := range statements {
 		requests[i] = newRequest(s.Query, s.Args)
 	}
-	return send(ctx, to, callOptions{kind: function, describe: "BatchAsync"}, func(ctx context.Context, l *lane) ([]BatchResult, error) {
+	return send(ctx, to, callOptions{kind: function, repeatable: true, describe: "BatchAsync"}, func(ctx context.Context, l *lane) ([]BatchResult, error) {
 		return b.run(ctx, l, len(requests), func(ctx context.Context, i int) (*pinned.Result, error) {
 			return l.exec(ctx, requests[i])
 		})
@@ -104,7 +104,7 @@ func execManyAsync(ctx context.Context, to Target, query string, argSets [][]any
 	for i, args := range argSets {
 		requests[i] = newRequest(query, args)
 	}
-	return send(ctx, to, callOptions{kind: function, describe: query}, func(ctx context.Context, l *lane) ([]BatchResult, error) {
+	return send(ctx, to, callOptions{kind: function, repeatable: true, describe: query}, func(ctx context.Context, l *lane) ([]BatchResult, error) {
 		var s *pinned.Stmt
 		defer func() {
 			if s != nil {
@@ -151,26 +151,37 @@ func (b *batch) run(ctx context.Context, l *lane, n int, exec func(context.Conte
 	}()
 	results, failed := b.each(ctx, l, n, exec)
 	if failed != nil && (!b.keepGoing || ctx.Err() != nil) {
+		ended := l.hasEnded()
 		l.end(around, false)
-		takeBack(results, failed)
+		takeBack(results, failed, ended)
 		return results, failed
 	}
+	ended := l.hasEnded()
 	if err := l.end(around, true); err != nil {
 		if failed != nil {
 			err = fmt.Errorf("%w; %w", failed, err)
 		}
-		takeBack(results, err)
+		takeBack(results, err, ended)
 		return results, err
 	}
 	return results, failed
 }
 
 // takeBack turns the results of statements whose transaction was not committed
-// into errors.
-func takeBack(results []BatchResult, why error) {
+// into errors. If a statement has ended it, such as DDL on MySQL, it is unknown what
+// became of those before.
+func takeBack(results []BatchResult, why error, ended bool) {
+	kind := errTakenBack
+	if ended {
+		kind = ErrOutcomeUnknown
+	}
 	for i := range results {
-		if results[i].Err == nil {
-			results[i] = BatchResult{Err: fmt.Errorf("%w: %w", errTakenBack, why)}
+		switch {
+		case results[i].Err != nil:
+		case errors.Is(why, ErrOutcomeUnknown):
+			results[i] = BatchResult{Err: why}
+		default:
+			results[i] = BatchResult{Err: fmt.Errorf("%w: %w", kind, why)}
 		}
 	}
 }
@@ -196,7 +207,14 @@ func (b *batch) each(ctx context.Context, l *lane, n int, exec func(context.Cont
 				continue
 			}
 		}
-		results[i].Err = err
+		if isBad(err) && !l.answered { // nothing was done
+			for j := i; j < n; j++ {
+				results[j].Err = ErrNotRun
+			}
+			results[i].Err = err
+			return results, fmt.Errorf("overlay: statement %d of %d: %w", i+1, n, err)
+		}
+		results[i].Err = l.current.Load().verdict(l, err)
 		if failed == nil {
 			failed = fmt.Errorf("overlay: statement %d of %d: %w", i+1, n, err)
 		}

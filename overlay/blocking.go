@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 
+	"github.com/sqlaio/sqlaio/internal/face"
 	"github.com/sqlaio/sqlaio/reflectguard"
 )
 
@@ -19,42 +20,118 @@ const (
 
 // QueryContext is sql.DB's. It blocks, and warns.
 func (e *Engine) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	leave, err := e.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	return queryContext(ctx, e.db, engineOptOut, query, args)
 }
 
-// ExecContext is sql.DB's. It blocks, and warns.
-func (e *Engine) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return execContext(ctx, e.db, engineOptOut, query, args)
-}
-
-// PrepareContext is sql.DB's. It blocks, and warns.
-func (e *Engine) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	return prepareContext(ctx, e.db, engineOptOut, query)
-}
-
-// QueryRowContext is sql.DB's. It blocks, and warns.
-func (e *Engine) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	return queryRowContext(ctx, e.db, engineOptOut, query, args)
-}
-
-// BeginTx is sql.DB's. It blocks, and warns.
-func (e *Engine) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error) {
-	return beginTx(ctx, e.db, engineOptOut, opts)
-}
-
-// RunCallable calls fn with a connection, in the calling goroutine, and returns its
-// error. It blocks, and warns: RunInThread does not.
-func (e *Engine) RunCallable(ctx context.Context, fn func(*sql.Conn) error) error {
-	if err := reflectguard.Handle("", engineOptOut); err != nil {
-		return err
+// ExecContext is sql.DB's, and leaves no transaction open (ErrTxLeftOpen). It blocks,
+// and warns.
+func (e *Engine) ExecContext(ctx context.Context, query string, args ...any) (r sql.Result, err error) {
+	leave, err := e.enter(ctx)
+	if err != nil {
+		return nil, err
 	}
+	defer leave()
+	for attempt := 1; ; attempt++ { // as sql.DB does
+		err = e.onConn(ctx, func(sc *sql.Conn) (err error) {
+			r, err = execContext(ctx, sc, engineOptOut, query, args)
+			return err
+		})
+		if !isBad(err) || attempt > 2 {
+			break
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// onConn calls fn with a connection of the pool, which is left without a
+// transaction.
+func (e *Engine) onConn(ctx context.Context, fn func(*sql.Conn) error) error {
 	sc, err := e.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer sc.Close()
-	return fn(sc)
+	pc, ok := face.OfConn(sc)
+	if !ok {
+		return fn(sc)
+	}
+	pc.RollBackLeft()
+	err = fn(sc)
+	if pc.RollBackLeft() {
+		err = leftOpen(err)
+	}
+	return err
 }
+
+// PrepareContext is sql.DB's. It blocks, and warns.
+func (e *Engine) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	leave, err := e.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return prepareContext(ctx, e.db, engineOptOut, query)
+}
+
+// QueryRowContext is sql.DB's. It blocks, and warns.
+func (e *Engine) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	leave, err := e.enter(ctx)
+	if err != nil {
+		return refusedRow(err)
+	}
+	defer leave()
+	return queryRowContext(ctx, e.db, engineOptOut, query, args)
+}
+
+// BeginTx is sql.DB's. It blocks, and warns.
+func (e *Engine) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error) {
+	leave, err := e.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return beginTx(ctx, e.db, engineOptOut, opts)
+}
+
+// RunCallable calls fn with a connection, in the calling goroutine, and returns its
+// error. A transaction that fn leaves open is rolled back (ErrTxLeftOpen). It
+// blocks, and warns: RunInThread does not.
+func (e *Engine) RunCallable(ctx context.Context, fn func(*sql.Conn) error) error {
+	if err := reflectguard.Handle("", engineOptOut); err != nil {
+		return err
+	}
+	leave, err := e.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return e.onConn(ctx, fn)
+}
+
+// enter is called by what is about to wait for a connection of the pool. It fails
+// where that would be the one that the caller itself holds.
+func (e *Engine) enter(ctx context.Context) (leave func(), err error) {
+	if e.onlyConnection() {
+		return nil, ErrWouldDeadlock
+	}
+	leave, err = e.leases.enterScope(ctx)
+	if leave == nil {
+		leave = func() {}
+	}
+	return leave, err
+}
+
+// onlyConnection reports whether the caller is on the thread of the only
+// connection that the engine may have.
+func (e *Engine) onlyConnection() bool { return e.leases.limit.Load() == 1 && e.onOwnThread() }
 
 // QueryContext is sql.Conn's. It blocks, and warns.
 func (c *Conn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {

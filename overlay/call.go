@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 // compare-and-swap, and whoever moves it to over settles the future:
 //
 //	waiting -> running   a lane has taken it
-//	waiting -> over      withdrawn, or refused
+//	waiting -> over      withdrawn, refused, or claimed: it is done without a lane
 //	running -> over      the lane has done it, or its waiters have left: what the
 //	                     lane still does then concerns nobody
 //	running -> waiting   the connection was dead before it did anything
@@ -36,6 +37,7 @@ type call struct {
 	cause   atomic.Pointer[error]
 	inner   callContext     // what a function gets
 	given   context.Context // the thread's: what a driver gets that watches contexts itself; nil: another
+	drop    func()          // the thread's: ends given; nil if that is
 	outer   *call           // the thread's: in which this one is made there and then; nil: none
 	retries int             // the lane's
 }
@@ -63,16 +65,20 @@ const (
 
 // callOptions are what some calls need.
 type callOptions struct {
-	kind     kind
-	ended    func()      // called when the call is over, before its future settles; may be nil
-	undo     func(*lane) // called on the thread after work that nobody waits for any longer; may be nil
-	quiet    bool        // nobody will look at the future
-	tidy     bool        // it puts something in order: there is always room for it, and it is not withdrawn
-	closes   bool        // the queue refuses calls that come after it
-	begins   bool        // it begins a transaction
-	scope    *scope      // the transaction scope that it is part of; nil: none
-	place    site
-	describe string // the statement, or what else it is
+	kind   kind
+	ended  func()      // called when the call is over, before its future settles; may be nil
+	undo   func(*lane) // called on the thread after work that nobody waits for any longer; may be nil
+	quiet  bool        // nobody will look at the future
+	tidy   bool        // it puts something in order: there is always room for it, and it is not withdrawn
+	queued bool        // it waits for its turn also when it is made on the thread
+	closes bool        // the queue refuses calls that come after it
+	begins bool        // it begins a transaction
+	// repeatable: a function that tells by ErrBadConn, as the other kinds do, that
+	// nothing was done. It may be made again on another connection.
+	repeatable bool
+	scope      *scope // the transaction scope that it is part of; nil: none
+	place      site
+	describe   string // the statement, or what else it is
 }
 
 // roomy reports whether there is always room for the call: it ends something.
@@ -133,7 +139,7 @@ func start[T any](ctx context.Context, q *queue, o callOptions, fn func(ctx cont
 	if ctx.Done() != nil && !o.tidy {
 		t.unwatch = context.AfterFunc(ctx, func() { t.stop(ctx.Err()) })
 	}
-	if l := q.own(); l != nil && !o.closes {
+	if l := q.own(); l != nil && !o.closes && !o.queued {
 		l.runNested(&t.call)
 		return f
 	}
@@ -151,6 +157,9 @@ func (c *call) refuse(err error) bool {
 	c.finish(err)
 	return true
 }
+
+// claim takes a call that waits from its lane: whoever did that finishes it.
+func (c *call) claim() bool { return c.phase.CompareAndSwap(waiting, over) }
 
 // stop withdraws a call that waits and has one that runs stopped. It does not
 // wait: what runs is left pinned.Grace later if it has not ended by then.
@@ -212,10 +221,20 @@ func (c *call) stopped() error {
 	return nil
 }
 
-// begin reports whether the lane is to run the call.
+// begin reports whether the lane is to run the call. One whose context has ended
+// is withdrawn, even if the watch over the context has not come to it.
 func (c *call) begin(l *lane) bool {
 	if c.phase.Load() != waiting {
 		return false
+	}
+	if !c.tidy && c.unwatch != nil {
+		if err := c.ctx.Err(); err != nil {
+			if c.phase.CompareAndSwap(waiting, over) {
+				c.q.withdrew()
+				c.finish(err)
+			}
+			return false
+		}
 	}
 	c.lane.Store(l)
 	c.pinned.Reset()
@@ -224,11 +243,21 @@ func (c *call) begin(l *lane) bool {
 		c.inner.outer = c.ctx
 		c.pinned.SetAbort(c.inner.stop)
 	case !l.pc.Stops() && c.kind != ending:
-		ctx, cancel := context.WithCancel(c.ctx)
-		c.given = ctx
-		c.pinned.SetAbort(cancel)
+		c.given, c.drop = context.WithCancel(c.ctx)
+		c.pinned.SetAbort(c.drop)
 	}
 	return c.phase.CompareAndSwap(waiting, running)
+}
+
+// release ends the contexts that were made for the work, which is done: the
+// application's may go on for long. It runs on the thread.
+func (c *call) release() {
+	if c.kind == function {
+		c.inner.stop()
+	}
+	if c.drop != nil {
+		c.drop()
+	}
 }
 
 // again makes a call wait once more that the connection's death has kept from
@@ -274,11 +303,28 @@ func (c *call) verdict(l *lane, err error) error {
 	if err == nil {
 		return nil
 	}
-	err = l.pc.Verdict(&c.pinned, err, c.kind != read)
-	if cause := c.stopped(); cause != nil && (c.kind == function || !l.pc.Stops()) && errors.Is(err, context.Canceled) {
+	v := l.pc.Verdict(&c.pinned, err, c.kind != read)
+	cause := c.stopped()
+	switch {
+	case cause == nil || errors.Is(v, ErrOutcomeUnknown):
+	case c.kind == function && v == cause && wraps(err):
+		return fmt.Errorf("%w: %w", cause, err) // with what the function has made of it
+	case errors.Is(v, cause) || c.kind != function && l.pc.Stops() || !errors.Is(v, context.Canceled):
+	case wraps(v):
+		return fmt.Errorf("%w: %w", cause, v)
+	default:
 		return cause
 	}
-	return err
+	return v
+}
+
+// wraps reports whether an error has another one in it.
+func wraps(err error) bool {
+	switch err.(type) {
+	case interface{ Unwrap() error }, interface{ Unwrap() []error }:
+		return true
+	}
+	return false
 }
 
 // ends is canceller's.

@@ -35,7 +35,6 @@ type session struct {
 	place site
 	over  chan struct{} // closed when the connection has gone back
 
-	inTx  atomic.Bool           // a transaction is open; the thread writes it
 	waits atomic.Int32          // calls of the engine's, made in this Conn's scope, that have not ended
 	scope atomic.Pointer[scope] // the innermost; written by WithTx and WithNested
 	top   atomic.Pointer[level] // the innermost transaction; the thread writes it
@@ -94,7 +93,7 @@ func (e *Engine) making(ctx context.Context, cancel context.CancelFunc, place si
 	if e.done != nil {
 		return nil, ErrClosed
 	}
-	c := &connecting{ctx, cancel}
+	c := &connecting{ctx, cancel, e}
 	e.connecting.Add(1)
 	e.makes[c] = place
 	return c, nil
@@ -111,12 +110,13 @@ func (e *Engine) made(c *connecting) {
 type connecting struct {
 	ctx    context.Context
 	cancel context.CancelFunc
+	e      *Engine
 }
 
-func (c *connecting) stop(error)                        { c.cancel() }
-func (c *connecting) ends() bool                        { return c.ctx.Err() != nil }
-func (*connecting) watch(*core, <-chan struct{}) bool   { return false }
-func (*connecting) stuck() (release func(), stuck bool) { return nil, false }
+func (c *connecting) stop(error)                          { c.cancel() }
+func (c *connecting) ends() bool                          { return c.ctx.Err() != nil }
+func (*connecting) watch(*core, <-chan struct{}) bool     { return false }
+func (c *connecting) stuck() (release func(), stuck bool) { return nil, c.e.onlyConnection() }
 
 func (e *Engine) openSession(ctx context.Context, place site) (*session, error) {
 	l, err := e.leases.acquire(ctx)
@@ -169,7 +169,7 @@ func (s *session) enter(o *callOptions) error {
 	begins := o.begins
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !begins && s.begins == 0 && !s.inTx.Load() || s.lane.pc.OnThread() { // there the call is part of one that was counted
+	if !begins && s.begins == 0 && !s.lane.pc.InTxNow() || s.lane.pc.OnThread() { // there the call is part of one that was counted
 		return nil
 	}
 	id := goid.Get()
@@ -195,6 +195,7 @@ func (s *session) enter(o *callOptions) error {
 // SyncConn returns a sql.Conn on the connection: the way to make blocking calls
 // on purpose. They queue with the others. It shares no lock with a function of
 // RunInThread's; inside of one it is the function's own. It need not be closed.
+// After CloseAsync its calls fail with sql.ErrConnDone.
 func (c *Conn) SyncConn() *sql.Conn {
 	s := c.s
 	if s.lane.pc.OnThread() && s.lane.function != nil {
@@ -202,14 +203,24 @@ func (c *Conn) SyncConn() *sql.Conn {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if c.closed.Load() || s.ending != nil {
+		g := newGuest(s.lane.pc)
+		g.Refuse()
+		return g.Conn
+	}
 	if s.guest == nil {
-		g, err := face.NewGuest(s.lane.pc)
-		if err != nil {
-			panic(fmt.Sprintf("overlay: a private pool has no connection: %v", err))
-		}
+		g := newGuest(s.lane.pc)
 		s.guest = &g
 	}
 	return s.guest.Conn
+}
+
+func newGuest(pc *pinned.Conn) face.Guest {
+	g, err := face.NewGuest(pc)
+	if err != nil {
+		panic(fmt.Sprintf("overlay: a private pool has no connection: %v", err))
+	}
+	return g
 }
 
 // Branch returns a Conn that shares the connection. Closing it leaves the
@@ -227,7 +238,7 @@ func (c *Conn) Closed() bool { return c.closed.Load() || c.s.isClosed() }
 // have ended tell: also one begun with a BEGIN of the application's, and no
 // longer one that the database has rolled back by itself, on databases that can
 // say so.
-func (c *Conn) InTransaction() bool { return c.s.inTx.Load() }
+func (c *Conn) InTransaction() bool { return c.s.lane.pc.InTxNow() }
 
 // String describes the connection in one line.
 func (c *Conn) String() string {
@@ -337,7 +348,7 @@ func (e *Engine) withConn(ctx context.Context, place site, fn func(ctx context.C
 		})
 		return err
 	}
-	defer func() { settled(ctx, &c.CloseAsync(background).core) }()
+	defer func() { c.settled(ctx, &c.CloseAsync(background).core) }()
 	return fn(ctx, c)
 }
 
@@ -351,15 +362,20 @@ func waits(ctx context.Context, what string) (after func(), err error) {
 	return after, err
 }
 
-// settled waits for a future that nothing stops, but no longer than pinned.Grace
-// after ctx's end, and reports whether it is complete.
-func settled(ctx context.Context, f *core) bool {
+// settled waits for a call of the connection that nothing stops, but no longer than
+// pinned.Grace after ctx's end, and reports whether it is complete. If the thread
+// is busy with a call that was left, Grace is over.
+func (c *Conn) settled(ctx context.Context, f *core) bool {
 	select {
 	case <-f.done():
 		return true
 	case <-ctx.Done():
 	}
-	timer := time.NewTimer(pinned.Grace)
+	grace := pinned.Grace
+	if busy := c.s.lane.current.Load(); busy != nil && busy.pinned.Left() {
+		grace = 0
+	}
+	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
 	case <-f.done():

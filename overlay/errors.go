@@ -2,6 +2,7 @@ package overlay
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
 )
@@ -65,6 +66,8 @@ var (
 	// ErrStreamOpen is returned by a call on a Conn whose connection can have but
 	// one result open, while a stream is. Read it to its end, or close it.
 	ErrStreamOpen = errors.New("overlay: a stream is open on this connection: read it to its end or close it first")
+
+	errRowsOpen = fmt.Errorf("%w (they are rows of SyncConn, or of a function's sql.Conn)", ErrStreamOpen)
 
 	errNoFutures     = errors.New("overlay: Any needs a future")
 	errNoInsert      = errors.New("overlay: the statement returns rows, and no key")

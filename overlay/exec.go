@@ -66,6 +66,9 @@ func Scalar[T any](ctx context.Context, to Target, query string, args ...any) *F
 		if err != nil {
 			return v, err
 		}
+		if len(row.keys) == 0 {
+			return v, ErrReturnsNoRows
+		}
 		row.keys, row.values = row.keys[:1], row.values[:1]
 		err = row.Scan(&v)
 		return v, err
@@ -98,6 +101,9 @@ func (q *request) options() callOptions {
 func (l *lane) free() error {
 	if len(l.streams) > 0 && l.q.config.dialect.oneResult() {
 		return ErrStreamOpen
+	}
+	if l.q.config.dialect == MySQL && l.pc.Reading() {
+		return errRowsOpen
 	}
 	return nil
 }
@@ -177,6 +183,7 @@ func (l *lane) exec(ctx context.Context, q *request) (*pinned.Result, error) {
 		return nil, err
 	}
 	r, _, err := l.pc.Exec(ctx, &q.Request)
+	l.answered = l.answered || !isBad(err)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
-	"github.com/sqlaio/sqlaio/threadpin"
+	"github.com/sqlaio/sqlaio/internal/thread"
 )
 
 // A lane is a pinned connection and its thread, doing calls for a queue. It is in
@@ -21,11 +21,11 @@ import (
 //
 // Fields without a note are the thread's.
 type lane struct {
-	q     *queue            // set once
-	pc    *pinned.Conn      // set once
-	w     *threadpin.Worker // set once
-	lease *lease            // set once; nil: a Conn's
-	tx    *txState          // set once: of a Conn; nil: an Engine's
+	q     *queue         // set once
+	pc    *pinned.Conn   // set once
+	w     *thread.Worker // set once
+	lease *lease         // set once; nil: a Conn's
+	tx    *txState       // set once: of a Conn; nil: an Engine's
 
 	since   time.Time            // the queue's, under its mutex: idle since
 	current atomic.Pointer[call] // what it runs, the innermost; anybody may look
@@ -52,7 +52,7 @@ func newLane(q *queue, pc *pinned.Conn) *lane {
 // start begins an idle lane's loop with a call. The lane is the caller's until then.
 func (l *lane) start(c *call) {
 	l.first = c
-	if err := l.w.Submit(l.loopFn, l.goneFn); err != nil {
+	if err := l.w.SubmitAnyway(l.loopFn, l.goneFn); err != nil {
 		l.first = nil
 		l.current.Store(nil)
 		if l.lease == nil { // only this lane could have run it
@@ -107,6 +107,7 @@ func (l *lane) run(c *call) {
 	l.q.ran.Add(1)
 	if l.tx != nil && l.pc.Dead() && !c.tidy && c.kind != ending {
 		l.current.CompareAndSwap(c, nil)
+		l.lost.Store(true) // a guest may have found it out
 		c.end(driver.ErrBadConn)
 		return
 	}
@@ -123,8 +124,8 @@ func (l *lane) run(c *call) {
 		d.stale = true
 		l.pc.Kill()
 	}
-	if l.tx != nil {
-		l.tx.changed(l)
+	if l.tx != nil && l.pc.Dead() {
+		l.lost.Store(true)
 	}
 	if d.stale && l.lease != nil && c.again(l.lease.reused) {
 		l.q.ran.Add(-1)
@@ -157,6 +158,7 @@ func (d *doing) Do(inner context.Context) {
 		}
 	}
 	l.used, l.answered = true, false
+	defer c.release()
 	switch {
 	case c.kind == function:
 		inner = &c.inner
@@ -164,7 +166,10 @@ func (d *doing) Do(inner context.Context) {
 		inner = c.given
 	}
 	d.err = guard(func() error { return c.work.do(inner, l) })
-	d.stale = isBad(d.err) && !l.answered && !l.pc.Lost(d.err) && (c.kind == read || c.kind == write)
+	d.stale = isBad(d.err) && !l.answered && !l.pc.Lost(d.err) && (c.kind == read || c.kind == write || c.repeatable)
+	if c.kind == write && isBad(d.err) && l.answered { // it had begun to return rows
+		d.err = fmt.Errorf("%w: %v", ErrOutcomeUnknown, d.err)
+	}
 	d.err = c.verdict(l, d.err)
 	if l.lease != nil {
 		d.tidy()
@@ -210,6 +215,9 @@ func (l *lane) gone(err error) {
 	if err == nil {
 		return
 	}
+	if l.tx != nil { // before anybody is told, who might close the Conn and give the connection back
+		l.tx.gone()
+	}
 	if c := l.first; c != nil { // the thread had gone before it could begin
 		l.current.CompareAndSwap(c, nil)
 		c.refuse(err)
@@ -220,7 +228,5 @@ func (l *lane) gone(err error) {
 	l.q.lost(l, nil)
 	if l.lease != nil {
 		go l.lease.drop()
-		return
 	}
-	l.tx.gone()
 }

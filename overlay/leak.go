@@ -116,7 +116,7 @@ func (r *Result) watchLeak() {
 		st.mu.Unlock()
 		if left {
 			st.s.config.warnResource("a stream was left open", "read it to its end, or call CloseAsync", st.place)
-			st.closeAsync(ErrClosed)
+			st.closeAsync(ErrClosed, true)
 		}
 	}, r.stream)
 }

@@ -71,6 +71,8 @@ func (s *leases) acquire(ctx context.Context) (*lease, error) {
 		s.put()
 		return nil, fmt.Errorf("overlay: connecting: %w", errNotAio)
 	}
+	pc.FollowTexts(true)
+	pc.RollBackLeft() // the text of a statement of somebody else's may have begun one
 	return &lease{from: s, sc: sc, pc: pc, reused: reused, since: time.Now()}, nil
 }
 
@@ -179,6 +181,7 @@ func (l *lease) due() bool {
 
 // giveBack gives the connection back to the pool.
 func (l *lease) giveBack() {
+	l.pc.FollowTexts(false)
 	l.sc.Close()
 	l.from.put()
 }
@@ -186,7 +189,8 @@ func (l *lease) giveBack() {
 // drop has the pool close the connection.
 func (l *lease) drop() {
 	l.sc.Raw(func(any) error { return driver.ErrBadConn })
-	l.giveBack()
+	l.sc.Close()
+	l.from.put()
 }
 
 // watchIdle makes sure that idle lanes give their connections back in time.

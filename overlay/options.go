@@ -112,8 +112,16 @@ func (c *config) undispatched() <-chan struct{} {
 	return c.dispatched
 }
 
+// dispatchAll gives the dispatcher what there is. If one of the functions ends the
+// goroutine, another one goes on with the rest.
 func (c *config) dispatchAll() {
 	id := goid.Get()
+	all := false
+	defer func() {
+		if !all {
+			go c.dispatchAll()
+		}
+	}()
 	for {
 		c.mu.Lock()
 		c.dispatcherID = id
@@ -124,6 +132,7 @@ func (c *config) dispatchAll() {
 				c.dispatched = nil
 			}
 			c.mu.Unlock()
+			all = true
 			return
 		}
 		fn := c.fns[0]

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sqlaio/sqlaio/threadpin"
+	"github.com/sqlaio/sqlaio/internal/thread"
 )
 
 // A queue is the calls of an Engine, or of a Conn, and the lanes that do them,
@@ -16,11 +16,11 @@ import (
 // for wakeAfter. A Conn's queue has one lane as long as it lives.
 type queue struct {
 	config *config
-	most   int                              // lanes; a Conn's queue has 1
-	open   func()                           // begins to open another lane; nil: a Conn's
-	leases *leases                          // where the lanes' connections come from; nil: a Conn's
-	hot    atomic.Pointer[threadpin.Worker] // of the lane that was begun last
-	ran    atomic.Int64                     // calls begun
+	most   int                           // lanes; a Conn's queue has 1
+	open   func()                        // begins to open another lane; nil: a Conn's
+	leases *leases                       // where the lanes' connections come from; nil: a Conn's
+	hot    atomic.Pointer[thread.Worker] // of the lane that was begun last
+	ran    atomic.Int64                  // calls begun
 	wakeups
 
 	mu       sync.Mutex
@@ -96,7 +96,7 @@ func (q *queue) submit(c *call) error {
 	return nil
 }
 
-func (q *queue) gone() error { return threadpin.ErrAlreadyQuit }
+func (q *queue) gone() error { return thread.ErrAlreadyQuit }
 
 // takeIdle takes the lane that was idle for the shortest time. It needs mu.
 func (q *queue) takeIdle() *lane {
@@ -154,6 +154,11 @@ func (q *queue) rouse() {
 // unbegun counts a call as withdrawn that a lane has taken and not begun.
 func (q *queue) unbegun() {
 	q.ran.Add(-1)
+	q.withdrew()
+}
+
+// withdrew counts a call as withdrawn.
+func (q *queue) withdrew() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.stats.Withdrawn++
@@ -205,6 +210,16 @@ func (q *queue) remove(c *call) {
 		}
 	}
 	q.stats.Withdrawn++
+	q.checkEmpty()
+}
+
+// claimed takes out a call that is done without a lane.
+func (q *queue) claimed(c *call) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if c.listed {
+		q.calls.remove(c)
+	}
 	q.checkEmpty()
 }
 

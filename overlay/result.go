@@ -88,9 +88,11 @@ func (r *Result) LastInsertID() (int64, error) {
 
 // String describes the result in one line.
 func (r *Result) String() string {
-	switch {
+	switch n := r.RowCount(); {
+	case r.keys == nil && n < 0:
+		return "overlay.Result(no rows)"
 	case r.keys == nil:
-		return fmt.Sprintf("overlay.Result(%d rows affected)", r.RowCount())
+		return fmt.Sprintf("overlay.Result(%d rows affected)", n)
 	case r.stream != nil:
 		return fmt.Sprintf("overlay.Result(stream of %d columns)", len(r.keys))
 	}
@@ -137,10 +139,11 @@ func (r *Result) ScalarAsync(ctx context.Context) *Future[any] {
 }
 
 // CloseAsync drops the rows that are left, and frees the connection of a stream.
-// Fetching fails with ErrClosed from now on. Closing again does nothing.
+// Fetching fails with ErrClosed from now on. Closing again does nothing. The error
+// is that of closing a stream's rows, unless a fetch has returned it.
 func (r *Result) CloseAsync(ctx context.Context) *Future[struct{}] {
 	if r.stream != nil {
-		return r.stream.closeAsync(ErrClosed)
+		return r.stream.closeAsync(ErrClosed, false)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -85,7 +85,10 @@ func (e *Engine) finish() error {
 	if !e.owns {
 		return nil
 	}
-	return e.db.Close()
+	if err := e.db.Close(); !isBad(err) { // of a connection that was lost
+		return err
+	}
+	return nil
 }
 
 // force ends whatever is under way.

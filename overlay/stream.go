@@ -1,7 +1,9 @@
 package overlay
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"sync"
@@ -30,18 +32,28 @@ type stream struct {
 	buffered [][]value         // guarded by mu: read and not fetched
 	size     int64             // guarded by mu: their bytes
 	err      error             // guarded by mu
-	fetches  int               // guarded by mu: fetches that wait for rows
+	fetches  []*fetching       // guarded by mu: those that wait for rows, in their order
+	armed    bool              // guarded by mu: serve is going to run
 	ahead    *core             // guarded by mu: the call that reads ahead; nil: none does
 	closing  *Future[struct{}] // guarded by mu: closeAsync's
 	closed   error             // guarded by mu: what closeAsync was given; nil: it was not called
+	untold   error             // guarded by mu: what the rows have ended with; nil: their end, or nobody need be told
+}
+
+// A fetching is a fetch that waits. It is done on the thread, in its turn, or by
+// serve if its rows are there while the thread waits for another row.
+type fetching struct {
+	n     int
+	claim func() bool            // keeps the thread from doing it; nil: only the thread can do it
+	give  func([][]value, error) // completes it after claim
 }
 
 const (
 	// aheadBytes and aheadRows bound what a stream reads ahead.
 	aheadBytes = 1 << 20
 	aheadRows  = 256
-	// chunkTime is after how long a read that has a row returns it, so that
-	// slow rows arrive when they are there.
+	// chunkTime is how long rows that somebody waits for may be kept back, so that
+	// slow rows arrive when they are there and quick ones many at a time.
 	chunkTime = time.Millisecond
 	// patience is how long the rest of a query's rows may take to be dropped
 	// before the database is asked to stop sending them.
@@ -144,8 +156,10 @@ func streamOn(opening, ctx context.Context, s *session, owns bool, place site, q
 		}
 		st.rows, st.reader = rows, newReader(rows, l.pc.Traits())
 		l.streams = append(l.streams, st)
+		l.setBusy()
 		st.opened()
-		if err := st.read(l, 0); err != nil && err != io.EOF && err != ErrReturnsNoRows {
+		// The others are read ahead: the second one may take its time.
+		if err := st.read(l, 1); err != nil && err != io.EOF && err != ErrReturnsNoRows {
 			return nil, err
 		}
 		r := &Result{config: s.config, stream: st}
@@ -154,6 +168,7 @@ func streamOn(opening, ctx context.Context, s *session, owns bool, place site, q
 		}
 		st.watch(ctx)
 		r.watchLeak()
+		st.after(false)
 		return r, nil
 	})
 }
@@ -163,7 +178,13 @@ func (st *stream) watch(ctx context.Context) {
 	if ctx.Done() == nil {
 		return
 	}
-	unwatch := context.AfterFunc(ctx, func() { st.closeAsync(ctx.Err()) })
+	unwatch := context.AfterFunc(ctx, func() {
+		why := ctx.Err()
+		if !st.plain { // it is not stopped
+			why = pinned.Unknown(why)
+		}
+		st.closeAsync(why, true)
+	})
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.err != nil {
@@ -189,13 +210,17 @@ func (st *stream) ended() {
 	delete(st.s.streams, st)
 }
 
-// read reads rows on the thread until n are buffered: for 0 some, for -1 all.
-// After the last one, or an error, the stream has ended; it returns why.
+// read reads rows on the thread until n are buffered, for -1 all; for 0 it reads
+// ahead, and does not keep those waiting whose rows are there. After the last row,
+// or an error, the stream has ended; it returns why.
 func (st *stream) read(l *lane, n int) error {
 	start := time.Now()
 	for read := 0; ; read++ {
 		st.mu.Lock()
 		err, have, size := st.err, len(st.buffered), st.size
+		if n == 0 {
+			st.hurry()
+		}
 		st.mu.Unlock()
 		switch {
 		case err != nil:
@@ -224,6 +249,10 @@ func (st *stream) end(l *lane, why error) {
 	}
 	st.ended()
 	closing := st.closeRows(l)
+	l.setBusy()
+	if why != io.EOF && why != ErrClosed { // most drivers return that error again
+		closing = nil
+	}
 	switch {
 	case why == io.EOF && closing != nil:
 		why = closing
@@ -241,14 +270,31 @@ func (st *stream) end(l *lane, why error) {
 		why = st.closed
 	}
 	if first {
-		st.err = why
+		st.err, st.untold = why, closing
+		if closing == nil && st.closed == nil && why != io.EOF && why != ErrClosed && why != ErrReturnsNoRows {
+			st.untold = why
+		}
 	}
-	unwatch := st.unwatch
+	untold, unwatch := st.untold, st.unwatch
 	st.mu.Unlock()
+	if first && untold != nil && !st.plain && l.tx != nil && len(l.tx.levels) > 0 {
+		l.tx.failed = append(l.tx.failed, st)
+	}
 	if unwatch != nil {
 		unwatch()
 	}
-	if first && st.owns {
+	if first {
+		st.release()
+	}
+}
+
+// release closes the session of a stream that has ended, if it is the stream's
+// own, after the fetches that wait: they may not have reached its queue yet.
+func (st *stream) release() {
+	st.mu.Lock()
+	over := st.owns && st.err != nil && len(st.fetches) == 0
+	st.mu.Unlock()
+	if over {
 		st.s.closeAsync()
 	}
 }
@@ -263,15 +309,20 @@ func (st *stream) closeRows(l *lane) error {
 // closeRows closes rows. Where that reads the rest of them, and the query only
 // reads, the database is asked to stop after a while.
 func (l *lane) closeRows(rows *pinned.Rows, plain bool) error {
-	if c := l.current.Load(); c != nil && plain && l.q.config.dialect.oneResult() {
-		timer := time.AfterFunc(patience, func() { c.pinned.StopBegun(background, l.pc, context.Canceled) })
-		err := rows.Close()
-		if !timer.Stop() { // that is why it failed
-			return nil
-		}
-		return err
+	if plain && l.q.config.dialect.oneResult() {
+		return rows.CloseSoon(patience)
 	}
 	return rows.Close()
+}
+
+// setBusy has other users of the connection, such as SyncConn's, refused while a
+// stream is open, where it can have but one result open.
+func (l *lane) setBusy() {
+	var why error
+	if len(l.streams) > 0 {
+		why = l.free()
+	}
+	l.pc.SetBusy(why, l.closeStreams)
 }
 
 // closeStreams ends what is open on a lane.
@@ -282,41 +333,46 @@ func (l *lane) closeStreams() {
 }
 
 // closeAsync ends the stream from anywhere. Fetching fails with why from now on.
-func (st *stream) closeAsync(why error) *Future[struct{}] {
+// The future has the error of closing the rows, if nobody has been told of it.
+// Quietly, nobody will look at it.
+func (st *stream) closeAsync(why error, quietly bool) *Future[struct{}] {
 	st.mu.Lock()
 	if st.closing != nil {
 		defer st.mu.Unlock()
 		return st.closing
 	}
-	f := &Future[struct{}]{core: core{origin: st.s.config}}
+	f := &Future[struct{}]{core: core{origin: st.s.config, place: st.place, quiet: quietly}}
 	st.closing, st.closed = f, why
-	over, ahead := st.err != nil, st.ahead
+	over, ahead, untold := st.err != nil, st.ahead, st.untold
 	st.buffered, st.size = nil, 0
 	st.mu.Unlock()
 	if over {
 		st.mu.Lock()
 		st.err = why
 		st.mu.Unlock()
-		f.settle(nil)
+		f.settle(untold)
 		return f
 	}
 	if ahead != nil && st.plain {
 		ahead.stop(why)
 	}
 	o := callOptions{kind: ending, quiet: true, tidy: true, place: st.place, describe: "CloseAsync of a stream"}
-	last := start(background, st.s.queue, o, func(_ context.Context, l *lane) (struct{}, error) {
-		st.end(l, why)
+	last := start(background, st.s.queue, o, func(_ context.Context, l *lane) (closing error, _ error) {
+		st.end(l, ErrClosed)
 		st.mu.Lock()
+		if l.current.Load().stopped() == nil {
+			closing = st.untold
+		}
 		st.buffered, st.size, st.err = nil, 0, why
 		st.mu.Unlock()
-		return struct{}{}, nil
+		return closing, nil
 	})
 	last.whenDone(func() {
 		if st.owns { // closing the stream is over when its connection has gone back
-			st.s.closeAsync().whenDone(func() { f.settle(nil) })
+			st.s.closeAsync().whenDone(func() { f.settle(last.value) })
 			return
 		}
-		f.settle(nil)
+		f.settle(last.value)
 	})
 	return f
 }
@@ -330,14 +386,15 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 	}
 	finish := last && !st.plain // a write is done when its rows have ended: their end is told too
 	st.mu.Lock()
-	if st.fetches == 0 && st.enough(n) && (!finish || st.err != nil) {
+	if len(st.fetches) == 0 && st.enough(n) && (!finish || st.err != nil) {
 		rows, err := st.take(n)
 		st.mu.Unlock()
 		st.after(last)
 		v, err := as(wrap(r.keys, rows), err)
 		return completed(r.config, v, err)
 	}
-	st.fetches++
+	w := &fetching{n: n}
+	st.fetches = append(st.fetches, w)
 	st.mu.Unlock()
 	o := callOptions{kind: read, place: caller(r.config), describe: "fetch of a stream"}
 	if !st.plain {
@@ -345,11 +402,13 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 	}
 	o.ended = func() {
 		st.mu.Lock()
-		defer st.mu.Unlock()
-		st.fetches--
+		st.fetches = slices.DeleteFunc(st.fetches, func(v *fetching) bool { return v == w })
+		st.hurry()
+		st.mu.Unlock()
+		st.release()
 	}
-	return start(ctx, st.s.queue, o, func(ctx context.Context, l *lane) (T, error) {
-		st.read(l, n)
+	f := start(ctx, st.s.queue, o, func(ctx context.Context, l *lane) (T, error) {
+		st.read(l, cmp.Or(n, 1))
 		st.mu.Lock()
 		rows, err := st.take(n)
 		st.mu.Unlock()
@@ -361,6 +420,64 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 		st.after(last)
 		return as(wrap(r.keys, rows), err)
 	})
+	f.whenDone(func() {
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		if f.err != nil && errors.Is(f.err, st.untold) { // as all calls on a dead connection say
+			st.untold = nil
+		}
+	})
+	if finish {
+		return f
+	}
+	c := f.cancel.(*call)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	w.claim = c.claim
+	w.give = func(rows [][]value, err error) {
+		f.value, err = as(wrap(r.keys, rows), err)
+		c.q.claimed(c)
+		c.finish(err)
+		st.after(last)
+	}
+	st.hurry()
+	return f
+}
+
+// hurry has the first fetch that waits served soon, if its rows are there. It
+// needs mu.
+func (st *stream) hurry() {
+	if !st.armed && len(st.fetches) > 0 && st.fetches[0].claim != nil && st.enough(st.fetches[0].n) {
+		st.armed = true
+		time.AfterFunc(chunkTime, st.serve)
+	}
+}
+
+// serve completes the fetches whose rows are there, while the thread is busy.
+func (st *stream) serve() {
+	st.mu.Lock()
+	st.armed = false
+	for len(st.fetches) > 0 {
+		w := st.fetches[0]
+		if w.claim == nil || !st.enough(w.n) || !w.claim() { // the thread may be doing it
+			break
+		}
+		rows, err := st.take(w.n)
+		st.mu.Unlock()
+		w.give(rows, err)
+		st.mu.Lock()
+	}
+	st.mu.Unlock()
+}
+
+// unseen returns what the rows have ended with if nobody has looked at it.
+func (st *stream) unseen() error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.closing != nil && st.closing.seen.Load() {
+		return nil
+	}
+	return st.untold
 }
 
 // enough reports whether a fetch of n rows need not wait. It needs mu.
@@ -385,6 +502,9 @@ func (st *stream) take(n int) ([][]value, error) {
 	}
 	st.size = st.size * int64(len(st.buffered)) / int64(max(1, n+len(st.buffered)))
 	if short && st.err != io.EOF {
+		if st.err != ErrClosed {
+			st.untold = nil
+		}
 		return rows, st.err
 	}
 	return rows, nil
@@ -394,27 +514,33 @@ func (st *stream) take(n int) ([][]value, error) {
 // stream after its last fetch.
 func (st *stream) after(last bool) {
 	if last {
-		st.closeAsync(ErrClosed)
+		st.closeAsync(ErrClosed, true)
 		return
 	}
 	st.mu.Lock()
-	defer st.mu.Unlock()
-	if st.err != nil || st.ahead != nil || st.closing != nil || len(st.buffered) >= aheadRows/2 || st.size >= aheadBytes/2 {
-		return
+	full := st.err != nil || st.ahead != nil || st.closing != nil || len(st.buffered) >= aheadRows/2 || st.size >= aheadBytes/2
+	if !full {
+		st.ahead = new(core) // until the call is known
 	}
-	st.ahead = new(core) // until the call is known
-	go st.readAhead()
+	st.mu.Unlock()
+	if !full {
+		st.readAhead()
+	}
 }
 
 func (st *stream) readAhead() {
-	o := callOptions{kind: read, quiet: true, tidy: true, place: st.place, describe: "reading a stream ahead"}
+	o := callOptions{kind: read, quiet: true, tidy: true, queued: true, place: st.place, describe: "reading a stream ahead"}
 	f := start(background, st.s.queue, o, func(_ context.Context, l *lane) (struct{}, error) {
 		st.read(l, 0)
 		return struct{}{}, nil
 	})
 	st.mu.Lock()
 	st.ahead = &f.core
+	closed := st.closed
 	st.mu.Unlock()
+	if closed != nil && st.plain { // closeAsync did not know the call
+		f.stop(closed)
+	}
 	f.whenDone(func() {
 		st.mu.Lock()
 		st.ahead = nil

@@ -264,6 +264,26 @@ func TestCallsBesideAStreamOnItsConn(t *testing.T) {
 			"WithTx": func() error {
 				return c.WithTx(db.ctx, nil, func(context.Context, *overlay.Conn) error { return nil })
 			},
+			"SyncConn, a query": func() (err error) {
+				var n int
+				return c.SyncConn().QueryRowContext(db.ctx, "SELECT 1").Scan(&n)
+			},
+			"SyncConn, an update": func() error { return second(c.SyncConn().ExecContext(db.ctx, "UPDATE people SET name = name")) },
+			"SyncConn, a ping":    func() error { return c.SyncConn().PingContext(db.ctx) },
+			"SyncConn, a transaction": func() error {
+				tx, err := c.SyncConn().BeginTx(db.ctx, nil)
+				if err == nil {
+					err = tx.Rollback()
+				}
+				return err
+			},
+			"SyncConn, a statement": func() error {
+				s, err := c.SyncConn().PrepareContext(db.ctx, "SELECT 1")
+				if err == nil {
+					err = s.Close()
+				}
+				return err
+			},
 		}
 		for name, call := range calls {
 			if err := call(); db.maria && !errors.Is(err, overlay.ErrStreamOpen) || !db.maria && err != nil {
@@ -285,6 +305,63 @@ func TestCallsBesideAStreamOnItsConn(t *testing.T) {
 			if err := call(); err != nil {
 				t.Errorf("%s after the stream's end: %v", name, err)
 			}
+		}
+	})
+}
+
+// The other way round: the rows of SyncConn keep a connection of MySQL from other calls until they
+// have been read, and stay whole.
+func TestCallsBesideRowsOfSyncConn(t *testing.T) {
+	onEach(t, func(t *testing.T, db *testDB) {
+		db.people(t, many()...)
+		c := db.connect(t)
+		defer db.close(t, c)
+		rows, err := c.SyncConn().QueryContext(db.ctx, "SELECT a.id FROM people a, people b LIMIT 100000")
+		noError(t, err)
+		defer rows.Close()
+		calls := map[string]func() error{
+			"QueryAsync":  func() error { return second(c.QueryAsync(db.ctx, "SELECT 1").Await(db.ctx)) },
+			"StreamAsync": func() error { return second(c.StreamAsync(db.ctx, peoplesIDs).Await(db.ctx)) },
+			"RunInThread": func() error {
+				return second(overlay.RunInThread(db.ctx, c, func(ctx context.Context, sc *sql.Conn) (n int, err error) {
+					return n, sc.QueryRowContext(ctx, "SELECT 1").Scan(&n)
+				}).Await(db.ctx))
+			},
+		}
+		n := 0
+		for ; n < 100 && rows.Next(); n++ {
+		}
+		if db.maria {
+			for _, call := range calls {
+				wantError(t, call(), overlay.ErrStreamOpen)
+			}
+		}
+		for rows.Next() {
+			n++
+		}
+		if err := rows.Err(); err != nil || n != 100000 {
+			t.Errorf("%d rows, %v", n, err)
+		}
+		must(t, c.QueryAsync(db.ctx, "SELECT 1")) // the rows are not closed, but read
+	})
+}
+
+// A transaction of SyncConn's ends the streams in it, as one of the Conn's does.
+func TestStreamInATransactionOfSyncConn(t *testing.T) {
+	onEach(t, func(t *testing.T, db *testDB) {
+		db.people(t, many()...)
+		c := db.connect(t)
+		defer db.close(t, c)
+		for name, end := range map[string]func(tx *sql.Tx) error{"Commit": (*sql.Tx).Commit, "Rollback": (*sql.Tx).Rollback} {
+			tx, err := c.SyncConn().BeginTx(db.ctx, nil)
+			noError(t, err)
+			r := must(t, c.StreamAsync(db.ctx, peoplesIDs))
+			must(t, r.FetchOneAsync(db.ctx))
+			if err := end(tx); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			wantFree(t, db, c)
+			must(t, r.CloseAsync(db.ctx))
 		}
 	})
 }
@@ -331,4 +408,38 @@ func TestStreamOnAConnectionThatDies(t *testing.T) {
 	}
 	must(t, e.ExecAsync(background, "noop"))
 	noError(t, e.Shutdown(background))
+}
+
+// CloseAsync returns the driver's error of closing the rows, wherever the stream is; a fetch that
+// has met the end of the rows has returned it already.
+func TestStreamThatCannotBeClosed(t *testing.T) {
+	broken := errors.New("the rows cannot be closed")
+	for name, c := range map[string]struct {
+		query string
+		use   func(r *overlay.Result) error
+		want  error
+	}{
+		"in the middle":           {"rows 1000", func(r *overlay.Result) error { return second(r.FetchOneAsync(background).Await(background)) }, broken},
+		"all of it is read ahead": {"rows 300", func(r *overlay.Result) error { return second(r.FetchManyAsync(background, 250).Await(background)) }, broken},
+		"a fetch has told": {"rows 300", func(r *overlay.Result) error {
+			wantError(t, second(r.FetchAllAsync(background).Await(background)), broken)
+			return nil
+		}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newScripted()
+			db := d.openDB()
+			defer db.Close()
+			e := overlay.New(db, overlay.WithLanes(1))
+			remove := d.On("Rows.Close", drivertest.Return(broken))
+			r := must(t, e.StreamAsync(background, c.query))
+			noError(t, c.use(r))
+			if err := second(r.CloseAsync(background).Await(background)); err != c.want {
+				t.Errorf("CloseAsync: %v, want %v", err, c.want)
+			}
+			remove()
+			must(t, e.ExecAsync(background, "noop"))
+			noError(t, e.Shutdown(background))
+		})
+	}
 }

@@ -61,6 +61,8 @@ func TestStrings(t *testing.T) {
 		if s := long.String(); len(s) > 200 || strings.Contains(s, "\n") || !strings.HasSuffix(s, ", …)") {
 			t.Errorf("a long row is printed as %q", s)
 		}
+		want(must(t, c.QueryAsync(db.ctx, "CREATE TEMPORARY TABLE other (id INT)")), "overlay.Result(no rows)")
+		want(must(t, c.ExecuteAsync(db.ctx, "INSERT INTO other VALUES (1), (2)")), "overlay.Result(2 rows affected)")
 		stream := must(t, c.StreamAsync(db.ctx, "SELECT 1 AS n"))
 		want(stream, "overlay.Result(stream of 1 columns)")
 		must(t, stream.CloseAsync(db.ctx))

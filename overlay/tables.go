@@ -60,11 +60,7 @@ func (e *Engine) TableNamesAsync(ctx context.Context, opts ...TableOption) *Futu
 	}
 	q := newRequest(query, args)
 	return send(ctx, t.on, callOptions{kind: read, describe: query}, func(ctx context.Context, l *lane) ([]string, error) {
-		rows, err := l.query(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		keys, values, err := readAll(rows, l.pc.Traits(), 0)
+		keys, values, err := l.all(ctx, q)
 		if err != nil {
 			return nil, err
 		}

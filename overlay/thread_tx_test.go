@@ -3,6 +3,7 @@ package overlay_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"testing"
 	"time"
@@ -153,6 +154,56 @@ func TestTransactionLeftByAFunction(t *testing.T) {
 			must(t, e.ScalarAsync(background, "SELECT count(*) FROM kept"))
 		}
 	}
+}
+
+// A function that says by Raw that its connection is bad ends the transaction that its Conn is in:
+// the connection is dropped, or kept without the transaction if it holds the database.
+func TestFunctionThatSaysItsConnectionIsBad(t *testing.T) {
+	onEach(t, func(t *testing.T, db *testDB) {
+		db.people(t, "Zoe")
+		bad := func(sc *sql.Conn) error { return sc.Raw(func(any) error { return driver.ErrBadConn }) }
+		for name, say := range map[string]func(c *overlay.Conn) error{
+			"RunInThread": func(c *overlay.Conn) error {
+				return second(overlay.RunInThread(db.ctx, c, func(_ context.Context, sc *sql.Conn) (int, error) { return 0, bad(sc) }).Await(db.ctx))
+			},
+			"SyncConn": func(c *overlay.Conn) error { return bad(c.SyncConn()) },
+		} {
+			t.Run(name, func(t *testing.T) {
+				c := db.connect(t)
+				tx := must(t, c.BeginAsync(db.ctx, nil))
+				must(t, c.ExecAsync(db.ctx, insertPerson, "Ann"))
+				wantError(t, say(c), driver.ErrBadConn)
+				if err := second(c.ExecAsync(db.ctx, insertPerson, "Bob").Await(db.ctx)); err == nil && !db.memory {
+					t.Error("a later call was made")
+				}
+				if c.InTransaction() {
+					t.Error("the Conn is in the transaction still")
+				}
+				failure(t, tx.CommitAsync(db.ctx))
+				db.close(t, c)
+				if n := must(t, overlay.Scalar[int](db.ctx, db.e, "SELECT count(*) FROM people WHERE name = 'Ann'")); n != 0 {
+					t.Error("what was done in the transaction has stayed")
+				}
+			})
+		}
+	})
+}
+
+// A sql.Conn that a function closes leaves its Conn in the transaction.
+func TestFunctionThatClosesItsConn(t *testing.T) {
+	onEach(t, func(t *testing.T, db *testDB) {
+		db.people(t, "Zoe")
+		c := db.connect(t)
+		defer db.close(t, c)
+		tx := must(t, c.BeginAsync(db.ctx, nil))
+		must(t, c.ExecAsync(db.ctx, insertPerson, "Ann"))
+		must(t, overlay.RunInThread(db.ctx, c, func(_ context.Context, sc *sql.Conn) (int, error) { return 0, sc.Close() }))
+		noError(t, c.SyncConn().Close())
+		must(t, tx.CommitAsync(db.ctx))
+		if n := must(t, overlay.Scalar[int](db.ctx, c, "SELECT count(*) FROM people")); n != 2 {
+			t.Errorf("%d rows, want 2", n)
+		}
+	})
 }
 
 // noTxLeft fails the test if the only lane is in a transaction.

@@ -25,34 +25,40 @@ type Tx struct {
 // level is one transaction or savepoint. Its fields are the thread's but for
 // those that say otherwise.
 type level struct {
-	tx    *pinned.Tx       // of the outermost
-	name  string           // of a savepoint
-	over  atomic.Bool      // committed, rolled back, or gone with the one around it; anybody may look
-	user  weak.Pointer[Tx] // set before the level is known to anybody else
-	place site             // likewise
+	tx     *pinned.Tx       // of the outermost
+	name   string           // of a savepoint
+	over   atomic.Bool      // committed, rolled back, or gone with the one around it; anybody may look
+	scoped atomic.Bool      // WithTx or WithNested ends it; anybody may look
+	user   weak.Pointer[Tx] // set before the level is known to anybody else
+	place  site             // likewise
 }
 
 // txState is what a Conn's lane knows about its transaction. It is the thread's.
 type txState struct {
 	s      *session
 	levels []*level
-	names  int // savepoints so far
+	names  int       // savepoints so far
+	failed []*stream // of the open transaction: writes that nobody may have been told of
 }
 
-// changed tells the session about the transaction, after each call.
-func (t *txState) changed(l *lane) {
-	if open := l.pc.InTx(); open != t.s.inTx.Load() {
-		t.s.inTx.Store(open)
+// verdict returns the error of a streamed write in the transaction that nobody has
+// been told of.
+func (t *txState) verdict() error {
+	for _, st := range t.failed {
+		if err := st.unseen(); err != nil {
+			return err
+		}
 	}
-	if l.pc.Dead() {
-		l.lost.Store(true)
-	}
+	return nil
 }
 
 // set makes levels those that are open.
 func (t *txState) set(levels []*level) {
 	t.levels = levels
 	t.s.top.Store(nil)
+	if len(levels) == 0 {
+		t.failed = nil
+	}
 	if n := len(levels); n > 0 {
 		t.s.top.Store(levels[n-1])
 	}
@@ -70,7 +76,6 @@ func (t *txState) gone() {
 		v.over.Store(true)
 	}
 	t.s.lane.lost.Store(true)
-	t.s.inTx.Store(false)
 	t.set(nil)
 }
 
@@ -198,6 +203,7 @@ func (l *lane) begin(ctx context.Context, opts *sql.TxOptions) (*level, error) {
 	}
 	// The transaction outlives the call, so its context must too.
 	tx, err := l.pc.Begin(context.WithoutCancel(ctx), l.held(), o, true)
+	l.answered = l.answered || !isBad(err)
 	if errors.Is(err, pinned.ErrInTransaction) {
 		return nil, ErrInTransaction
 	}
@@ -238,9 +244,24 @@ func (l *lane) end(v *level, commit bool) error {
 	}
 	v.over.Store(true)
 	if l.tx != nil {
+		if v.tx != nil || l.q.config.dialect.oneResult() {
+			l.closeStreams()
+		}
+		if err := l.tx.verdict(); commit && err != nil {
+			v.over.Store(false)
+			l.end(v, false)
+			return err
+		}
 		at := 0
 		for l.tx.levels[at] != v {
 			at++
+		}
+		for _, inner := range l.tx.levels[at:] {
+			if inner != v && inner.scoped.Load() && commit { // its function has not returned
+				v.over.Store(false)
+				l.end(v, false)
+				return ErrConcurrentTx
+			}
 		}
 		for _, inner := range l.tx.levels[at:] {
 			inner.over.Store(true)
@@ -250,7 +271,6 @@ func (l *lane) end(v *level, commit bool) error {
 	if v.tx == nil {
 		return l.endSavepoint(v, commit)
 	}
-	l.closeStreams()
 	l.held().CloseOpen()
 	if !commit {
 		gone := l.pc.Refused() != nil // the database has ended it by itself
@@ -280,7 +300,9 @@ func (l *lane) endSavepoint(v *level, commit bool) (err error) {
 			}
 		}
 		back := l.statement(background, "ROLLBACK TO SAVEPOINT "+v.name)
-		if back == nil {
+		if back != nil { // what was done since must not be committed
+			l.tx.levels[0].tx.Spoil(back)
+		} else {
 			back = l.statement(background, "RELEASE SAVEPOINT "+v.name)
 		}
 		if !commit {
@@ -290,9 +312,13 @@ func (l *lane) endSavepoint(v *level, commit bool) (err error) {
 	return err
 }
 
+// hasEnded reports whether a statement has ended the transaction.
+func (l *lane) hasEnded() bool { return errors.Is(l.pc.Refused(), ErrTxEnded) }
+
 // statement executes a statement of the overlay's own.
 func (l *lane) statement(ctx context.Context, text string) error {
 	_, _, err := l.pc.Exec(ctx, &pinned.Request{Query: text})
+	l.answered = l.answered || !isBad(err)
 	return err
 }
 
@@ -301,8 +327,9 @@ func (l *lane) statement(ctx context.Context, text string) error {
 // error, also when a statement in it has failed and nobody has looked at its error,
 // and when a call is still under way as fn returns. It blocks until then. It
 // returns fn's error, or that of the commit, after which nothing is left of the
-// transaction unless the error wraps ErrOutcomeUnknown. A connection that turns
-// out to be dead as the transaction begins is replaced.
+// transaction unless the error wraps ErrOutcomeUnknown, or ErrTxEnded, since a
+// statement such as DDL on MySQL has committed what came before it. A connection
+// that turns out to be dead as the transaction begins is replaced.
 func (e *Engine) WithTx(ctx context.Context, opts *sql.TxOptions, fn func(ctx context.Context, c *Conn) error) error {
 	after, err := waits(ctx, "Engine.WithTx")
 	if err != nil {
@@ -347,7 +374,7 @@ func (c *Conn) WithNested(ctx context.Context, fn func(ctx context.Context, c *C
 	return c.within(ctx, c.BeginNestedAsync(ctx), fn)
 }
 
-func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx context.Context, c *Conn) error) error {
+func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx context.Context, c *Conn) error) (err error) {
 	quiet := reflectguard.MayBlock(ctx) // whoever has called has warned
 	tx, err := begun.Await(quiet)
 	if err != nil {
@@ -359,13 +386,17 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 		})
 		return err
 	}
+	tx.scoped.Store(true)
 	sc := &scope{s: c.s, outer: c.s.scope.Load()}
 	c.s.scope.Store(sc)
 	committing := false
 	defer func() {
-		if !committing {
-			c.s.scope.Store(sc.outer)
-			c.rollBack(ctx, tx)
+		if committing {
+			return
+		}
+		c.s.scope.Store(sc.outer)
+		if c.rollBack(ctx, tx) && err != nil && !errors.Is(err, ErrTxEnded) {
+			err = fmt.Errorf("%w (%w)", err, ErrTxEnded)
 		}
 	}()
 	err = fn(sc.mark(ctx), c)
@@ -385,11 +416,19 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 }
 
 // rollBack rolls back, and waits for it as long as ctx allows. A server that does
-// not answer then is hung up.
-func (c *Conn) rollBack(ctx context.Context, tx *Tx) {
-	f := tx.CloseAsync(background)
-	f.quiet = true
-	if !settled(ctx, &f.core) {
+// not answer then is hung up. It reports whether a statement had ended the
+// transaction before.
+func (c *Conn) rollBack(ctx context.Context, tx *Tx) (ended bool) {
+	o := tx.closing(caller(c.s.config))
+	o.quiet = true
+	f := start(background, c.s.queue, o, func(_ context.Context, l *lane) (ended bool, err error) {
+		defer runtime.KeepAlive(tx)
+		ended = !tx.over.Load() && tx.tx != nil && l.hasEnded()
+		return ended, l.endIfOpen(tx.level)
+	})
+	if !c.settled(ctx, &f.core) {
 		c.s.lane.pc.HangUp()
+		return false
 	}
+	return f.value
 }

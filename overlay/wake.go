@@ -5,7 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/sqlaio/sqlaio/threadpin"
+	"github.com/sqlaio/sqlaio/internal/thread"
 )
 
 // wakeups wakes those who sleep until their futures are complete. That is
@@ -58,7 +58,7 @@ func (w *wakeups) deliver() bool {
 
 // watch waits actively for f, if the worker has leave to, and wakes others
 // meanwhile.
-func (w *wakeups) watch(on *threadpin.Worker, f *core, stop <-chan struct{}) bool {
+func (w *wakeups) watch(on *thread.Worker, f *core, stop <-chan struct{}) bool {
 	w.watchers.Add(1)
 	defer func() {
 		w.watchers.Add(-1)

@@ -28,8 +28,8 @@ const (
 const Noticeable = time.Millisecond
 
 // Handle warns that an asynchronous handle is about to be used in a blocking way.
-// query is "" if unknown; optOut is the handle's way to say that blocking is
-// intended. On an error, which a filter asked for, the call must not be made.
+// query is "" if unknown. optOut names what to use if blocking is intended. If Handle
+// returns an error, because a filter says Error, the call must not be made.
 func Handle(query, optOut string) error {
 	message, advice := HandleMessage, "use the asynchronous methods or RunInThread; "
 	if IsReflection(query) {
@@ -39,10 +39,10 @@ func Handle(query, optOut string) error {
 }
 
 // Call is called before a database call that blocks. It warns if ctx is marked
-// NonBlocking, or if foreign is set: the caller is on the thread of another
-// connection. The caller must call after, unless it is nil, when the call has
-// returned. On an error, which a filter asked for, the call must not be made. If
-// there is nothing to warn about, Call allocates nothing.
+// NonBlocking, or if foreign is set, which means that the caller is on the thread of
+// another connection. When the call has returned, the caller must call after, unless
+// that is nil. If Call returns an error, because a filter says Error, the call must
+// not be made. If there is nothing to warn about, Call allocates nothing.
 func Call(ctx context.Context, foreign bool, query string) (after func(), err error) {
 	switch {
 	case IsNonBlocking(ctx):
@@ -53,9 +53,9 @@ func Call(ctx context.Context, foreign bool, query string) (after func(), err er
 	return nil, nil
 }
 
-// Wait is Call for waiting: it is called before what waits for asynchronous calls,
-// as Await and WithTx do, and warns if ctx is marked NonBlocking. what names the
-// method. It costs an atomic load in a program that has marked no context.
+// Wait is Call for methods that wait for asynchronous calls, such as Await and
+// WithTx. what names the method. Wait warns if ctx is marked NonBlocking. It costs an
+// atomic load in a program that has marked no context.
 func Wait(ctx context.Context, what string) (after func(), err error) {
 	if !IsNonBlocking(ctx) {
 		return nil, nil
@@ -81,7 +81,7 @@ func guard(message, advice, query string) (after func(), err error) {
 	}, nil
 }
 
-// warn makes the warning only if somebody would see it.
+// warn makes the warning only if somebody will see it: a repeat must cost little.
 func warn(message, advice, query string, took time.Duration) error {
 	if warnings.Decide(warnings.Blocking, message, warnings.Site{}) == warnings.Ignore {
 		return nil

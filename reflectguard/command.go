@@ -2,17 +2,17 @@ package reflectguard
 
 import "github.com/sqlaio/sqlaio/internal/sqltext"
 
-// command looks at a statement by its first word, and reports whether nothing
-// else in it needs to be looked at.
+// command looks at a statement by its first word, and reports whether the rest
+// of the statement can be skipped.
 func (r *reader) command(first sqltext.Token) bool {
 	ahead := r.s
 	switch {
 	case first.Is("pragma"):
-		r.found = r.found || r.dialect == sqltext.SQLite && isPragma(&ahead)
+		r.found = r.dialect == sqltext.SQLite && isPragma(&ahead)
 	case first.Is("show"):
-		r.found = r.found || r.dialect == sqltext.MySQL && isShow(&ahead)
+		r.found = r.dialect == sqltext.MySQL && isShow(&ahead)
 	case first.IsAny("desc", "describe", "explain"):
-		r.found = r.found || r.dialect == sqltext.MySQL && isDescribe(&ahead)
+		r.found = r.dialect == sqltext.MySQL && isDescribe(&ahead)
 	case first.Is("create"):
 		return r.create(&ahead)
 	default:
@@ -69,9 +69,9 @@ func isDescribe(s *sqltext.Scanner) bool {
 	return t.Kind == sqltext.EOF || t.IsPunct(';')
 }
 
-// create skips definitions: views, triggers and functions. The bodies of the latter
-// two contain semicolons, so nothing after them is looked at, unless the dialect
-// has bodies in strings. CREATE TABLE may contain a query.
+// create skips definitions of views, triggers and functions. The bodies of triggers
+// and functions contain semicolons, so the rest of the text is skipped too, except in
+// PostgreSQL, where they are strings. CREATE TABLE may contain a query.
 func (r *reader) create(s *sqltext.Scanner) bool {
 	for range 12 {
 		t := s.NextSignificant()

@@ -32,33 +32,29 @@ func (r *reader) inOtherSchema() bool {
 
 // table reads the rest of a table's name, whose first part is t.
 func (r *reader) table(t sqltext.Token) {
-	last, schema := t, sqltext.Token{}
+	var schema sqltext.Token
 	standard := false // INFORMATION_SCHEMA is one of the qualifiers
-	for {
-		ahead := r.s
-		if !ahead.NextSignificant().IsPunct('.') {
-			break
-		}
+	for ahead := r.s; ahead.NextSignificant().IsPunct('.'); r.s = ahead {
 		next := ahead.NextSignificant()
 		if !next.IsName() {
 			break
 		}
-		standard = standard || last.IsNamed("information_schema")
-		last, schema = next, last
-		r.s = ahead
+		standard = standard || t.IsNamed("information_schema")
+		t, schema = next, t
 	}
+	shadow := schema.Kind == sqltext.EOF && r.shadow != "" && strings.EqualFold(t.Name(), r.shadow)
 	switch r.dialect {
 	case sqltext.SQLite:
-		r.found = isSQLite(last, r.isCalled()) && !r.isShadow(last, schema)
+		r.found = isSQLite(t, r.isCalled()) && !shadow
 	case sqltext.MySQL:
 		r.found = standard
 	default:
-		r.found = standard || r.isPostgres(last, schema)
+		r.found = standard || r.isPostgres(t, schema) && !shadow
 	}
 }
 
-// isSQLite reports whether t names a table of SQLite's that describes. Pragmas are
-// both functions and tables.
+// isSQLite reports whether t names a table of SQLite that describes the schema.
+// Pragmas are both functions and tables.
 func isSQLite(t sqltext.Token, called bool) bool {
 	name := t.Name()
 	if hasPrefix(name, "pragma_") {
@@ -73,19 +69,12 @@ func (r *reader) isPostgres(t, schema sqltext.Token) bool {
 		return functions.has(t.Name())
 	case schema.IsNamed("pg_catalog"):
 		return true
-	case schema.Kind != sqltext.EOF:
-		return false
 	}
-	return pgTables.has(t.Name()) && !r.isShadow(t, schema)
-}
-
-// isShadow reports whether the name is that of a common table.
-func (r *reader) isShadow(t, schema sqltext.Token) bool {
-	return r.shadow != "" && schema.Kind == sqltext.EOF && strings.EqualFold(t.Name(), r.shadow)
+	return schema.Kind == sqltext.EOF && pgTables.has(t.Name())
 }
 
 // isCommonTable reports whether t is the name in WITH t AS (...) or in
-// WITH t (a, b) AS (...), and hides a catalog's table.
+// WITH t (a, b) AS (...), and hides a table of a catalog.
 func (r *reader) isCommonTable(t sqltext.Token) bool {
 	if !r.prev.IsAny("with", "recursive") && !r.prev.IsPunct(',') ||
 		!isSQLite(t, false) && !pgTables.has(t.Name()) {

@@ -6,29 +6,29 @@ import (
 	"github.com/sqlaio/sqlaio/internal/sqltext"
 )
 
-// A reader follows the statements of a text in one dialect just closely enough to
-// know where tables are named: after FROM and JOIN, and after the commas there.
+// A reader follows the statements of a text in one dialect, just closely enough to
+// know where a table is named: after FROM and JOIN, and after a comma in such a list.
 type reader struct {
 	s       sqltext.Scanner
 	dialect sqltext.Dialect
 
-	found   bool // something describes
+	found   bool // a statement reads the schema
 	strange bool // the text is not valid in this dialect
 	hash    bool // # is used as an operator of its own
 
 	first  bool          // at the first word of a statement
-	mute   bool          // ignore everything up to the semicolon
+	mute   bool          // ignore the rest of the statement
 	over   bool          // ignore everything after it too
 	depth  int           // open parentheses
 	query  uint64        // one bit per depth: there is a SELECT at it
-	from   uint64        // one bit per depth: in the list of its tables
+	from   uint64        // one bit per depth: inside the list of its tables
 	expect bool          // the next name is a table's
 	before sqltext.Token // the token before prev
 	prev   sqltext.Token // the last token, not counting comments
-	shadow string        // a common table that has the name of a catalog's
+	shadow string        // a common table with the name of a catalog's table
 }
 
-// read reads to the end, because what is invalid may come last.
+// read reads to the end of the text, because the text may be invalid only there.
 func (r *reader) read() {
 	for t := r.s.Next(); t.Kind != sqltext.EOF; t = r.s.Next() {
 		r.check(t)
@@ -44,7 +44,7 @@ func (r *reader) read() {
 	}
 }
 
-// check notes tokens that no valid text in the dialect contains.
+// check looks for tokens that cannot be in a valid text of the dialect.
 func (r *reader) check(t sqltext.Token) {
 	switch {
 	case t.Open, t.Kind == sqltext.Invalid:

@@ -7,15 +7,15 @@ import (
 )
 
 // IsReflection reports whether a statement in the text reads the schema, from the
-// catalogs of SQLite, MySQL or PostgreSQL or with their commands. Names in strings,
-// in comments and anywhere but in the place of a table do not count. It takes
-// time linear in the length of the text and allocates nothing. Ordinary statements
-// are ruled out by their words alone, at some nanoseconds a byte.
+// catalogs of SQLite, MySQL or PostgreSQL or with their commands. A name counts only
+// where a table is named, not in a string or a comment. IsReflection takes time
+// linear in the length of the text and allocates nothing. For ordinary statements it
+// looks at the words alone, which takes a few nanoseconds a byte.
 func IsReflection(query string) bool { return mayReflect(query) && isReflection(query) }
 
-// isReflection reads the text in each dialect, since it does not know which one it
-// is in. A dialect counts if the text is valid in it, without open strings or strange
-// bytes, or if it is valid in none.
+// isReflection reads the text in each dialect, since it does not know which one it is
+// in. A dialect counts only if the text is valid in it, with no open string and no
+// strange byte. If the text is valid in no dialect, all of them count.
 func isReflection(query string) bool {
 	var valid, found, mysql bool
 	for _, d := range [...]sqltext.Dialect{sqltext.SQLite, sqltext.MySQL, sqltext.PostgreSQL} {
@@ -36,8 +36,9 @@ func isReflection(query string) bool {
 	return found && !valid
 }
 
-// mayReflect looks for words of a catalog anywhere, and for those of a command
-// where one may begin. It finds everything that isReflection could.
+// mayReflect looks for words of a catalog anywhere, and for words that begin a command
+// wherever a command may begin. It reports true for all texts for which isReflection
+// does, and for some others.
 func mayReflect(query string) bool {
 	var before byte // the last byte that is not a space
 	comment := false
@@ -70,20 +71,8 @@ func mayReflect(query string) bool {
 
 // isSuspect reports whether a word may be a name in a catalog.
 func isSuspect(w string) bool {
-	if len(w) < 4 {
-		return false
-	}
-	switch w[0] | 0x20 {
-	case 's':
-		return hasPrefix(w, "sqlite_") || hasPrefix(w, "shobj_")
-	case 'p':
-		return hasPrefix(w, "pg_") || hasPrefix(w, "pragma_")
-	case 'i':
-		return hasPrefix(w, "information_schema")
-	case 't', 'o', 'c', 'f':
-		return functions.has(w)
-	}
-	return false
+	return hasPrefix(w, "sqlite_") || hasPrefix(w, "pg_") || hasPrefix(w, "pragma_") ||
+		hasPrefix(w, "information_schema") || len(w) >= len("to_regclass") && functions.has(w)
 }
 
 // hasPrefix ignores the case of letters.

@@ -1,57 +1,27 @@
 package threadpin
 
-import (
-	"errors"
-	"fmt"
-)
+import "github.com/sqlaio/sqlaio/internal/thread"
 
 var (
 	// ErrAlreadyQuit is returned by every call to a worker that has quit.
-	ErrAlreadyQuit = errors.New("threadpin: worker has quit")
+	ErrAlreadyQuit = thread.ErrAlreadyQuit
 
 	// ErrGoexit is returned to the caller of a function that ended its
 	// goroutine with runtime.Goexit (as testing.T.FailNow does). The worker's
 	// thread is gone: later calls return ErrAlreadyQuit.
-	ErrGoexit = errors.New("threadpin: function called runtime.Goexit; its worker is gone")
+	ErrGoexit = thread.ErrGoexit
 
 	// ErrQueueFull is returned by Submit, which never waits, when as many
 	// calls as WithQueue allows are waiting.
-	ErrQueueFull = errors.New("threadpin: queue is full")
+	ErrQueueFull = thread.ErrQueueFull
 
 	// ErrTooManyThreads is wrapped by Start's error when WithMaxThreads
 	// workers are running already.
-	ErrTooManyThreads = errors.New("too many worker threads")
+	ErrTooManyThreads = thread.ErrTooManyThreads
 )
 
-// A PanicError is a panic that happened on a worker's thread, as Submit
-// reports it. Run and Do raise the panic again instead.
-type PanicError struct {
-	Value any    // what was passed to panic
-	Stack []byte // the worker's stack at the panic, as debug.Stack formats it
-}
-
-func (e *PanicError) Error() string {
-	return fmt.Sprintf("threadpin: panic on worker thread: %v\n\n%s", e.Value, e.Stack)
-}
-
-// Unwrap returns the panic's value if that is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
-
-// raise panics in the caller's goroutine with the original value, so that
-// recover sees what fn threw. The first panic is there for the crash report
-// only: the runtime prints superseded panics too, and so shows the stack.
-func (e *PanicError) raise() {
-	defer func() { panic(e.Value) }()
-	panic(workerStack(e.Stack))
-}
-
-// workerStack is an error because the runtime prints an error's text when it
-// reports an uncaught panic.
-type workerStack []byte
-
-func (s workerStack) Error() string {
-	return "on a threadpin worker:\n" + string(s)
-}
+// A PanicError reports a panic on a worker's thread to a caller of Submit. Run
+// and Do raise the panic again instead. Value is what was passed to panic; if that
+// is an error, errors.Is and errors.As find it. Stack is the worker's stack at the
+// panic, as debug.Stack formats it.
+type PanicError = thread.PanicError

@@ -1,129 +1,83 @@
 package threadpin
 
 import (
-	"fmt"
-	"sync"
-	"sync/atomic"
+	"context"
+	"time"
+
+	"github.com/sqlaio/sqlaio/internal/thread"
 )
 
 // A Worker runs functions, one at a time and in the order they arrive, on one
 // OS thread that runs nothing else. All methods are safe for concurrent use.
-// There is no useful zero value: use Start.
-type Worker struct {
-	core   *core
-	branch bool
-	closed atomic.Bool
-}
+// The zero value is of no use: call Start.
+type Worker thread.Worker
 
-// live counts the workers whose threads have not ended.
-var live atomic.Int64
-
-// threads holds the ids of their threads.
-var threads sync.Map
-
-// enlist counts one more worker, if there may be. One that is refused is never
-// counted, or it would take the place of another.
-func enlist(most int64) error {
-	for {
-		n := live.Load()
-		if n >= most {
-			return fmt.Errorf("threadpin: %w: %d are running, and WithMaxThreads allows %d",
-				ErrTooManyThreads, n, most)
-		}
-		if live.CompareAndSwap(n, n+1) {
-			return nil
-		}
-	}
-}
+func (w *Worker) inner() *thread.Worker { return (*thread.Worker)(w) }
 
 // Start starts a worker, which costs 75-140 µs. It fails with what OnStart
 // returned, or with ErrTooManyThreads.
 func Start(opts ...Option) (*Worker, error) {
-	cfg := newConfig(opts)
-	if err := enlist(int64(cfg.maxThreads)); err != nil {
-		return nil, err
-	}
-	c := &core{
-		room:     room{places: int64(cfg.queue)},
-		heat:     heat{spin: cfg.spin},
-		park:     newParker(),
-		adapt:    cfg.adapt,
-		quitting: make(chan struct{}),
-		ended:    make(chan struct{}),
-	}
-	started := make(chan error, 1)
-	go c.main(cfg, started)
-	if err := <-started; err != nil {
-		<-c.ended
-		if p, ok := err.(*PanicError); ok {
-			p.raise()
-		}
-		return nil, err
-	}
-	return &Worker{core: c}, nil
+	w, err := thread.Start(opts...)
+	return (*Worker)(w), err
 }
 
-// Branch returns a worker that shares w's thread. Quitting the branch leaves
-// the thread running; when w quits, its branches have quit too.
-func (w *Worker) Branch() *Worker { return &Worker{core: w.core, branch: true} }
+// Run runs fn on the worker's thread and waits for it to return. It costs one
+// hop. It returns ErrAlreadyQuit after Quit, and ctx.Err() if ctx ends before
+// fn starts, which then never runs; once started, fn is always waited for.
+// A panic in fn is raised again in the caller, with fn's value; ErrGoexit is
+// returned if fn called runtime.Goexit. On the worker's own thread fn runs inline.
+func (w *Worker) Run(ctx context.Context, fn func()) error { return w.inner().Run(ctx, fn) }
 
-// Quit refuses later calls, waits until those that are queued have run, and
-// ends the thread; on a branch it only refuses later calls. When called again,
-// or after a Goexit has ended the thread, it returns ErrAlreadyQuit, as soon as
-// the thread has ended. On the worker's own thread it returns at
-// once, and the thread ends after the calls in the queue.
-func (w *Worker) Quit() error {
-	c := w.core
-	again := !w.closed.CompareAndSwap(false, true)
-	if w.branch {
-		if again || c.quit.Load() {
-			return ErrAlreadyQuit
-		}
-		return nil
+// Do is Run for a function with a result. The error is fn's own, or Run's.
+func Do[T any](ctx context.Context, w *Worker, fn func() (T, error)) (T, error) {
+	var result T
+	var failed error
+	err := w.Run(ctx, func() { result, failed = fn() })
+	if err != nil {
+		var zero T
+		return zero, err
 	}
-	if c.quit.CompareAndSwap(false, true) {
-		close(c.quitting)
-		// A parked worker has to be told. An empty task does that; if it is
-		// refused, the worker has seen the flag by itself.
-		c.send(w.nothing())
-	} else {
-		again = true
-	}
-	if !w.OnThread() {
-		<-c.ended
-	}
-	if again {
-		return ErrAlreadyQuit
-	}
-	return nil
+	return result, failed
 }
 
-// OnThread reports whether the calling goroutine is the worker's own, that is,
-// whether a call would run inline. A callback from C made during a call is on it.
-func (w *Worker) OnThread() bool {
-	return w.core.busy.Load() && threadID() == w.core.threadID
-}
+// Submit hands fn to the worker without waiting, and calls done, which may be
+// nil, on the worker's thread when fn has returned: with nil, a *PanicError,
+// ErrGoexit, or ErrAlreadyQuit if the worker went before fn could start. done
+// must not block. If Submit fails, with ErrQueueFull or ErrAlreadyQuit, neither
+// function is called. On the worker's own thread too, fn does not run inline: it is
+// queued after the calls that wait.
+func (w *Worker) Submit(fn func(), done func(error)) error { return w.inner().Submit(fn, done) }
 
-// OnOtherThread reports whether the calling goroutine is that of another worker: a
-// call would have one worker wait for another. With no other worker in the process it
-// costs next to nothing, otherwise some 0.1 µs.
-func (w *Worker) OnOtherThread() bool {
-	if live.Load() < 2 {
-		return false
-	}
-	id := threadID()
-	_, ok := threads.Load(id)
-	return ok && id != w.core.threadID
-}
+// Quit refuses later calls, waits until the queued ones have run, and ends the
+// thread. A second Quit, or one after a Goexit, waits for the thread's end and
+// returns ErrAlreadyQuit. On the worker's own thread Quit returns at once, and the
+// thread ends after the queued calls.
+func (w *Worker) Quit() error { return w.inner().Quit() }
+
+// OnThread reports whether the caller is on the worker's thread, so that a call
+// would run inline. That includes callbacks that C makes during a call.
+func (w *Worker) OnThread() bool { return w.inner().OnThread() }
 
 // ThreadID returns the operating system's id of the thread: gettid on Linux,
 // GetCurrentThreadId on Windows. Elsewhere it is the worker's goroutine id.
-func (w *Worker) ThreadID() int { return w.core.threadID }
-
-// Quitting returns a channel that is closed when the worker refuses calls.
-func (w *Worker) Quitting() <-chan struct{} { return w.core.quitting }
+func (w *Worker) ThreadID() int { return w.inner().ThreadID() }
 
 // CurrentThreadID returns the id of the thread that the calling goroutine is on,
-// as ThreadID does for a worker's. Unless the goroutine is locked to its
-// thread, the answer may be out of date when it arrives.
-func CurrentThreadID() int { return threadID() }
+// of the same kind as ThreadID. Unless the goroutine is locked to its thread, it
+// may have moved to another one by the time the answer arrives.
+func CurrentThreadID() int { return thread.ID() }
+
+// Stats describes a worker's work so far.
+type Stats struct {
+	Queued  int           // calls that wait for the thread
+	Run     int64         // calls that have run, each one hop; inline calls don't count
+	Waiting time.Duration // how long they waited for the thread, in sum
+	Running time.Duration // how long they ran, in sum
+}
+
+// Stats returns the worker's counters. It costs a few atomic loads.
+func (w *Worker) Stats() (s Stats) {
+	s.Queued = w.inner().Queued()
+	s.Run, s.Waiting, s.Running = w.inner().Counters()
+	return s
+}

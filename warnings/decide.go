@@ -6,32 +6,32 @@ import "github.com/sqlaio/sqlaio/internal/sqltext"
 const statementLength = 200
 
 // Decide returns what Warn would do with a warning of that category and message:
-// Ignore if it would be dropped, Error if Warn would return it, and any other
-// action if it would be shown. A zero site stands for the call in progress, and
-// is looked up only if the answer depends on it. Decide allocates nothing and
-// records nothing, so two concurrent callers may both learn that it would be shown.
+// Ignore if it would drop it, Error if it would return it, and any other action if
+// it would show it. A zero site means the call in progress, which is looked up only
+// if the answer depends on it. Decide allocates nothing and records nothing, so two
+// concurrent callers may both be told that the warning would be shown.
 func Decide(c Category, message string, site Site) Action {
 	reportEnv()
 	s := current.Load()
 	p := place{site: site}
 	a := s.action(c, message, &p)
-	if a == Default || a == Once {
-		k := keyOf(a, c, message, &p)
-		for _, to := range s.audience() {
-			if !to.seen.has(k) {
-				return a
-			}
-		}
-		return Ignore
+	if a != Default && a != Once {
+		return a
 	}
-	return a
+	k := keyOf(a, c, message, &p)
+	for _, to := range s.audience() {
+		if !to.seen.has(k, false) {
+			return a
+		}
+	}
+	return Ignore
 }
 
-// Warn passes w through the filters, and shows it if they say so. It returns w as
-// an error only if a filter says Error; the caller must then not do what it warned
-// of. Warn sets w's site, if it has none, to that of the call in progress, and
-// shortens its statement. The handler has returned when Warn does. w must not be
-// changed afterwards or passed to Warn again.
+// Warn passes w through the filters, and shows it if they say so. It returns w as an
+// error only if a filter says Error; the caller must then not do what it warned of.
+// If w has no site, Warn sets it to that of the call in progress, and it shortens
+// w's statement. Warn waits for the handler. Do not change w afterwards or pass it
+// to Warn again.
 func Warn(w Warning) error {
 	if w != nil && give(w, Error) == Error {
 		return w
@@ -48,8 +48,8 @@ func Show(w Warning) {
 	}
 }
 
-// give applies the filters to w and returns the action taken. That is onError
-// where they say Error.
+// give applies the filters to w and returns the action taken. Where they say Error,
+// the action is onError.
 func give(w Warning, onError Action) Action {
 	reportEnv()
 	s := current.Load()
@@ -69,7 +69,7 @@ func give(w Warning, onError Action) Action {
 	}
 	k := keyOf(a, c, d.Message, &p)
 	for _, to := range s.audience() {
-		if a == Always || to.seen.add(k) {
+		if a == Always || !to.seen.has(k, true) {
 			to.take(w)
 		}
 	}

@@ -10,28 +10,28 @@ import (
 	"sync/atomic"
 )
 
-// EnvVar names the environment variable that sets filters when the program
-// starts, as PYTHONWARNINGS does. Its entries have the form
-// "action:message:category:package" and are separated by commas; the last one that
-// matches decides. Empty and omitted fields match everything:
+// EnvVar names the environment variable that sets filters when the program starts,
+// as PYTHONWARNINGS does. Its entries have the form "action:message:category:package"
+// and are separated by commas. The last one that matches decides. Empty and omitted
+// fields match everything:
 //
 //	AIOWARNINGS=error::BlockingWarning,ignore::ResourceWarning
 //
-// The action may be abbreviated. The message is a prefix, in either case. A malformed
-// entry is ignored, and reported once to slog when the first warning is issued.
+// The action may be abbreviated. The message is a prefix, and its case does not
+// matter. A malformed entry is ignored, and is reported to slog once, when the first
+// warning is issued.
 const EnvVar = "AIOWARNINGS"
 
 // unreported holds what is wrong with malformed entries until it is logged.
 var unreported atomic.Pointer[[]error]
 
 func reportEnv() {
-	if unreported.Load() == nil {
+	errs := unreported.Load()
+	if errs == nil || !unreported.CompareAndSwap(errs, nil) {
 		return
 	}
-	if errs := unreported.Swap(nil); errs != nil {
-		for _, err := range *errs {
-			slog.Warn("warnings: entry of "+EnvVar+" ignored", "error", err)
-		}
+	for _, err := range *errs {
+		slog.Warn("warnings: entry of "+EnvVar+" ignored", "error", err)
 	}
 }
 

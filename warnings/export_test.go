@@ -26,8 +26,8 @@ var (
 // Memory is a memory of numbers.
 type Memory struct{ m memory }
 
-func (m *Memory) Has(n int) bool { return m.m.has(key{line: n}) }
-func (m *Memory) Add(n int) bool { return m.m.add(key{line: n}) }
+func (m *Memory) Has(n int) bool { return m.m.has(key{line: n}, false) }
+func (m *Memory) Add(n int) bool { return !m.m.has(key{line: n}, true) }
 func (m *Memory) Len() int       { return len(m.m.recent) + len(m.m.old) }
 
 const MaxKeys = maxKeys

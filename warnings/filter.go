@@ -44,7 +44,7 @@ func OfCategory(c Category) Match {
 func WithMessage(re *regexp.Regexp) Match { return func(f *filter) { f.message = re } }
 
 // FromPackage matches warnings whose call site is in the package with that import
-// path; "path/..." also matches the packages below it. It costs a look at the stack
+// path; "path/..." also matches the packages below it. It costs a walk of the stack
 // for each warning that passes the filter's other matches.
 func FromPackage(path string) Match {
 	pkg, below := strings.CutSuffix(path, "/...")
@@ -55,9 +55,9 @@ func FromPackage(path string) Match {
 }
 
 // Filter adds a filter before all others. The first filter that matches a warning
-// decides; if none does, Default applies. A filter matches if all its matches do;
-// one without any matches every warning. undo removes the filter. It may be
-// called from any goroutine, in any order with others, and more than once.
+// decides; if none does, Default applies. A filter matches if all its matches do, so
+// a filter without any matches every warning. undo removes the filter. It may be
+// called from any goroutine, more than once, and in any order with others.
 func Filter(action Action, match ...Match) (undo func()) {
 	return add(func(s *state) *[]*filter { return &s.filters }, newFilter(action, match))
 }
@@ -89,8 +89,8 @@ func (f *filter) matches(c Category, message string, p *place) bool {
 	if f.pkg == "" {
 		return true
 	}
-	rest, ok := strings.CutPrefix(p.get().Package(), f.pkg)
-	return ok && (rest == "" || f.below && rest[0] == '/')
+	pkg := p.get().Package()
+	return pkg == f.pkg || f.below && within(pkg, f.pkg)
 }
 
 // A place is a site that is looked up on demand.
@@ -101,7 +101,7 @@ type place struct {
 
 func (p *place) get() Site {
 	if !p.known && p.site.IsZero() {
-		p.site = caller()
+		p.site = Caller()
 	}
 	p.known = true
 	return p.site

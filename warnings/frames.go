@@ -64,36 +64,17 @@ func isApp(pkg, file string) bool {
 		return true
 	}
 	if dir, ok := strings.CutPrefix(pkg, module+"/"); ok {
-		return within(dir, programs)
+		return within(dir, programs...)
 	}
-	return pkg != module && !within(pkg, plumbing)
+	return pkg != module && !within(pkg, plumbing...)
 }
 
 // within reports whether pkg is one of the packages or below one.
-func within(pkg string, packages []string) bool {
+func within(pkg string, packages ...string) bool {
 	for _, p := range packages {
 		if rest, ok := strings.CutPrefix(pkg, p); ok && (rest == "" || rest[0] == '/') {
 			return true
 		}
 	}
 	return false
-}
-
-// caller finds the innermost frame of the application, which is usually among the
-// first 16. It gives up after some 500 frames.
-func caller() Site {
-	for skip := 2; skip < 500; {
-		var pcs [16]uintptr
-		n := runtime.Callers(skip, pcs[:])
-		for _, pc := range pcs[:n] {
-			if frameOf(pc).app {
-				return Site{pc}
-			}
-		}
-		if n < len(pcs) {
-			break
-		}
-		skip += n
-	}
-	return Site{}
 }

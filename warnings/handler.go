@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// SetHandler makes h receive the warnings that are shown, until undo is called,
-// which has the same rules as Filter's. A nil h is the initial handler: it logs to
+// SetHandler makes h receive the warnings that are shown, until undo is called. undo
+// follows the same rules as Filter's. A nil h is the initial handler: it logs to
 // slog.Default() at level WARN with the attributes category, advice, site and
-// statement. h is called in the goroutine that warns, so possibly concurrently.
-// It must not panic, and must not cause warnings itself.
+// statement. h is called in the goroutine that warns, possibly in several at once.
+// It must not panic or cause warnings itself.
 func SetHandler(h func(Warning)) (undo func()) {
 	if h == nil {
 		h = logWarning

@@ -22,21 +22,15 @@ const (
 )
 
 // A memory remembers at least the last maxKeys keys that were added or asked for.
-// When recent is full it becomes old, and what was old is forgotten. The zero
-// memory is empty. It is safe for concurrent use.
+// When recent is full, old is forgotten and recent becomes old. The zero memory is
+// empty. A memory is safe for concurrent use.
 type memory struct {
 	mu          sync.Mutex
 	recent, old map[key]struct{} // guarded by mu
 }
 
-// has reports whether k is remembered.
-func (m *memory) has(k key) bool { return m.find(k, false) }
-
-// add adds k and reports whether it is new.
-func (m *memory) add(k key) bool { return !m.find(k, true) }
-
-// find reports whether k is remembered, and adds it if insert is set.
-func (m *memory) find(k key, insert bool) bool {
+// has reports whether k is remembered, and adds it if add is set.
+func (m *memory) has(k key, add bool) bool {
 	k.message = k.message[:min(len(k.message), maxMessage)]
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -44,7 +38,7 @@ func (m *memory) find(k key, insert bool) bool {
 		return true
 	}
 	_, found := m.old[k]
-	if !found && !insert {
+	if !found && !add {
 		return false
 	}
 	if len(m.recent) >= maxKeys {

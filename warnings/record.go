@@ -23,9 +23,9 @@ type Recording struct {
 // Record collects the warnings shown until t ends, in place of the handler. Filters
 // still apply, but what was shown before or elsewhere does not count as a repeat.
 //
-// A recording covers the whole process: tests that run in parallel record each other's
-// warnings too. Such tests pick their own, with Matching or by the
-// statement, or do not run in parallel.
+// A recording covers the whole process: tests that run in parallel record each
+// other's warnings too. Such a test must pick its own, with Matching or by the
+// statement.
 func Record(t TB) *Recording {
 	t.Helper()
 	r := &Recording{}

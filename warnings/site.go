@@ -1,34 +1,35 @@
 package warnings
 
 import (
+	"runtime"
 	"strconv"
-	"sync/atomic"
 )
 
 // A Site is a line of the application. It takes 8 bytes and is cheap to copy and
 // keep; file and line are looked up on demand. The zero Site is unknown.
 type Site struct{ pc uintptr }
 
-// sitesOff is set by KeepSites(false).
-var sitesOff atomic.Bool
-
 // Caller returns the line of the application that led to this call, for a
 // warning that may be issued later. It walks the stack, which takes up to about a
 // microsecond, and allocates nothing at a line seen before. It returns the zero Site
-// after KeepSites(false), and if no frame of the application is on the stack, as in a
-// goroutine that this module started.
+// if no frame of the application is on the stack, as in a goroutine that this module
+// started.
 func Caller() Site {
-	if sitesOff.Load() {
-		return Site{}
+	for skip := 2; skip < 500; { // it is usually among the first 16
+		var pcs [16]uintptr
+		n := runtime.Callers(skip, pcs[:])
+		for _, pc := range pcs[:n] {
+			if frameOf(pc).app {
+				return Site{pc}
+			}
+		}
+		if n < len(pcs) {
+			break
+		}
+		skip += n
 	}
-	return caller()
+	return Site{}
 }
-
-// KeepSites turns Caller on, as it is initially, or off, for programs that cannot
-// afford to walk the stack each time they open something. With it off, a
-// ResourceWarning cannot say where the resource was opened. A warning about the
-// call in progress still has its site.
-func KeepSites(on bool) { sitesOff.Store(!on) }
 
 // IsZero reports whether the site is unknown.
 func (s Site) IsZero() bool { return s.pc == 0 }

@@ -15,9 +15,9 @@ type Warning interface {
 	Details() *Info     // the embedded Info, not a copy
 }
 
-// Info is the part that all warnings have. Message is constant for each kind of
-// problem, because filters and repeats go by it; details of one call belong in the
-// other fields.
+// Info is the part that all warnings have. Message is the same text for each kind of
+// problem, because filters match it and repeats are recognized by it. Details of one
+// call belong in the other fields.
 type Info struct {
 	Message   string
 	Advice    string // what to do instead, in one sentence
@@ -61,8 +61,8 @@ func (w *BlockingWarning) Error() string {
 	return w.text(Blocking, "")
 }
 
-// A ResourceWarning is about something that was never closed. Its site is where
-// that was made, as returned by Caller at the time.
+// A ResourceWarning is about something that was never closed. Its site is where it
+// was made, as Caller returned it then.
 type ResourceWarning struct{ Info }
 
 // Category returns Resource.

@@ -1,7 +1,7 @@
 package mysql
 
 import (
-	"context"
+	"errors"
 	"net"
 	"sync/atomic"
 	"syscall"
@@ -28,32 +28,23 @@ type conn struct {
 	sent     atomic.Uint64 // how many Writes have sent something that is to be answered
 	answered atomic.Uint64 // what sent was when the server last sent something
 	received atomic.Uint64 // how many Reads have received something
-
-	// dialed is the context of the Connect that this connection was dialed for,
-	// until takeDialed. It is used within that Connect only.
-	dialed context.Context
 }
 
-// WrapConn prepares a connection that a dialer of the program's own has opened
-// for cancellation and for waiting on its thread: see the package's
-// documentation. Only a *net.TCPConn or a *net.UnixConn can be prepared; any
-// other connection is returned as it is. On TCP, keepalive is switched on, as
-// the driver does for a *net.TCPConn that it gets.
+// WrapConn prepares a connection that the program's own dialer has opened, for
+// cancellation and for waiting on its thread: see the package's documentation. It
+// can prepare a *net.TCPConn or a *net.UnixConn, and returns any other connection
+// as it is. On TCP it turns keepalive on, as the driver does for a *net.TCPConn.
 func WrapConn(c net.Conn) net.Conn {
 	switch s := c.(type) {
 	case *net.TCPConn:
-		if s == nil {
-			return c
+		if s != nil {
+			_ = s.SetKeepAlive(true) // it works without, and the driver does not fail here either
+			return &conn{stream: s}
 		}
-		// A connection without keepalive still works, and the driver does
-		// not fail here either.
-		_ = s.SetKeepAlive(true)
-		return &conn{stream: s}
 	case *net.UnixConn:
-		if s == nil {
-			return c
+		if s != nil {
+			return &conn{stream: s}
 		}
-		return &conn{stream: s}
 	}
 	return c
 }
@@ -71,19 +62,20 @@ func (c *conn) Read(b []byte) (int, error) {
 	}
 	if err != nil {
 		c.failed.Store(true)
-	}
-	if err != nil && c.closed.Load() {
-		// Close ends a Read by shutting the stream down, which reads as
-		// its end.
-		err = &net.OpError{
-			Op:     "read",
-			Net:    c.LocalAddr().Network(),
-			Source: c.LocalAddr(),
-			Addr:   c.RemoteAddr(),
-			Err:    net.ErrClosed,
+		if c.closed.Load() {
+			// Close shuts the stream down, which a Read takes for its end.
+			err = readError(c, net.ErrClosed)
 		}
 	}
 	return n, err
+}
+
+// readError gives an error the form that a stream's own Read gives it.
+func readError(c net.Conn, err error) error {
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		err = op.Err
+	}
+	return &net.OpError{Op: "read", Net: c.LocalAddr().Network(), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
 }
 
 func (c *conn) Write(b []byte) (int, error) {
@@ -97,43 +89,26 @@ func (c *conn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// closesStatement tells whether b is a COM_STMT_CLOSE, the one command of the
-// driver that gets no answer and changes nothing. It cannot be told when b is
+// closesStatement reports whether b is a COM_STMT_CLOSE, the one command of the
+// driver that gets no answer and changes nothing. It does not recognize one that is
 // encrypted or compressed.
 func closesStatement(b []byte) bool {
 	const header, length, comStmtClose = 4, 5, 0x19
 	return len(b) == header+length && b[0] == length && b[1] == 0 && b[2] == 0 && b[3] == 0 && b[4] == comStmtClose
 }
 
-// unanswered tells whether something was sent since the server last sent
-// something.
+// unanswered reports whether anything was sent after the server's last data came.
 func (c *conn) unanswered() bool { return c.sent.Load() != c.answered.Load() }
 
-// broken tells whether the connection was closed or has failed. Then it carries
-// no further call.
+// broken reports whether the connection was closed or has failed. No further call
+// can use it then.
 func (c *conn) broken() bool { return c.closed.Load() || c.failed.Load() }
-
-// takeDialed returns the context of the Connect that c was dialed for, or
-// Background, and forgets it. With Config.Timeout the driver dials with a
-// context of its own and ends that once it is connected; its deadline still
-// holds.
-func (c *conn) takeDialed() (context.Context, context.CancelFunc) {
-	ctx := c.dialed
-	c.dialed = nil
-	if ctx == nil {
-		return context.Background(), func() {}
-	}
-	if deadline, ok := ctx.Deadline(); ok && ctx.Err() != nil {
-		return context.WithDeadline(context.WithoutCancel(ctx), deadline)
-	}
-	return ctx, func() {}
-}
 
 // Close ends a blocked Read at once.
 func (c *conn) Close() error {
 	if !c.closed.Swap(true) {
-		// The descriptor is released only when no Read uses it any more,
-		// and one that waits in the kernel does not notice a Close.
+		// The descriptor is released only when no Read uses it, and a Read that
+		// waits in the kernel does not notice a Close.
 		_ = c.stream.CloseRead()
 	}
 	return c.stream.Close()
@@ -144,8 +119,8 @@ func (c *conn) SetDeadline(t time.Time) error {
 	return c.stream.SetDeadline(t)
 }
 
-// SetReadDeadline bounds later Reads exactly. A Read that is waiting already
-// may notice an earlier deadline up to kernelWait late.
+// SetReadDeadline bounds later Reads exactly. A Read that is already waiting may
+// notice a new, earlier deadline up to kernelWait late.
 func (c *conn) SetReadDeadline(t time.Time) error {
 	c.reader.setDeadline(t)
 	return c.stream.SetReadDeadline(t)

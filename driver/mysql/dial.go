@@ -13,8 +13,8 @@ func init() {
 	}
 }
 
-// dialer returns what the driver does for a network without a registered dialer,
-// with the connection wrapped.
+// dialer dials as the driver does for a network without a registered dialer, and
+// wraps the connection.
 func dialer(network string) mysql.DialContextFunc {
 	return func(ctx context.Context, addr string) (net.Conn, error) {
 		var d net.Dialer
@@ -22,10 +22,6 @@ func dialer(network string) mysql.DialContextFunc {
 		if err != nil {
 			return nil, err
 		}
-		w := WrapConn(c)
-		if w, ok := w.(*conn); ok {
-			w.dialed = ctx
-		}
-		return w, nil
+		return WrapConn(c), nil
 	}
 }

@@ -14,9 +14,9 @@ import (
 type greeting struct {
 	over atomic.Bool // nothing more to learn
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows while Reads may come
 	seen    []byte
-	id      uint32
+	id      uint32 // the session's, as the server or a proxy announced it; 0: unknown
 	version string
 }
 
@@ -25,7 +25,7 @@ const greetingLimit = 512
 
 // feed takes the next bytes of the stream.
 func (g *greeting) feed(p []byte) {
-	if g.over.Load() || len(p) == 0 {
+	if g.over.Load() {
 		return
 	}
 	g.mu.Lock()
@@ -42,16 +42,8 @@ func (g *greeting) feed(p []byte) {
 	g.over.Store(true)
 }
 
-// session returns the id of the session as the server, or a proxy in front of
-// it, announced it. It is 0 if there was no greeting.
-func (g *greeting) session() (id uint32, version string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.id, g.version
-}
-
 // parseGreeting reads an initial handshake packet of protocol version 10. more
-// tells that it is not complete yet.
+// reports that p does not hold all of it yet.
 func parseGreeting(p []byte) (id uint32, version string, more bool) {
 	const header, protocol10 = 4, 10
 	if len(p) <= header {

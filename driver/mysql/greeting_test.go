@@ -31,8 +31,8 @@ func TestGreeting(t *testing.T) {
 				s = s[n:]
 			}
 			g.feed(nil)
-			if id, version := g.session(); id != c.id || version != c.version {
-				t.Errorf("%s in pieces of %d: id %d, version %q, want %d, %q", c.name, piece, id, version, c.id, c.version)
+			if g.id != c.id || g.version != c.version {
+				t.Errorf("%s in pieces of %d: id %d, version %q, want %d, %q", c.name, piece, g.id, g.version, c.id, c.version)
 			}
 			if len(g.seen) > 2*greetingLimit {
 				t.Errorf("%s in pieces of %d: %d bytes kept", c.name, piece, len(g.seen))
@@ -46,8 +46,8 @@ func TestGreetingIsTheFirstPacketOnly(t *testing.T) {
 	var g greeting
 	g.feed([]byte(packet))
 	g.feed([]byte("\x10\x00\x00\x00\x0a8.4\x00\x07\x00\x00\x00"))
-	if id, _ := g.session(); id != 298 {
-		t.Errorf("id %d, want 298", id)
+	if g.id != 298 {
+		t.Errorf("id %d, want 298", g.id)
 	}
 	if g.seen != nil {
 		t.Error("bytes of the stream are kept after the greeting")
@@ -65,9 +65,8 @@ func FuzzGreeting(f *testing.F) {
 		whole.feed(p)
 		parts.feed(p[:cut])
 		parts.feed(p[cut:])
-		a, av := whole.session()
-		if b, bv := parts.session(); a != b || av != bv {
-			t.Errorf("whole: %d %q, in two parts: %d %q", a, av, b, bv)
+		if whole.id != parts.id || whole.version != parts.version {
+			t.Errorf("whole: %d %q, in two parts: %d %q", whole.id, whole.version, parts.id, parts.version)
 		}
 	})
 }

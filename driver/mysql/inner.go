@@ -7,21 +7,24 @@ import (
 	"unsafe"
 )
 
-// The driver offers no access to what is below its connection. So its fields are
+// The driver gives no access to what is below its connection. So its fields are
 // looked up by name, once for each connection, on its thread and right after
-// opening. In a version of the driver that keeps something elsewhere it is not
-// found, and what needs it is left out.
+// opening. If a version of the driver keeps a field elsewhere, it is not found, and
+// this package does without what needs it.
 
-// fieldsOf returns the fields of a connection of the driver, or the zero Value
-// if inner is no such.
-func fieldsOf(inner driver.Conn) reflect.Value {
+// fieldOf returns the field at that path in a connection of the driver, or the
+// zero Value if there is none, or inner is no such connection.
+func fieldOf(inner driver.Conn, path ...string) reflect.Value {
 	v := reflect.ValueOf(inner)
-	if v.Kind() != reflect.Pointer || v.IsNil() {
+	if v.Kind() != reflect.Pointer || v.Type().Elem().PkgPath() != "github.com/go-sql-driver/mysql" {
 		return reflect.Value{}
 	}
 	v = v.Elem()
-	if t := v.Type(); t.Kind() != reflect.Struct || t.PkgPath() != "github.com/go-sql-driver/mysql" {
-		return reflect.Value{}
+	for _, name := range path {
+		if v.Kind() != reflect.Struct {
+			return reflect.Value{}
+		}
+		v = v.FieldByName(name)
 	}
 	return v
 }
@@ -30,12 +33,7 @@ func fieldsOf(inner driver.Conn) reflect.Value {
 // did not come from one of this package's dialers. The driver does not change
 // that field later.
 func connOf(inner driver.Conn) *conn {
-	v := fieldsOf(inner)
-	if !v.IsValid() {
-		return nil
-	}
-	// rawConn is the connection below TLS, and the same as netConn without.
-	f := v.FieldByName("rawConn")
+	f := fieldOf(inner, "rawConn") // below TLS
 	if !f.IsValid() || f.Type() != reflect.TypeFor[net.Conn]() || f.IsNil() {
 		return nil
 	}
@@ -48,12 +46,8 @@ func connOf(inner driver.Conn) *conn {
 // statusOf returns where a connection of the driver keeps the status flags of
 // the server's last answer, or nil.
 func statusOf(inner driver.Conn) *uint16 {
-	v := fieldsOf(inner)
-	if !v.IsValid() {
-		return nil
-	}
-	f := v.FieldByName("status")
-	if !f.IsValid() || f.Kind() != reflect.Uint16 || f.Type().Name() != "statusFlag" {
+	f := fieldOf(inner, "status")
+	if f.Kind() != reflect.Uint16 || f.Type().Name() != "statusFlag" {
 		return nil
 	}
 	return (*uint16)(unsafe.Pointer(f.UnsafeAddr()))
@@ -62,15 +56,7 @@ func statusOf(inner driver.Conn) *uint16 {
 // resultsOf returns where a connection of the driver keeps a number for each
 // result of the last command so far, or nil.
 func resultsOf(inner driver.Conn) *[]int64 {
-	v := fieldsOf(inner)
-	if !v.IsValid() {
-		return nil
-	}
-	f := v.FieldByName("result")
-	if !f.IsValid() || f.Kind() != reflect.Struct {
-		return nil
-	}
-	f = f.FieldByName("affectedRows")
+	f := fieldOf(inner, "result", "affectedRows")
 	if !f.IsValid() || f.Type() != reflect.TypeFor[[]int64]() {
 		return nil
 	}

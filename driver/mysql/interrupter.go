@@ -3,7 +3,6 @@ package mysql
 import (
 	"context"
 	"database/sql/driver"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,22 +11,20 @@ import (
 )
 
 const (
-	// sideTimeout bounds one KILL, connecting included.
+	// sideTimeout bounds one KILL, including the time to connect.
 	sideTimeout = time.Second
-	// A statement that was killed may take this long to end, from the first
-	// Interrupt on, before the connection is closed: patience in general, and
-	// undoPatience while the server says that it is ending the statement.
-	// Undoing a large change takes long.
+	// If a statement goes on for this long after the first Interrupt, the
+	// connection is closed: patience in general, and undoPatience while the server
+	// says that it is ending the statement, since undoing a large change takes long.
 	patience     = 2 * time.Second
 	undoPatience = 30 * time.Second
-	// idlePatience is how long a call may go on after the server has nothing more to
-	// do for it. The driver overlooks the answer to a prepared SELECT that is
-	// executed by Exec and killed before its first row: it takes the error for
-	// the description of a column.
+	// idlePatience is how long a call may go on when the server has nothing more to
+	// do for it. That happens when a prepared SELECT is executed by Exec and killed
+	// before its first row: the driver takes the error for the description of a
+	// column, and waits on.
 	idlePatience = 300 * time.Millisecond
-	// A KILL that comes before its statement has reached the server finds
-	// nothing to do, and so it is repeated, after pauses that grow from first
-	// to last.
+	// A KILL that reaches the server before its statement does nothing. So it is
+	// repeated, after pauses that grow from firstPause to lastPause.
 	firstPause = 10 * time.Millisecond
 	lastPause  = 250 * time.Millisecond
 )
@@ -46,17 +43,17 @@ type interrupter struct {
 	session   session
 	settles   bool          // whether a late KILL must be absorbed
 	patience  time.Duration // see the constant
-	results   *[]int64      // the thread's: see resultsOf
+	results   *[]int64      // see resultsOf; the thread's
 
 	hung   context.Context // ended by HangUp
 	hang   context.CancelFunc
 	partly atomic.Pointer[mysql.MySQLError] // an answer to the last of several statements
 
 	mu       sync.Mutex // guards what follows: about the call being interrupted
-	since    time.Time  // its first Interrupt; zero: none
+	since    time.Time  // when its first Interrupt came; zero: none did
 	next     time.Time  // no KILL before
 	pause    time.Duration
-	idle     time.Time // since when the server has had nothing to do for it; zero: it has
+	idle     time.Time // since when the server has had nothing to do for it; zero: it is busy
 	stopping bool      // the server is ending it
 	sent     uint64    // conn.sent when that was looked up
 	received uint64    // and conn.received
@@ -68,9 +65,9 @@ func newInterrupter(inner driver.Conn, nc *conn, c driver.Connector, s session) 
 	return i
 }
 
-// HangUp closes the network connection, so that whatever runs on the thread ends
-// with an error soon. It does not wait for that, and may be called at any time
-// and in any goroutine.
+// HangUp closes the network connection, so that whatever runs on the thread soon
+// ends with an error. It does not wait for that, and may be called at any time and
+// in any goroutine.
 func (i *interrupter) HangUp() {
 	i.hang()
 	_ = i.conn.Close() // nobody is left to be told
@@ -78,11 +75,11 @@ func (i *interrupter) HangUp() {
 
 func (i *interrupter) isHungUp() bool { return i.hung.Err() != nil }
 
-// Interrupt kills the statement that runs on the connection. It hangs up if that
-// cannot be done, or did not help. When ctx ends before the KILL is sent, it
-// returns at once and does nothing. One that was sent is waited for, up to
-// sideTimeout, and if its answer does not come then the connection is hung up,
-// for a later statement must not be hit.
+// Interrupt kills the statement that runs on the connection. It hangs up if it
+// cannot do that, or if earlier KILLs have not helped. If ctx ends before the KILL
+// is sent, it returns at once and does nothing. After the KILL is sent it waits for
+// the answer, for sideTimeout at most. If there is none it hangs up, because the
+// KILL could still hit a later statement.
 func (i *interrupter) Interrupt(ctx context.Context) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -115,16 +112,16 @@ func (i *interrupter) Interrupt(ctx context.Context) {
 	i.pause = min(2*i.pause, lastPause)
 }
 
-// bound returns ctx with an end after sideTimeout, or when there is no need to
-// wait since the connection was hung up.
+// bound returns ctx with an end after sideTimeout, or when the connection is hung
+// up.
 func (i *interrupter) bound(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithTimeout(ctx, sideTimeout)
 	stop := context.AfterFunc(i.hung, cancel)
 	return ctx, func() { stop(); cancel() }
 }
 
-// due tells whether it is time for a KILL. It hangs up when there has been time
-// enough.
+// due reports whether it is time for a KILL. It hangs up if the call has had time
+// enough to end.
 func (i *interrupter) due(now time.Time) bool {
 	if i.isHungUp() {
 		return false
@@ -144,10 +141,11 @@ func (i *interrupter) due(now time.Time) bool {
 	return !now.Before(i.next)
 }
 
-// observe takes in what the server says of the session after a KILL. What the
-// connection sends meanwhile is the data of a LOAD DATA LOCAL: the server
-// reads it to its end before it reports the KILL, and there may be no end. What it
-// receives is the rest of a result, over a slow network.
+// observe notes what the server says about the session after a KILL. If the
+// connection sends anything meanwhile, that is the data of a LOAD DATA LOCAL: the
+// server reads it to its end before it reports the KILL, and there may be no end.
+// If the connection receives anything, that is the rest of a result, over a slow
+// network.
 func (i *interrupter) observe(now time.Time, running activity) {
 	sent, received := i.conn.sent.Load(), i.conn.received.Load()
 	i.stopping = running == stopping && sent == i.sent
@@ -159,9 +157,9 @@ func (i *interrupter) observe(now time.Time, running activity) {
 	i.sent, i.received = sent, received
 }
 
-// Settle makes sure that no KILL is left over for the next statement, where that
-// can happen. No Interrupt may be under way, and no result open on the connection.
-// An error is driver.ErrBadConn.
+// Settle makes sure that a late KILL does not hit the next statement, on servers
+// where it could. No Interrupt may be running, and no result may be open on the
+// connection. An error is driver.ErrBadConn.
 func (i *interrupter) Settle() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -175,20 +173,9 @@ func (i *interrupter) Settle() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sideTimeout)
 	defer cancel()
-	for range attempts {
-		_, err := x.ExecContext(ctx, "DO 0", nil)
-		if err == nil {
-			return nil
-		}
-		if !isKilled(err) {
-			break
-		}
+	if answered(func() error { _, err := x.ExecContext(ctx, "DO 0", nil); return err }) {
+		return nil
 	}
 	i.HangUp()
 	return driver.ErrBadConn
 }
-
-// settles tells whether a server of this version may hold a KILL QUERY that came
-// too late against the next statement. MariaDB never does: it drops the KILL when
-// a statement ends and ignores one that finds the session idle.
-func settles(version string) bool { return !strings.Contains(version, "MariaDB") }

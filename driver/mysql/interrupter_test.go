@@ -77,14 +77,36 @@ func (p *pinnedConn) do(f func()) {
 	<-done
 }
 
+// begin begins a call and returns where its end will be reported.
+func (p *pinnedConn) begin(call func() error) <-chan error {
+	end := make(chan error, 1)
+	p.calls <- func() { end <- call() }
+	return end
+}
+
 // start begins a statement and returns where its end will be reported.
 func (p *pinnedConn) start(query string) <-chan error {
-	end := make(chan error, 1)
-	p.calls <- func() {
-		_, err := run(p.inner, query)
-		end <- err
+	return p.begin(func() error { _, err := run(p.inner, query); return err })
+}
+
+// settle fails the test if Settle does.
+func (p *pinnedConn) settle() {
+	p.t.Helper()
+	if err := <-p.begin(p.i.Settle); err != nil {
+		p.t.Error(err)
 	}
-	return end
+}
+
+// stops fails the test unless the statement can be interrupted and its connection
+// be kept.
+func (p *pinnedConn) stops(query string) {
+	p.t.Helper()
+	if p.i == nil {
+		p.t.Fatal("no Interrupter")
+	}
+	if _, err := p.interrupt(p.start(query)); !p.i.Interrupted(err) || p.i.isHungUp() {
+		p.t.Errorf("%v, hung up: %v", err, p.i.isHungUp())
+	}
 }
 
 // startRunning returns once the server runs the statement.
@@ -132,9 +154,7 @@ func (p *pinnedConn) interrupt(end <-chan error) (took time.Duration, err error)
 		select {
 		case err = <-end:
 			took = time.Since(start)
-			var settled error
-			p.do(func() { settled = p.i.Settle() })
-			if settled != nil && !p.i.isHungUp() {
+			if settled := <-p.begin(p.i.Settle); settled != nil && !p.i.isHungUp() {
 				p.t.Error("Settle:", settled)
 			}
 			return took, err
@@ -173,9 +193,6 @@ func TestInterruptEndsStatement(t *testing.T) {
 	cfg := testConfig(t)
 	c := connector(t, cfg)
 	p, watch := open(t, c), open(t, c)
-	if p.i == nil {
-		t.Fatal("no Interrupter")
-	}
 	id := must(p.query("SELECT CONNECTION_ID()"))(t)
 	for n, statement := range []string{
 		endless,
@@ -205,17 +222,9 @@ func TestInterruptEndsStatement(t *testing.T) {
 func TestInterruptKeepsTransaction(t *testing.T) {
 	c := connector(t, testConfig(t))
 	p, watch := open(t, c), open(t, c)
-	table := fmt.Sprintf("sqlaio_tx_%d", rand.Int32())
-	exec := func(q string) {
-		t.Helper()
-		if _, err := p.query(q); err != nil {
-			t.Fatalf("%s: %v", q, err)
-		}
-	}
-	exec("CREATE TABLE " + table + " (a BIGINT) ENGINE=InnoDB")
-	defer exec("DROP TABLE " + table)
-	exec("START TRANSACTION")
-	exec("INSERT INTO " + table + " VALUES (1)")
+	table := newTable(t, watch, "a BIGINT")
+	must(p.query("START TRANSACTION"))(t)
+	must(p.query("INSERT INTO " + table + " VALUES (1)"))(t)
 	end := p.start("INSERT INTO " + table + " SELECT seq FROM seq_2_to_100000000")
 	running(t, watch, "INSERT INTO "+table+" SELECT", true)
 	if _, err := p.interrupt(end); !p.i.Interrupted(err) || p.i.isHungUp() {
@@ -224,7 +233,7 @@ func TestInterruptKeepsTransaction(t *testing.T) {
 	if got := must(p.query("SELECT CONCAT(COUNT(*), ' ', @@in_transaction) FROM " + table))(t); got != "1 1" {
 		t.Errorf("rows and transaction: %s, want 1 1", got)
 	}
-	exec("COMMIT")
+	must(p.query("COMMIT"))(t)
 	if got := must(p.query("SELECT COUNT(*) FROM " + table))(t); got != "1" {
 		t.Errorf("%s rows committed, want 1", got)
 	}
@@ -237,7 +246,8 @@ func TestLateInterruptHitsNothing(t *testing.T) {
 	p := open(t, c)
 	// While somebody else needs the side connection, a KILL takes no longer
 	// than the statements here.
-	defer joinSides(c).leave()
+	_, leave := joinSides(c)
+	defer leave()
 	hits, rounds := 0, 1000
 	if testing.Short() {
 		rounds = 100
@@ -257,11 +267,7 @@ func TestLateInterruptHitsNothing(t *testing.T) {
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		p.do(func() {
-			if err := p.i.Settle(); err != nil {
-				t.Error(err)
-			}
-		})
+		p.settle()
 		if got, err := p.query("SELECT 'undisturbed' UNION ALL SELECT 'undisturbed'"); got != "undisturbed" || err != nil {
 			t.Fatalf("the next statement: %q, %v", got, err)
 		}
@@ -278,11 +284,7 @@ func TestSettle(t *testing.T) {
 	p.i.settles = true
 	for range 20 {
 		p.i.Interrupt(context.Background())
-		p.do(func() {
-			if err := p.i.Settle(); err != nil {
-				t.Error(err)
-			}
-		})
+		p.settle()
 		if _, err := p.query("SELECT 1"); err != nil {
 			t.Fatal(err)
 		}
@@ -301,14 +303,10 @@ func TestInterruptsShareSides(t *testing.T) {
 	}
 	// They wait for a lock: MariaDB's KILL of a SLEEP takes up to two seconds
 	// when other sessions sleep.
-	table := fmt.Sprintf("sqlaio_lock_%d", rand.Int32())
 	holder := open(t, connector(t, cfg))
-	for _, q := range []string{"CREATE TABLE " + table + " (a INT)", "LOCK TABLES " + table + " WRITE"} {
-		if _, err := holder.query(q); err != nil {
-			t.Fatal(err)
-		}
-	}
-	defer holder.query("DROP TABLE " + table)
+	table := newTable(t, holder, "a INT")
+	must(holder.query("LOCK TABLES " + table + " WRITE"))(t)
+	defer holder.query("UNLOCK TABLES")
 	before := front.opened.Load()
 	front.most.Store(0)
 	var ends []<-chan error
@@ -380,7 +378,7 @@ func TestPatience(t *testing.T) {
 	p := open(t, connector(t, testConfig(t)))
 	p.i.patience = 300 * time.Millisecond
 	table := newTable(t, p, "a BIGINT")
-	defer handler(t, "endless", func() io.Reader { return endlessLines{} })()
+	handler(t, "endless", func() io.Reader { return endlessLines{} })
 	end := p.start("LOAD DATA LOCAL INFILE 'Reader::endless' INTO TABLE " + table)
 	took, err := p.interrupt(end)
 	if p.i.Interrupted(err) || !p.i.Lost(err) || !p.i.isHungUp() {
@@ -401,11 +399,10 @@ func (endlessLines) Read(b []byte) (int, error) {
 	return len(b) / 2 * 2, nil
 }
 
-// handler registers a reader for LOAD DATA LOCAL and returns what takes it back.
-func handler(t testing.TB, name string, open func() io.Reader) func() {
-	t.Helper()
+// handler registers a reader for LOAD DATA LOCAL.
+func handler(t testing.TB, name string, open func() io.Reader) {
 	mysql.RegisterReaderHandler(name, open)
-	return func() { mysql.DeregisterReaderHandler(name) }
+	t.Cleanup(func() { mysql.DeregisterReaderHandler(name) })
 }
 
 // A LOAD DATA LOCAL that is killed while it has still data to send keeps its
@@ -415,12 +412,12 @@ func TestInterruptedLoadKeepsConnection(t *testing.T) {
 	p, watch := open(t, c), open(t, c)
 	table := newTable(t, watch, "a BIGINT")
 	data := make(chan struct{})
-	defer handler(t, "held", func() io.Reader {
+	handler(t, "held", func() io.Reader {
 		return io.MultiReader(io.LimitReader(endlessLines{}, 1<<16), readerFunc(func([]byte) (int, error) {
 			<-data
 			return 0, io.EOF
 		}))
-	})()
+	})
 	end := p.start("LOAD DATA LOCAL INFILE 'Reader::held' INTO TABLE " + table)
 	running(t, watch, "Reader::held", true)
 	p.i.Interrupt(context.Background())
@@ -443,15 +440,14 @@ func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 func TestOverlookedAnswer(t *testing.T) {
 	p := open(t, connector(t, testConfig(t)))
 	p.i.patience = time.Hour
-	end := make(chan error, 1)
 	watch := open(t, connector(t, testConfig(t)))
-	p.calls <- func() {
+	end := p.begin(func() error {
 		s, err := p.inner.(driver.ConnPrepareContext).PrepareContext(context.Background(), endless+" WHERE b.seq > ?")
 		if err == nil {
 			_, err = s.(driver.StmtExecContext).ExecContext(context.Background(), []driver.NamedValue{{Ordinal: 1, Value: int64(7)}})
 		}
-		end <- err
-	}
+		return err
+	})
 	running(t, watch, "WHERE b.seq > ", true)
 	took, err := p.interrupt(end)
 	if !p.i.Interrupted(err) && !p.i.Lost(err) {
@@ -472,8 +468,7 @@ func TestKillBetweenStatements(t *testing.T) {
 	for range 10 {
 		p := open(t, c)
 		p.i.patience = time.Hour
-		end := make(chan error, 1)
-		p.calls <- func() { end <- p.exec(text) }
+		end := p.begin(func() error { return p.exec(text) })
 		time.Sleep(time.Millisecond) // any moment will do
 		_, err := p.interrupt(end)
 		switch {
@@ -519,14 +514,10 @@ func newTable(t testing.TB, p *pinnedConn, columns string) string {
 	return table
 }
 
-// When its call has ended, an Interrupt returns without waiting for the side
-// connection, and nothing is hung up.
-func TestInterruptOfEndedCall(t *testing.T) {
-	front, through := startProxy(t, testConfig(t))
-	p := open(t, connector(t, through))
-	front.set(func(p *proxy) { p.mute = true })
+// interruptThrough begins an Interrupt, and returns when it has dialed the proxy. The
+// channel is closed when the Interrupt has returned.
+func (p *pinnedConn) interruptThrough(ctx context.Context, front *proxy) <-chan struct{} {
 	before := front.opened.Load()
-	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -535,16 +526,23 @@ func TestInterruptOfEndedCall(t *testing.T) {
 	for front.opened.Load() == before {
 		time.Sleep(time.Millisecond)
 	}
+	return done
+}
+
+// When its call has ended, an Interrupt returns without waiting for the side
+// connection, and nothing is hung up.
+func TestInterruptOfEndedCall(t *testing.T) {
+	front, through := startProxy(t, testConfig(t))
+	p := open(t, connector(t, through))
+	front.set(func(p *proxy) { p.mute = true })
+	ctx, cancel := context.WithCancel(context.Background())
+	done := p.interruptThrough(ctx, front)
 	cancel()
 	<-done
 	if p.i.isHungUp() {
 		t.Error("hung up")
 	}
-	p.do(func() {
-		if err := p.i.Settle(); err != nil {
-			t.Error(err)
-		}
-	})
+	p.settle()
 	must(p.query("SELECT 1"))(t)
 }
 
@@ -555,15 +553,7 @@ func TestHangUpAtOnce(t *testing.T) {
 	p := open(t, connector(t, through))
 	end := p.startRunning("SELECT SLEEP(30)")
 	front.set(func(p *proxy) { p.mute = true })
-	before := front.opened.Load()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		p.i.Interrupt(context.Background())
-	}()
-	for front.opened.Load() == before {
-		time.Sleep(time.Millisecond)
-	}
+	done := p.interruptThrough(context.Background(), front)
 	for range 3 {
 		p.i.HangUp()
 	}
@@ -619,8 +609,8 @@ func TestUnconfirmedKill(t *testing.T) {
 	front, through := startProxy(t, testConfig(t))
 	c := connector(t, through)
 	p := open(t, c)
-	sides := joinSides(c)
-	defer sides.leave()
+	sides, leave := joinSides(c)
+	defer leave()
 	side := openSide(context.Background(), c)
 	if side == nil {
 		t.Fatal("no side connection")

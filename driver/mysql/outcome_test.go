@@ -105,8 +105,7 @@ func TestLostOnBrokenConnection(t *testing.T) {
 		p.do(func() { tx, _ = p.inner.(driver.ConnBeginTx).BeginTx(context.Background(), driver.TxOptions{}) })
 		must(p.query("INSERT INTO " + table + " VALUES (1)"))(t)
 		front.set(func(p *proxy) { close(p.swallow) })
-		end := make(chan error, 1)
-		p.calls <- func() { end <- tx.Commit() }
+		end := p.begin(func() error { return tx.Commit() })
 		for must(watch.query("SELECT COUNT(*) FROM "+table))(t) != "1" {
 			time.Sleep(time.Millisecond)
 		}
@@ -119,13 +118,13 @@ func TestLostOnBrokenConnection(t *testing.T) {
 		p, watch := open(t, connector(t, cfg)), open(t, connector(t, cfg))
 		table := newTable(t, watch, "a BIGINT")
 		started, hungUp := make(chan struct{}), make(chan struct{})
-		defer handler(t, "cut", func() io.Reader {
+		handler(t, "cut", func() io.Reader {
 			return io.MultiReader(io.LimitReader(endlessLines{}, 1<<16), readerFunc(func([]byte) (int, error) {
 				close(started)
 				<-hungUp
 				return 0, io.EOF
 			}), endlessLines{})
-		})()
+		})
 		end := p.start("LOAD DATA LOCAL INFILE 'Reader::cut' INTO TABLE " + table)
 		<-started
 		p.i.HangUp()
@@ -141,9 +140,9 @@ func TestLostOnBrokenConnection(t *testing.T) {
 		p := open(t, connector(t, cfg))
 		table := newTable(t, p, "a BIGINT")
 		failure := &net.OpError{Op: "read", Err: errors.New("elsewhere")}
-		defer handler(t, "failing", func() io.Reader {
+		handler(t, "failing", func() io.Reader {
 			return readerFunc(func([]byte) (int, error) { return 0, failure })
-		})()
+		})
 		_, err := p.query("LOAD DATA LOCAL INFILE 'Reader::failing' INTO TABLE " + table)
 		if !errors.Is(err, failure) || p.i.Lost(err) {
 			t.Error(err)
@@ -173,12 +172,11 @@ func TestInterruptedKeepsNothing(t *testing.T) {
 				if multi {
 					q = "INSERT INTO " + table + " VALUES (200); " + q
 				}
-				end := make(chan error, 1)
-				p.calls <- func() {
-					_, err := p.inner.(driver.ExecerContext).ExecContext(context.Background(), q, nil)
+				end := p.begin(func() error {
+					err := p.exec(q)
 					p.tx.TxStatus(err)
-					end <- err
-				}
+					return err
+				})
 				started := fmt.Sprintf("SELECT COUNT(*) FROM information_schema.processlist WHERE ID = %s AND LEFT(INFO, 6) = '%.6s' AND INFO NOT LIKE '%%(200)%%'", p.i.session.id, statement)
 				for must(watch.query(started))(t) != "1" {
 					time.Sleep(time.Millisecond)

@@ -3,10 +3,8 @@
 package mysql
 
 import (
-	"errors"
 	"io"
 	"math"
-	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -15,19 +13,18 @@ import (
 	"unsafe"
 )
 
-// kernelWait is how long a Read waits in the kernel before it goes on waiting
-// in Go's network poller. Past it the poller's extra thread switches, about
-// 100 µs, no longer matter, and there a Read occupies no processor of Go's
-// scheduler and notices new deadlines.
+// kernelWait is how long a Read waits in the kernel before it goes on waiting in
+// Go's network poller. After that time the poller's extra thread switches, about
+// 100 µs, no longer matter. In the poller a Read holds no processor of Go's
+// scheduler, and it notices new deadlines.
 const kernelWait = 5 * time.Millisecond
 
-// reader reads from a stream. Once started it is meant for a goroutine that is
-// locked to its thread: if such a goroutine blocks in Go's network poller, the
-// scheduler must hand its processor to another thread, and later the readiness
-// back from the thread that polls; a thread that waits in the kernel is woken by
-// the kernel directly.
+// reader reads from a stream. Start it for a goroutine that is locked to its
+// thread. If such a goroutine blocks in Go's network poller, the scheduler hands its
+// processor to another thread, and the thread that polls has to wake it later. A
+// thread that waits in the kernel is woken by the kernel directly.
 //
-// There is no active waiting: while a caller spins for the result, the server
+// A reader does not wait actively: while a caller spins for the result, the server
 // needs the processor that a second spinner would take.
 type reader struct {
 	started  atomic.Bool
@@ -42,8 +39,8 @@ type reader struct {
 	waited bool
 }
 
-// epoch is where deadlines count from: a monotonic origin, so that they do not
-// jump with the clock on the wall.
+// epoch is the monotonic time that deadlines count from, so that they do not jump
+// with the wall clock.
 var epoch = time.Now()
 
 func since(t time.Time) int64 { return int64(t.Sub(epoch)) }
@@ -149,19 +146,5 @@ func waitReadable(fd uintptr, d time.Duration) bool {
 			continue // the kernel has left the rest of the time in left
 		}
 		return errno == 0 && n > 0
-	}
-}
-
-// readError gives an error the form that the stream's own Read gives it.
-func readError(s stream, err error) error {
-	if op := (*net.OpError)(nil); errors.As(err, &op) {
-		err = op.Err
-	}
-	return &net.OpError{
-		Op:     "read",
-		Net:    s.LocalAddr().Network(),
-		Source: s.LocalAddr(),
-		Addr:   s.RemoteAddr(),
-		Err:    err,
 	}
 }

@@ -4,8 +4,7 @@ package mysql
 
 import "time"
 
-// reader reads from a stream; without code for the system, always through Go's network
-// poller.
+// reader reads from a stream, on these systems always through Go's network poller.
 type reader struct{}
 
 func (*reader) start(stream)                         {}

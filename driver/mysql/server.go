@@ -7,15 +7,15 @@ import (
 	"fmt"
 )
 
-// session names a session of a server in a way that other sessions can compare.
+// session identifies a session of a server.
 type session struct {
-	server string // the same for all sessions of one server process, and only for them
+	server string // the same for all sessions of one server process, and for no others
 	id     string // CONNECTION_ID(), decimal
 }
 
-// A host name and a port are not enough: they may repeat in different networks
-// or containers. UUID_SHORT is made of the server's id, the second in which it
-// started, and 24 bits that count; every version of MySQL and MariaDB has it.
+// A host name and a port are not enough: different networks or containers may use
+// the same ones. UUID_SHORT consists of the server's id, the second in which it
+// started, and a counter of 24 bits. Every version of MySQL and MariaDB has it.
 const sessionQuery = "SELECT CONNECTION_ID(), @@hostname, @@port, UUID_SHORT() >> 24"
 
 // sessionOf asks c's server who it is. c must be idle.

@@ -3,11 +3,8 @@ package mysql
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
 	"reflect"
 	"sync"
-
-	"github.com/go-sql-driver/mysql"
 )
 
 // fate is what became of a KILL.
@@ -19,12 +16,12 @@ const (
 	struck              // the server has answered: statements that start later are safe
 )
 
-// withSide calls fn with a connection to the server, which is kept for others if
-// fn returns struck. It returns unsent if ctx ends before there is one, or if c
-// leads to other servers.
+// withSide calls fn with a connection to the server. If fn returns struck, the
+// connection is kept for others. withSide returns unsent if ctx ends before there
+// is a connection, or if c leads to other servers.
 func withSide(ctx context.Context, c driver.Connector, server string, fn func(*side) fate) fate {
-	p := joinSides(c)
-	defer p.leave()
+	p, leave := joinSides(c)
+	defer leave()
 	select {
 	case p.turns <- struct{}{}:
 		defer func() { <-p.turns }()
@@ -52,8 +49,8 @@ func withSide(ctx context.Context, c driver.Connector, server string, fn func(*s
 	return f
 }
 
-// attempts is how often a connector is asked for a connection to the right
-// server: behind a balancer it takes turns.
+// attempts is how often a connector is asked for a connection to the right server:
+// a balancer takes the servers in turn.
 const attempts = 3
 
 // side is a connection for KILL statements.
@@ -63,8 +60,8 @@ type side struct {
 }
 
 // openSide returns nil if there is no side connection when ctx ends. It does not
-// wait for a dialer that goes on after that; its connection is closed when it
-// comes.
+// wait for a dialer that goes on after that: a connection that comes later is
+// closed.
 func openSide(ctx context.Context, c driver.Connector) *side {
 	opened := make(chan *side)
 	go func() {
@@ -98,19 +95,18 @@ func dialSide(ctx context.Context, c driver.Connector) *side {
 	return &side{conn, me.server}
 }
 
-// kill ends the statement that the session runs at this moment. On a session
-// that runs nothing it has no effect. ctx bounds the wait for the answer.
+// kill stops the statement that the session is running, if any. ctx bounds the wait
+// for the answer.
 func (s *side) kill(ctx context.Context, id string) fate {
 	x, ok := s.conn.(driver.ExecerContext)
 	if !ok || ctx.Err() != nil {
 		return unsent
 	}
 	_, err := x.ExecContext(ctx, "KILL QUERY "+id, nil)
-	refused := (*mysql.MySQLError)(nil)
 	switch {
 	case err == nil:
 		return struck
-	case errors.As(err, &refused):
+	case refusal(err) != nil:
 		return unsent
 	}
 	return unheard
@@ -120,10 +116,9 @@ func (s *side) kill(ctx context.Context, id string) fate {
 type activity int
 
 const (
-	unknown  activity = iota
-	busy              // it runs a statement
-	stopping          // it runs one that was killed
-	idle              // it runs none
+	busy     activity = iota // it runs a statement, or nothing is known of it
+	stopping                 // it runs one that was killed
+	idle                     // it runs none
 )
 
 // look asks what a session does. The user may see the user's own sessions.
@@ -132,7 +127,7 @@ func (s *side) look(ctx context.Context, id string) activity {
 	rows, err := query(ctx, s.conn, "SELECT INFO IS NULL, COMMAND = 'Killed' FROM information_schema.PROCESSLIST WHERE ID = "+id)
 	switch {
 	case err != nil || len(rows) != 2:
-		return unknown
+		return busy
 	case rows[0] == "1":
 		return idle
 	case rows[1] == "1":
@@ -145,18 +140,14 @@ func (s *side) close() {
 	_ = s.conn.Close() // it has served its purpose
 }
 
-// sidePool holds the side connections of one connector. It lives while calls are
-// being interrupted, so nothing is left behind when none is. A burst of
-// cancellations, as from a server under overload, makes do with a few
-// connections; with one it would stand behind a single KILL that takes long:
-// MariaDB's may take two seconds.
+// sidePool holds the side connections of one connector. It exists only while calls
+// are being interrupted, so nothing is left open otherwise. A few connections are
+// enough for a burst of cancellations, as on an overloaded server. One would not be:
+// all would wait for a single slow KILL, and MariaDB's may take two seconds.
 type sidePool struct {
-	connector driver.Connector
-	users     int           // guarded by sidePools.mu
-	turns     chan struct{} // holds an element for each side in use
-
-	mu   sync.Mutex
-	idle []*side
+	users int           // guarded by sidePools.mu
+	idle  []*side       // guarded by sidePools.mu
+	turns chan struct{} // holds an element for each side in use
 }
 
 // maxSides is how many side connections a connector has at most.
@@ -167,39 +158,41 @@ var sidePools = struct {
 	of map[driver.Connector]*sidePool
 }{of: map[driver.Connector]*sidePool{}}
 
-func joinSides(c driver.Connector) *sidePool {
-	fresh := &sidePool{connector: c, users: 1, turns: make(chan struct{}, maxSides)}
-	if !reflect.ValueOf(c).Comparable() {
-		return fresh // cannot be shared
-	}
+// joinSides returns the pool of a connector, for a user that leaves it later.
+func joinSides(c driver.Connector) (p *sidePool, leave func()) {
 	sidePools.mu.Lock()
 	defer sidePools.mu.Unlock()
-	if p := sidePools.of[c]; p != nil {
-		p.users++
-		return p
+	shared := reflect.ValueOf(c).Comparable()
+	if shared {
+		p = sidePools.of[c]
 	}
-	sidePools.of[c] = fresh
-	return fresh
-}
-
-func (p *sidePool) leave() {
-	sidePools.mu.Lock()
-	p.users--
-	last := p.users == 0
-	if last && reflect.ValueOf(p.connector).Comparable() {
-		delete(sidePools.of, p.connector)
+	if p == nil {
+		p = &sidePool{turns: make(chan struct{}, maxSides)}
 	}
-	sidePools.mu.Unlock()
-	if last {
-		for _, s := range p.idle {
-			s.close()
+	if shared {
+		sidePools.of[c] = p
+	}
+	p.users++
+	return p, func() {
+		sidePools.mu.Lock()
+		p.users--
+		last := p.users == 0
+		if last && shared {
+			delete(sidePools.of, c)
+		}
+		sidePools.mu.Unlock()
+		if last {
+			for _, s := range p.idle {
+				s.close()
+			}
 		}
 	}
 }
 
+// take returns nil if no side connection is idle.
 func (p *sidePool) take() *side {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	sidePools.mu.Lock()
+	defer sidePools.mu.Unlock()
 	n := len(p.idle)
 	if n == 0 {
 		return nil
@@ -210,7 +203,7 @@ func (p *sidePool) take() *side {
 }
 
 func (p *sidePool) put(s *side) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	sidePools.mu.Lock()
+	defer sidePools.mu.Unlock()
 	p.idle = append(p.idle, s)
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 // When there is no side connection the call is ended by hanging up, and nothing
@@ -36,23 +38,30 @@ func TestNoSideConnection(t *testing.T) {
 	}
 }
 
-// An account may have no connection left for a KILL.
-func TestAccountWithOneConnection(t *testing.T) {
-	admin := open(t, connector(t, testConfig(t)))
-	cfg := testConfig(t)
+// newAccount returns a configuration with an account of its own, and an
+// administrator's connection. limits are those of its CREATE USER.
+func newAccount(t *testing.T, limits string) (cfg *mysql.Config, admin *pinnedConn) {
+	t.Helper()
+	cfg = testConfig(t)
+	admin = open(t, connector(t, cfg))
 	host, _, err := net.SplitHostPort(cfg.Addr)
 	if err != nil {
 		t.Skip("the server is not on TCP: ", err)
 	}
-	cfg.User, cfg.Passwd, cfg.DBName = fmt.Sprintf("sqlaio_%d", rand.Int32()), "one", ""
+	cfg.User, cfg.Passwd, cfg.DBName = fmt.Sprintf("sqlaio_%d", rand.Int32()), "secret", ""
 	account := fmt.Sprintf("'%s'@'%s'", cfg.User, host)
-	if _, err := admin.query("CREATE USER " + account + " IDENTIFIED BY 'one' WITH MAX_USER_CONNECTIONS 1"); err != nil {
+	if _, err := admin.query("CREATE USER " + account + " IDENTIFIED BY 'secret' " + limits); err != nil {
 		t.Skip("no account can be created: ", err)
 	}
-	defer func() { must(admin.query("DROP USER " + account))(t) }()
+	t.Cleanup(func() { must(open(t, connector(t, testConfig(t))).query("DROP USER " + account))(t) })
+	return cfg, admin
+}
+
+// An account may have no connection left for a KILL.
+func TestAccountWithOneConnection(t *testing.T) {
+	cfg, admin := newAccount(t, "WITH MAX_USER_CONNECTIONS 1")
 	p := open(t, connector(t, cfg))
-	end := p.startRunning("SELECT SLEEP(30)")
-	took, err := p.interrupt(end)
+	took, err := p.interrupt(p.startRunning("SELECT SLEEP(30)"))
 	if !p.i.Lost(err) || took > sideTimeout+5*time.Second {
 		t.Errorf("%v after %v", err, took)
 	}
@@ -61,26 +70,9 @@ func TestAccountWithOneConnection(t *testing.T) {
 
 // An account without privileges may stop its own statements.
 func TestAccountWithoutPrivileges(t *testing.T) {
-	admin := open(t, connector(t, testConfig(t)))
-	cfg := testConfig(t)
-	host, _, err := net.SplitHostPort(cfg.Addr)
-	if err != nil {
-		t.Skip("the server is not on TCP: ", err)
-	}
-	cfg.User, cfg.Passwd, cfg.DBName = fmt.Sprintf("sqlaio_%d", rand.Int32()), "poor", ""
-	account := fmt.Sprintf("'%s'@'%s'", cfg.User, host)
-	if _, err := admin.query("CREATE USER " + account + " IDENTIFIED BY 'poor'"); err != nil {
-		t.Skip("no account can be created: ", err)
-	}
-	defer func() { must(admin.query("DROP USER " + account))(t) }()
+	cfg, _ := newAccount(t, "")
 	p := open(t, connector(t, cfg))
-	if p.i == nil {
-		t.Fatal("no Interrupter")
-	}
-	_, err = p.interrupt(p.start("SELECT BENCHMARK(10000000000, MD5(1)) FROM information_schema.TABLES a, information_schema.TABLES b"))
-	if !p.i.Interrupted(err) || p.i.isHungUp() {
-		t.Errorf("%v, hung up: %v", err, p.i.isHungUp())
-	}
+	p.stops("SELECT BENCHMARK(10000000000, MD5(1)) FROM information_schema.TABLES a, information_schema.TABLES b")
 	// The idle session is told from one that runs something.
 	s := openSide(context.Background(), p.i.connector)
 	if s == nil {
@@ -146,8 +138,7 @@ func (c *watchedConn) Close() error {
 	case c.closed <- struct{}{}:
 	default:
 	}
-	err := c.Conn.Close()
-	return err
+	return c.Conn.Close()
 }
 
 // A session that no longer exists cannot be killed; that is no reason to wait.
@@ -166,7 +157,7 @@ func TestKillOfNobody(t *testing.T) {
 	if got := s.kill(ctx, "4294967295"); got != unsent {
 		t.Errorf("%v", got)
 	}
-	if got := s.look(context.Background(), "4294967295"); got != unknown {
+	if got := s.look(context.Background(), "4294967295"); got != busy {
 		t.Errorf("%v", got)
 	}
 }

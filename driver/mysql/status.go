@@ -3,12 +3,13 @@ package mysql
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
-// Flags of the server's status, as the protocol numbers them.
+// statusInTrans is the flag SERVER_STATUS_IN_TRANS of the server's status.
 const statusInTrans = 1 << 0
 
 // txState tells whether a transaction is open on a connection. It is used on the
@@ -18,8 +19,7 @@ type txState struct {
 	status *uint16 // the driver's: the flags of the server's last answer
 }
 
-// txStateOf returns nil if the driver does not keep its status where it is
-// looked for.
+// txStateOf returns nil if the driver does not keep its status where statusOf looks.
 func txStateOf(inner driver.Conn) *txState {
 	status := statusOf(inner)
 	if status == nil {
@@ -28,58 +28,61 @@ func txStateOf(inner driver.Conn) *txState {
 	return &txState{inner, status}
 }
 
-// TxStatus reports, after a call that ended with err, whether a transaction is
-// open, and whether one that had been open was lost: the server has rolled it
-// back as a whole. It runs on the connection's thread.
+// TxStatus implements pinned.TxReporter.
 //
-// After success it costs one load. The packet of an error carries no flags, and
-// what the server has done besides refusing the statement differs widely: a
-// deadlock ends the transaction, a failed CREATE TABLE may have committed it, a
-// procedure may have begun one. So after an error that the server has sent,
-// TxStatus asks it by a ping, one round trip, which leaves the warnings and
-// errors of the statement in place.
+// After success it costs one load. After an error that the server has sent, it asks
+// the server by a ping, one round trip, which leaves the warnings and errors of the
+// statement in place. It has to ask because the packet of an error carries no flags:
+// a deadlock ends the transaction, a failed CREATE TABLE may have committed it, a
+// procedure may have begun one.
 //
-// lost is true too often rather than too seldom: a statement that commits what
-// came before it, such as CREATE TABLE, may fail in a way in which transactions
-// are rolled back as well. After an error that the server did not send, open is
-// what its last answer said. If the connection is broken that is out of date: ask Lost first.
-func (s *txState) TxStatus(err error) (open, lost bool) {
-	before := s.open()
-	refused := (*mysql.MySQLError)(nil)
-	if !errors.As(err, &refused) {
-		return before, false
+// When in doubt it says TxLost: a statement that commits what came before it, such as
+// CREATE TABLE, may fail with an error that also rolls back transactions. After an
+// error that the server did not send, it says what the last answer said. If the
+// connection is broken, that is out of date: ask Lost first.
+func (s *txState) TxStatus(err error) pinned.TxStatus {
+	before, refused := s.now(), refusal(err)
+	if refused == nil {
+		return before
 	}
-	if !s.ask() {
-		return false, before
-	}
-	open = s.open()
-	return open, before && !open && mayRollBack(refused)
-}
-
-func (s *txState) open() bool { return *s.status&statusInTrans != 0 }
-
-// ask has the server send its status. It reports whether it did.
-func (s *txState) ask() bool {
+	after := pinned.TxNone
 	p, ok := s.inner.(driver.Pinger)
-	if !ok {
-		return false
+	asked := ok && answered(func() error { return p.Ping(context.Background()) })
+	if asked {
+		after = s.now()
 	}
-	for range attempts {
-		err := p.Ping(context.Background())
-		if err == nil {
-			return true
-		}
-		if !isKilled(err) { // by a KILL QUERY that was late
-			return false
-		}
+	if before == pinned.TxOpen && after == pinned.TxNone && (!asked || mayRollBack(refused)) {
+		return pinned.TxLost
 	}
-	return false
+	return after
 }
 
-// mayRollBack reports whether a server may have rolled back a whole transaction
-// when it reports err. It does not when it finds fault with the statement or its
-// values, or when a procedure raises an error of its own: if a transaction has ended with
-// one of these, the statement has committed it first.
+// now returns what the server's last answer said.
+func (s *txState) now() pinned.TxStatus {
+	if *s.status&statusInTrans != 0 {
+		return pinned.TxOpen
+	}
+	return pinned.TxNone
+}
+
+// tracked is an interrupter for a connection whose status is known.
+type tracked struct {
+	*interrupter
+	state *txState
+}
+
+// TxStatus also notes for Interrupted whether the call had several results.
+func (t tracked) TxStatus(err error) pinned.TxStatus {
+	if refused := refusal(err); refused != nil && t.results != nil && len(*t.results) > 1 {
+		t.partly.Store(refused)
+	}
+	return t.state.TxStatus(err)
+}
+
+// mayRollBack reports whether a server that answers with err may have rolled back the
+// whole transaction. It has not if it rejects the statement or its values, or if a
+// procedure raises an error of its own: if the transaction has ended nevertheless,
+// the statement has committed it first.
 func mayRollBack(err *mysql.MySQLError) bool {
 	switch string(err.SQLState[:2]) {
 	case "21", "22", "23", "42", "45":

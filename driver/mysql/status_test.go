@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
 // The fields that TxStatus needs are where it looks for them.
@@ -19,13 +21,13 @@ func TestDriverKeepsStatus(t *testing.T) {
 	}
 	for _, step := range []struct {
 		query string
-		open  bool
-	}{{"START TRANSACTION", true}, {"ROLLBACK", false}} {
+		want  pinned.TxStatus
+	}{{"START TRANSACTION", opened}, {"ROLLBACK", none}} {
 		p.do(func() {
 			if err := p.exec(step.query); err != nil {
 				t.Error(err)
 			}
-			if got, _ := p.tx.state.TxStatus(nil); got != step.open {
+			if got := p.tx.TxStatus(nil); got != step.want {
 				t.Errorf("after %s: %v", step.query, got)
 			}
 		})
@@ -50,20 +52,13 @@ func TestStatusOfForeignConn(t *testing.T) {
 	}
 }
 
-// status is what TxStatus says after a call.
-type status struct{ open, lost bool }
-
-var (
-	none   = status{}
-	opened = status{open: true}
-	lost   = status{lost: true}
-)
+const none, opened, lost = pinned.TxNone, pinned.TxOpen, pinned.TxLost
 
 // Each step is a statement, and what TxStatus says after it.
 func TestTxStatus(t *testing.T) {
 	type step struct {
 		query string
-		want  status
+		want  pinned.TxStatus
 	}
 	const fails = "INSERT INTO $t VALUES (1)" // a duplicate
 	for name, steps := range map[string][]step{
@@ -130,12 +125,11 @@ func TestTxStatus(t *testing.T) {
 			for _, step := range steps {
 				p.do(func() {
 					err := p.exec(full(step.query))
-					var got status
-					got.open, got.lost = p.tx.state.TxStatus(err)
+					got := p.tx.TxStatus(err)
 					if got != step.want {
 						t.Errorf("%s (%v): %+v, want %+v", step.query, err, got, step.want)
 					}
-					if truth, _ := run(p.inner, "SELECT @@in_transaction"); (truth == "1") != got.open {
+					if truth, _ := run(p.inner, "SELECT @@in_transaction"); (truth == "1") != (got == opened) {
 						t.Errorf("%s (%v): the server says %s", step.query, err, truth)
 					}
 				})
@@ -148,7 +142,7 @@ func TestTxStatus(t *testing.T) {
 func TestTxStatusKeepsErrors(t *testing.T) {
 	p := open(t, connector(t, testConfig(t)))
 	p.do(func() {
-		p.tx.state.TxStatus(p.exec("SELECT * FROM nosuch"))
+		p.tx.TxStatus(p.exec("SELECT * FROM nosuch"))
 		if got, err := run(p.inner, "SHOW ERRORS"); got != "Error" {
 			t.Errorf("%q, %v", got, err)
 		}
@@ -204,10 +198,8 @@ func TestTxStatusLost(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.do(func() {
-				var got status
-				got.open, got.lost = p.tx.state.TxStatus(err)
-				if got != lost {
-					t.Errorf("%+v", got)
+				if got := p.tx.TxStatus(err); got != lost {
+					t.Error(got)
 				}
 			})
 			must(other.query("COMMIT"))(t)
@@ -233,9 +225,8 @@ func TestTxStatusAfterKill(t *testing.T) {
 	running(t, watch, "INSERT INTO "+table, true)
 	_, err := p.interrupt(end)
 	p.do(func() {
-		var got status
-		if got.open, got.lost = p.tx.state.TxStatus(err); got != opened || !p.i.Interrupted(err) {
-			t.Errorf("%v: %+v", err, got)
+		if got := p.tx.TxStatus(err); got != opened || !p.i.Interrupted(err) {
+			t.Errorf("%v: %v", err, got)
 		}
 	})
 	must(p.query("COMMIT"))(t)
@@ -250,7 +241,8 @@ func TestKilledCommit(t *testing.T) {
 	p, watch := open(t, c), open(t, c)
 	table := newTable(t, watch, "a INT PRIMARY KEY")
 	killed := 0
-	defer joinSides(c).leave()
+	_, leave := joinSides(c)
+	defer leave()
 	for range 200 {
 		must(p.query("START TRANSACTION"))(t)
 		must(p.query("INSERT INTO " + table + " VALUES (1)"))(t)
@@ -261,9 +253,12 @@ func TestKilledCommit(t *testing.T) {
 			if err := p.i.Settle(); err != nil {
 				t.Error(err)
 			}
-			got, lost := p.tx.state.TxStatus(err)
-			if lost || got != (err != nil) || err != nil && !p.i.Interrupted(err) {
-				t.Errorf("%v: open %v, lost %v", err, got, lost)
+			want := none
+			if err != nil {
+				want = opened
+			}
+			if got := p.tx.TxStatus(err); got != want || err != nil && !p.i.Interrupted(err) {
+				t.Errorf("%v: %v", err, got)
 			}
 		})
 		if err != nil {
@@ -288,14 +283,10 @@ func TestTxStatusOfDeadServer(t *testing.T) {
 	p := open(t, connector(t, through))
 	must(p.query("START TRANSACTION"))(t)
 	front.set(func(p *proxy) { close(p.hang) })
-	done := make(chan status)
-	p.calls <- func() {
-		var got status
-		got.open, got.lost = p.tx.state.TxStatus(&mysql.MySQLError{Number: 1213})
-		done <- got
-	}
+	done := make(chan pinned.TxStatus)
+	p.calls <- func() { done <- p.tx.TxStatus(&mysql.MySQLError{Number: 1213}) }
 	time.AfterFunc(20*time.Millisecond, p.i.HangUp)
 	if got := <-done; got != lost {
-		t.Errorf("%+v", got)
+		t.Error(got)
 	}
 }

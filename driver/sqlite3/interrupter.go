@@ -38,7 +38,6 @@ type interrupter struct {
 var (
 	_ aio.Interrupter   = (*interrupter)(nil)
 	_ aio.Settler       = (*interrupter)(nil)
-	_ aio.Reader        = (*interrupter)(nil)
 	_ pinned.LockWaiter = (*interrupter)(nil)
 	_ pinned.TxReporter = (*interrupter)(nil)
 	_ pinned.Watcher    = (*interrupter)(nil)
@@ -131,10 +130,6 @@ func (i *interrupter) TxStatus(err error) pinned.TxStatus {
 // Memory reports whether the main database is in memory or in a temporary
 // file, and so ends with its connections.
 func (i *interrupter) Memory() bool { return i.memory }
-
-// ReadsOnly says yes only to what is sure to leave an open transaction alone
-// when it is interrupted: SQLite rolls it back for a write.
-func (i *interrupter) ReadsOnly(query string) bool { return isSelect(query) }
 
 // Executing is to be called before a statement is prepared or run, and Executed
 // after it, whether it has failed or not. SQLite's own busy handler is back

@@ -8,7 +8,7 @@ import (
 	"fmt"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
-	"github.com/sqlaio/sqlaio/threadpin"
+	"github.com/sqlaio/sqlaio/internal/thread"
 )
 
 // call is one hop of a connection, or on its thread no hop at all. The goroutine
@@ -21,16 +21,17 @@ type call struct {
 	closing bool // the work only closes what is open: it can be done unsettled
 	writes  bool // it may change something: its outcome matters
 	call    pinned.Call
-	task    *threadpin.Task // nil: the call was made on the thread, and is over
-	hop     *threadpin.Task // the thread's, for signal: its caller may have let go of task
-	undone  error           // the thread's: what kept the work from being done
+	task    *thread.Task // nil: the call was made on the thread, and is over
+	hop     *thread.Task // the thread's, for signal: its caller may have let go of task
+	undone  error        // the thread's: what kept the work from being done
+	isLeft  bool         // the caller's: the call was left, and is the thread's
 }
 
 // begin hands the call to the thread. With an adapter the inner driver gets a
 // context that never ends. Without one it gets ctx, and gets it also if it has
 // ended already: what that means is then the driver's affair.
 func (cl *call) begin(ctx context.Context, c *conn, w pinned.Work) error {
-	cl.c, cl.ctx, cl.until, cl.work, cl.undone = c, ctx, ctx, w, nil
+	cl.c, cl.ctx, cl.until, cl.work, cl.undone, cl.isLeft = c, ctx, ctx, w, nil, false
 	cl.call.Reset()
 	if !c.pc.Stops() && ctx.Err() != nil {
 		cl.until = context.Background()
@@ -72,8 +73,15 @@ func (cl *call) inline() error {
 	return nil
 }
 
-// RunOnThread is the thread's side.
+// RunOnThread is the thread's side. A guest that its host has ended since the call
+// was made has nothing open, and the connection may be somebody else's.
 func (cl *call) RunOnThread() {
+	if cl.c.over.Load() {
+		if !cl.closing {
+			cl.undone = sql.ErrConnDone
+		}
+		return
+	}
 	if cl.closing {
 		cl.undone = cl.c.pc.RunClosing(cl.ctx, &cl.call, cl.work)
 		return
@@ -117,6 +125,7 @@ func (cl *call) await(cond func() bool) error {
 
 // leave returns the error of a call that was left.
 func (cl *call) leave(cause error) error {
+	cl.isLeft = true
 	cl.c.left()
 	if cl.writes {
 		return pinned.Unknown(cause)
@@ -221,7 +230,7 @@ func (c *conn) closing(fn func() error) error {
 // broken translates the error of a worker that is gone, so that database/sql
 // drops the connection.
 func broken(err error) error {
-	if err == threadpin.ErrAlreadyQuit {
+	if err == thread.ErrAlreadyQuit {
 		return driver.ErrBadConn
 	}
 	return err

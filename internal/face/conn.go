@@ -33,6 +33,7 @@ type conn struct {
 	over   atomic.Bool    // of a guest: its host has ended it; set by the thread
 
 	closed    bool       // the caller's
+	returned  bool       // the caller's: the guest's sql.Conn was closed, and is not dropped
 	tx        *tx        // the caller's: the transaction that is open
 	execution *execution // the caller's, and the thread's during an Exec
 
@@ -55,30 +56,22 @@ var (
 
 var errOffThread = errors.New("sqlaio: the function's sql.Conn can be used in its own goroutine alone")
 
-// New returns the pool's face of a connection that was just opened, with the
-// interfaces whose absence database/sql can see.
+// New returns the pool's face of a connection that was just opened. It resets its
+// session only if the inner one does: that costs a hop.
 func New(pc *pinned.Conn, opts *Options) driver.Conn {
 	c := &conn{pc: pc, opts: opts, owns: true}
 	c.cleanup = runtime.AddCleanup(c, (*pinned.Conn).Quit, pc)
-	switch {
-	case pc.Resets() && pc.Validates():
+	if pc.Resets() {
 		return struct {
 			*conn
 			resetter
 			validator
 		}{c, resetter{c}, validator{c}}
-	case pc.Resets():
-		return struct {
-			*conn
-			resetter
-		}{c, resetter{c}}
-	case pc.Validates():
-		return struct {
-			*conn
-			validator
-		}{c, validator{c}}
 	}
-	return c
+	return struct {
+		*conn
+		validator
+	}{c, validator{c}}
 }
 
 // Of returns the pinned connection below a driver.Conn of New; ok tells whether
@@ -130,7 +123,8 @@ func (r resetter) ResetSession(ctx context.Context) error {
 
 type validator struct{ c *conn }
 
-// IsValid answers with what the inner connection said after its last call.
+// IsValid answers with what the inner connection said after its last call, if it
+// says anything. One that could not be left without a transaction is not valid.
 func (v validator) IsValid() bool { return v.c.pc.Valid() }
 
 // CheckNamedValue accepts everything: the real check is made on the thread, in
@@ -174,9 +168,13 @@ func (c *conn) Close() error {
 	}
 	c.closed = true
 	if !c.owns {
+		returned := c.returned
 		return c.closing(func() error {
 			if c.holder != nil {
 				c.holder.Close()
+			}
+			if !returned {
+				c.pc.Drop()
 			}
 			return nil
 		})

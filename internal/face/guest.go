@@ -36,24 +36,41 @@ func (g Guest) End() (tx bool) {
 	if g.face.holder != nil {
 		tx = g.face.holder.Close()
 	}
-	g.face.over.Store(true)
+	g.Refuse()
 	return tx
 }
+
+// Refuse refuses the guest's later calls. It may be called from any goroutine.
+func (g Guest) Refuse() { g.face.over.Store(true) }
 
 // private puts a connection into a pool of its own that is closed already: the
 // sql.Conn goes on working, and no goroutine is left.
 func private(c *conn) (Guest, error) {
-	db := sql.OpenDB(one{c})
+	db := sql.OpenDB(one{guest{c}})
 	defer db.Close()
 	sc, err := db.Conn(context.Background())
 	return Guest{sc, c}, err
 }
 
 // one is the connector of a pool of one connection.
-type one struct{ c *conn }
+type one struct{ c guest }
 
 func (o one) Connect(context.Context) (driver.Conn, error) { return o.c, nil }
 func (o one) Driver() driver.Driver                        { return noDriver{} }
+
+// guest tells why database/sql closes a connection: it asks IsValid first, unless
+// it drops the connection because of an ErrBadConn, such as that of a function
+// given to Raw.
+type guest struct{ *conn }
+
+func (g guest) IsValid() bool {
+	g.returned = true
+	return true
+}
+
+// ResetSession has database/sql keep the guest after a transaction whose context
+// has ended.
+func (g guest) ResetSession(context.Context) error { return nil }
 
 type noDriver struct{}
 

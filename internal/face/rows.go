@@ -9,7 +9,7 @@ import (
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
 	"github.com/sqlaio/sqlaio/internal/sqltext"
-	"github.com/sqlaio/sqlaio/threadpin"
+	"github.com/sqlaio/sqlaio/internal/thread"
 )
 
 // rows is the shim of one inner Rows. The worker reads ahead of the caller, a
@@ -32,6 +32,8 @@ type rows struct {
 	fills     int          // begun in this result set
 	described []columnType // once the caller has asked for them
 	closed    bool
+	told      bool // Next has returned what the rows have ended with
+	stopped   bool // Close has had the fill stopped
 	readsOnly bool // the query may be stopped at no cost but its rows
 	lost      bool // a fill was left: the thread closes the rows
 
@@ -133,7 +135,7 @@ func (r *rows) start(ctx context.Context, s step) error {
 	}
 	switch {
 	case err != nil:
-		r.fill.task, r.lost = nil, true
+		r.fill.task, r.lost = nil, r.fill.isLeft
 		return err
 	case r.opened.Load():
 		return nil
@@ -163,6 +165,7 @@ func (r *rows) Next(dest []driver.Value) error {
 		case !sealed:
 			r.awaitRow(b)
 		case b.err != nil:
+			r.told = true
 			return r.fill.verdict(b.err)
 		default:
 			if r.ahead == nil {
@@ -212,10 +215,11 @@ func (r *rows) awaitRow(b *batch) {
 	}
 }
 
-// abandon makes all that is asked of the rows fail. The fill that was left goes
-// on using the batches, so the caller gets one of its own.
+// abandon makes all that is asked of the rows fail. A fill that was left goes
+// on using the batches, so the caller gets one of its own. If it was withdrawn
+// the rows are still to be closed.
 func (r *rows) abandon(err error) {
-	r.lost = true
+	r.lost = r.fill.isLeft
 	b := new(batch)
 	b.seal(err)
 	r.current, r.taken, r.ahead = b, 0, b
@@ -269,13 +273,34 @@ func (r *rows) Close() error {
 		return err
 	}
 	defer r.drop()
+	failed := r.untold()
 	switch {
 	case r.inner.Gone():
-		return r.inner.Close() // what it returned
-	case r.quiet:
+		err = r.inner.Close() // what it returned
+	case !r.quiet:
+		err = r.finish()
+	}
+	if r.stopped {
 		return nil
 	}
-	return r.finish()
+	if err == nil {
+		err = failed
+	}
+	return err
+}
+
+// untold returns the error of a write that was met by reading ahead: the bare
+// driver would meet it now.
+func (r *rows) untold() error {
+	if r.told || !r.fill.writes {
+		return nil
+	}
+	for _, b := range []*batch{r.current, r.ahead} {
+		if b != nil && b.sealed.Load() && b.err != nil && b.err != io.EOF {
+			return r.fill.verdict(b.err)
+		}
+	}
+	return nil
 }
 
 // drop lets go of what was read and not fetched: the connection may remember
@@ -291,27 +316,22 @@ func (r *rows) drop() {
 
 // finish closes the inner rows with a hop. A driver that reads them to their end
 // for that is stopped when their context ends, if stopping costs no more than
-// the rows.
+// the rows. The thread sees to that: the hop may begin long after the caller has
+// left, and it is not withdrawn, for the rows have to be closed.
 func (r *rows) finish() error {
-	if !r.readsOnly || r.fill.ctx.Done() == nil {
+	ctx, pc := r.fill.ctx, r.c.pc
+	if !r.readsOnly || ctx.Done() == nil {
 		return r.c.closing(r.closeInner)
 	}
-	ctx := r.fill.ctx
 	cl := &call{closing: true}
-	var started atomic.Bool
 	f := &function{fn: func(context.Context) error {
-		started.Store(true)
-		cl.signal()
+		defer context.AfterFunc(ctx, func() { cl.call.Stop(ctx, pc, ctx.Err()) })()
 		return r.closeInner()
 	}}
 	if err := cl.begin(context.Background(), r.c, f); err != nil {
 		return err
 	}
 	if cl.task != nil && !cl.task.Wait(nil, ctx.Done()) {
-		// It is not withdrawn: the rows have to be closed.
-		if pinned.AwaitGrace(cl.task, started.Load) {
-			cl.call.StopBegun(ctx, r.c.pc, ctx.Err())
-		}
 		if left, err := pinned.AwaitOutcome(&cl.call, cl.task, nil, ctx.Err()); left {
 			return err
 		}
@@ -338,9 +358,14 @@ func (r *rows) endFill() error {
 		return nil
 	}
 	defer func() { r.fill.task = nil }()
-	if !t.Over() && !r.awaitEnd(t) {
-		r.lost = true
-		return nil
+	if !t.Over() {
+		switch r.awaitEnd(t) {
+		case withdrawn:
+			return nil
+		case gone:
+			r.lost = true
+			return nil
+		}
 	}
 	if err := t.Err(); err != nil && r.inner.Gone() {
 		return broken(t.End())
@@ -349,17 +374,26 @@ func (r *rows) endFill() error {
 	return nil
 }
 
-// awaitEnd reports false if the fill was withdrawn or left.
-func (r *rows) awaitEnd(t *threadpin.Task) bool {
+// ending is how the wait for a fill has ended.
+type ending int
+
+const (
+	done      ending = iota
+	withdrawn        // it will not begin
+	gone             // it was left, and is the thread's
+)
+
+// awaitEnd waits for the fill of rows that were closed.
+func (r *rows) awaitEnd(t *thread.Task) ending {
 	c := r.c
 	if !c.pc.Stops() {
 		t.Wait(nil, nil)
-		return true
+		return done
 	}
 	wait := patience
 	if !r.readsOnly {
 		if t.Wait(nil, r.fill.ctx.Done()) {
-			return true
+			return done
 		}
 		wait = grace
 	}
@@ -367,14 +401,15 @@ func (r *rows) awaitEnd(t *threadpin.Task) bool {
 	timer := time.AfterFunc(wait, func() { close(late) })
 	defer timer.Stop()
 	if t.Wait(nil, late) {
-		return true
+		return done
 	}
+	r.stopped = true
 	if r.fill.call.Stop(r.fill.ctx, c.pc, context.Canceled) {
-		// It is withdrawn; the thread closes the rows when it comes to it.
-		c.pc.Later(func() { r.closeInner() })
 		t.Leave()
-		return false
+		return withdrawn
 	}
-	left, _ := pinned.AwaitOutcome(&r.fill.call, t, nil, context.Canceled)
-	return !left
+	if left, _ := pinned.AwaitOutcome(&r.fill.call, t, nil, context.Canceled); left {
+		return gone
+	}
+	return done
 }

@@ -116,6 +116,9 @@ func (t *tx) Rollback() error {
 	}
 	t.over()
 	c := t.c
+	if t.ctx.Err() != nil {
+		c.returned = true // database/sql drops a sql.Conn after that, of a guest's only this one
+	}
 	if c.over.Load() {
 		return nil
 	}
@@ -147,7 +150,7 @@ func (t *tx) over() {
 // unsettled returns the error of a transaction that was not ended because the
 // connection could not be settled: it is open, so the connection has to go.
 func unsettled(cl *call, err error) error {
-	if cl.undone != nil {
+	if cl.undone != nil && cl.undone != sql.ErrConnDone {
 		return driver.ErrBadConn
 	}
 	return err

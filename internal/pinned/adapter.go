@@ -41,9 +41,10 @@ type Settler interface {
 	Settle() error
 }
 
-// A Reader is an Interrupter that may cost more than the call that it stops,
-// such as a transaction, and can tell for which queries it doesn't. Only for
-// those are rows interrupted that the caller has closed before their end.
+// A Reader is an Interrupter that can tell for which queries it costs nothing but
+// their rows. Only for those are rows interrupted that the caller has closed
+// before their end: of a write they would be undone. Without it that is decided
+// by the query's text.
 type Reader interface {
 	// ReadsOnly reports whether a query that is interrupted costs nothing but
 	// its own rows. It may be called in any goroutine and must be quick.

@@ -27,8 +27,11 @@ type Call struct {
 	stop  atomic.Pointer[stopping] // set by the first Stop
 	abort atomic.Pointer[func()]
 	hit   error // the thread's: what the stop made the database answer
-	opens bool  // it opens the connection: the thread may be about to set the interrupter
-	outer *Call // the thread's: the call that this one is made inside of
+	// several is the thread's: a text of several statements has failed. Those
+	// before the one that did may have been kept.
+	several bool
+	opens   bool  // it opens the connection: the thread may be about to set the interrupter
+	outer   *Call // the thread's: the call that this one is made inside of
 }
 
 const (
@@ -41,7 +44,7 @@ const (
 // stopping is the attempt to stop a call.
 type stopping struct {
 	cause error
-	ctx   context.Context    // ends when the call is over
+	ctx   context.Context    // ends when the call is over, and what it left is closed
 	end   context.CancelFunc // called by the thread at the call's end
 	done  chan struct{}      // closed when nothing more will come of the attempt
 }
@@ -109,6 +112,9 @@ func (cl *Call) Leave() bool {
 	}
 }
 
+// Left reports whether the call was left.
+func (cl *Call) Left() bool { return cl.state.Load()&left != 0 }
+
 // Over reports whether the thread is done with the call.
 func (cl *Call) Over() bool { return cl.state.Load()&over != 0 }
 
@@ -128,7 +134,7 @@ func (cl *Call) SetAbort(fn func()) { cl.abort.Store(&fn) }
 // caller must be its only user, but for a Stop of the last use that comes late.
 func (cl *Call) Reset() {
 	cl.state.Store(0)
-	cl.hit = nil
+	cl.hit, cl.several = nil, false
 	if cl.stop.Load() != nil {
 		cl.stop.Store(nil)
 	}
@@ -143,14 +149,14 @@ func (cl *Call) begin() bool {
 // stop it, which the next call has to wait for; nil if there was none.
 func (cl *Call) finish() *stopping {
 	was := cl.state.Or(over)
+	var s *stopping
+	if was&stoppingBit != 0 {
+		s = cl.stop.Load()
+		defer s.end() // after Orphan: to close rows can mean to read them to their end
+	}
 	if was&left != 0 && cl.Orphan != nil {
 		cl.Orphan()
 	}
-	if was&stoppingBit == 0 {
-		return nil
-	}
-	s := cl.stop.Load()
-	s.end()
 	return s
 }
 
@@ -190,7 +196,7 @@ func (c *Conn) interrupt(cl *Call, s *stopping) bool {
 		return false
 	}
 	defer c.firm.Unlock()
-	if !cl.Over() {
+	if s.ctx.Err() == nil {
 		c.intr.Interrupt(s.ctx)
 	}
 	return true
@@ -200,24 +206,24 @@ func (c *Conn) interrupt(cl *Call, s *stopping) bool {
 // the database says so, and ErrOutcomeUnknown if a write was lost on the way.
 // It runs on the thread, or after the call's end.
 func (c *Conn) Verdict(cl *Call, err error, writes bool) error {
-	if err == nil || c.intr == nil {
+	if err == nil || c.intr == nil || errors.Is(err, ErrOutcomeUnknown) {
 		return err
 	}
 	s := cl.stop.Load()
 	if s == nil {
-		if writes && errors.Is(err, driver.ErrBadConn) && c.Lost(err) {
-			// It must not be made again, so it is not to be told as ErrBadConn.
+		switch {
+		case !writes || !c.Lost(err):
+			return err
+		case errors.Is(err, driver.ErrBadConn): // it must not be made again
 			return fmt.Errorf("%w: %v", ErrOutcomeUnknown, err)
 		}
-		return err
+		return Unknown(err)
 	}
-	if cl.hit != nil && errors.Is(err, cl.hit) || anyIn(err, c.intr.Interrupted) {
-		return s.cause
-	}
-	if c.Lost(err) {
-		if writes {
-			return fmt.Errorf("%w: %w (%v)", ErrOutcomeUnknown, s.cause, err)
-		}
+	lost := c.Lost(err)
+	switch {
+	case writes && (lost || cl.several):
+		return fmt.Errorf("%w: %w (%v)", ErrOutcomeUnknown, s.cause, err)
+	case lost, cl.hit != nil && errors.Is(err, cl.hit), anyIn(err, c.intr.Interrupted):
 		return s.cause
 	}
 	return err

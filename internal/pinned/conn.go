@@ -7,13 +7,14 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/sqlaio/sqlaio/threadpin"
+	"github.com/sqlaio/sqlaio/internal/sqltext"
+	"github.com/sqlaio/sqlaio/internal/thread"
 )
 
 // A Conn is one inner connection and its thread. Fields without a note are set
 // by Open and never change. What is "the thread's" may be used inside Run only.
 type Conn struct {
-	worker    *threadpin.Worker
+	worker    *thread.Worker
 	intr      Interrupter // nil: contexts go to the inner driver
 	reporter  TxReporter  // nil: nobody can tell whether a transaction is open
 	watcher   Watcher
@@ -21,11 +22,12 @@ type Conn struct {
 	resetter  driver.SessionResetter
 	pinger    driver.Pinger
 	traits    Traits
-	memory    bool   // the connection holds a database of its own
-	dsn       string // what it was opened with; "": not known, and never shown
+	memory    bool    // the connection holds a database of its own
+	dsn       *string // what it was opened with, out of sight; nil: not known
 
-	valid atomic.Bool // what IsValid said after the last call; the thread writes it
+	valid atomic.Bool // what IsValid said after the last call, or that it was killed; the thread writes it
 	owes  atomic.Bool // later is not empty
+	inTx  atomic.Bool // what InTx said after the last call; the thread writes it
 
 	// firm is held by the thread while it ends a transaction, and by whoever
 	// interrupts a call while it does.
@@ -41,8 +43,12 @@ type Conn struct {
 	holders list        // what faces have open
 	late    []*Rows     // exhausted rows that are still to be closed
 	tx      *Tx         // begun and not ended; nil: none
+	texts   bool        // it may be one that a text has begun
 	status  TxStatus    // what the database said after the last call
 	dead    bool        // the connection is of no more use
+	killed  bool        // by this package: it cannot be left as its next user wants it
+	busy    error       // why it can do nothing else while rows are open; nil: it can
+	free    func()      // closes those rows
 }
 
 // Work is what a call does. It is done on the thread, with the context that the
@@ -60,10 +66,11 @@ func (f Func) Do(inner context.Context) { f(inner) }
 // its end means; if it has not returned some time after that, Open returns
 // ctx.Err() and the thread closes what still comes.
 // dsn is the data source name if it is known.
-func Open(ctx context.Context, ctor driver.Connector, dsn string, a Adapter, traits Traits, opts []threadpin.Option) (*Conn, error) {
+func Open(ctx context.Context, ctor driver.Connector, dsn *string, a Adapter, traits Traits, opts []thread.Option) (*Conn, error) {
 	c := &Conn{traits: traits, dsn: dsn}
 	c.valid.Store(true)
-	w, err := threadpin.Start(append(opts[:len(opts):len(opts)], threadpin.WithOnStop(c.closeAll))...)
+	closeFirst := func(cfg *thread.Config) { cfg.OnStop = append(cfg.OnStop, c.closeAll) }
+	w, err := thread.Start(append(opts[:len(opts):len(opts)], closeFirst)...)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +133,7 @@ func (c *Conn) learn(ctx context.Context, ctor driver.Connector, a Adapter) {
 }
 
 // Worker returns a branch of the connection's worker.
-func (c *Conn) Worker() *threadpin.Worker { return c.worker.Branch() }
+func (c *Conn) Worker() *thread.Worker { return c.worker.Branch() }
 
 // OnThread reports whether the caller is on the connection's thread.
 func (c *Conn) OnThread() bool { return c.worker.OnThread() }
@@ -143,7 +150,12 @@ func (c *Conn) Memory() bool { return c.memory }
 
 // DSN returns the data source name that the connection was opened with, or "" if
 // that is not known. It may hold a password.
-func (c *Conn) DSN() string { return c.dsn }
+func (c *Conn) DSN() string {
+	if c.dsn == nil {
+		return ""
+	}
+	return *c.dsn
+}
 
 // Valid reports what the inner connection said of itself after its last call.
 func (c *Conn) Valid() bool { return c.valid.Load() }
@@ -151,17 +163,33 @@ func (c *Conn) Valid() bool { return c.valid.Load() }
 // Inner returns the inner connection. The thread's; nil once it is closed.
 func (c *Conn) Inner() driver.Conn { return c.inner }
 
-// Resets, Validates and Pings report whether the inner connection has the
+// Resets and Pings report whether the inner connection has the
 // methods.
-func (c *Conn) Resets() bool    { return c.resetter != nil }
-func (c *Conn) Validates() bool { return c.validator != nil }
-func (c *Conn) Pings() bool     { return c.pinger != nil }
+func (c *Conn) Resets() bool { return c.resetter != nil }
+func (c *Conn) Pings() bool  { return c.pinger != nil }
+
+// SetBusy says that the connection can do nothing else while some rows are open,
+// and how they are closed: what would break them fails with why, and the end of a
+// transaction closes them first. With nil they are closed. The thread's.
+func (c *Conn) SetBusy(why error, free func()) { c.busy, c.free = why, free }
 
 // Dead reports whether the connection is of no more use. The thread's.
 func (c *Conn) Dead() bool { return c.dead || c.inner == nil }
 
 // Kill makes the connection of no more use. The thread's.
-func (c *Conn) Kill() { c.dead = c.dead || !c.memory }
+func (c *Conn) Kill() {
+	if !c.memory {
+		c.dead, c.killed = true, true
+		c.valid.Store(false)
+	}
+}
+
+// Drop makes the connection of no more use to anybody: whoever used it says so.
+// One that holds a database in memory is kept, without its transaction. The thread's.
+func (c *Conn) Drop() {
+	c.RollBackOpen()
+	c.Kill()
+}
 
 // HangUp cuts the connection if it is one over a network and its driver is
 // known. It may be called from any goroutine and does not block.
@@ -173,8 +201,10 @@ func (c *Conn) HangUp() {
 
 // ReadsOnly reports whether a query may be stopped at no cost but its own rows.
 func (c *Conn) ReadsOnly(query string) bool {
-	r, picky := c.intr.(Reader)
-	return c.intr != nil && (!picky || r.ReadsOnly(query))
+	if r, ok := c.intr.(Reader); ok {
+		return r.ReadsOnly(query)
+	}
+	return c.intr != nil && sqltext.ReadsOnly(query)
 }
 
 // Later leaves fn, which closes something, to the thread. It may be called from
@@ -230,8 +260,11 @@ func (c *Conn) after(cl *Call) {
 	if c.owes.Load() {
 		c.doLater()
 	}
-	if c.validator != nil && c.inner != nil {
+	if c.validator != nil && c.inner != nil && !c.killed {
 		c.valid.Store(c.validator.IsValid())
+	}
+	if open := c.InTx(); open != c.inTx.Load() {
+		c.inTx.Store(open)
 	}
 	if s := cl.finish(); s != nil {
 		c.stopped = s
@@ -280,12 +313,7 @@ func (c *Conn) Observe(err error) {
 	}
 	if c.reporter != nil && c.inner != nil {
 		c.status = c.reporter.TxStatus(err)
-		if c.tx != nil {
-			c.tx.observe(c.status, err)
-		} else if c.status == TxLost {
-			// The session may have begun another one silently.
-			c.statement("ROLLBACK")
-		}
+		c.observe(c.status, err)
 	}
 }
 
@@ -325,6 +353,9 @@ func (c *Conn) Ping(inner context.Context) error {
 	if c.inner == nil {
 		return driver.ErrBadConn
 	}
+	if c.busy != nil {
+		return c.busy
+	}
 	err := c.pinger.Ping(inner)
 	c.Observe(err)
 	return err
@@ -355,10 +386,10 @@ func (c *Conn) Quit() { go c.worker.Quit() }
 func (c *Conn) QuitAndWait() { c.worker.Quit() }
 
 // NewTask returns a task that will run job on the thread.
-func (c *Conn) NewTask(job threadpin.Job) *threadpin.Task { return c.worker.NewTask(job) }
+func (c *Conn) NewTask(job thread.Job) *thread.Task { return c.worker.NewTask(job) }
 
 // OnOtherThread reports whether the caller is on another worker's thread.
 func (c *Conn) OnOtherThread() bool { return c.worker.OnOtherThread() }
 
 // Queued returns how many calls wait for the thread.
-func (c *Conn) Queued() int { return c.worker.Stats().Queued }
+func (c *Conn) Queued() int { return c.worker.Queued() }

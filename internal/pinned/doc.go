@@ -5,7 +5,7 @@
 //	    └───────────────┬───────────────────┘
 //	             pinned.Conn     one inner connection and its thread
 //	                  │
-//	              threadpin       the hop
+//	           internal/thread    the hop
 //
 // # Who owns what
 //

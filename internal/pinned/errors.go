@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/sqlaio/sqlaio/threadpin"
+	"github.com/sqlaio/sqlaio/internal/thread"
 )
 
 var (
@@ -21,7 +21,8 @@ var (
 
 	// ErrTxEnded is wrapped by the error of a statement or a commit in a
 	// transaction that an earlier statement has ended: DDL on MySQL, or a COMMIT
-	// or ROLLBACK in the text of a statement.
+	// or ROLLBACK in the text of a statement. What was done before that may have
+	// been committed.
 	ErrTxEnded = errors.New("sqlaio: a statement has ended the transaction (DDL, COMMIT or ROLLBACK in its text)")
 
 	// ErrTxLeftOpen is wrapped by the error of a call that has left a
@@ -36,6 +37,8 @@ var (
 	// does not own it.
 	ErrLost = errors.New("sqlaio: the connection is lost")
 
+	errSpoilt = errors.New("sqlaio: the transaction can only be rolled back, since what was done after its savepoint could not be undone")
+
 	errClosedStmt = errors.New("sqlaio: the statement was closed with its connection")
 	errOpenRows   = errors.New("sqlaio: the rows were closed with their connection")
 )
@@ -47,7 +50,7 @@ func Unknown(cause error) error { return fmt.Errorf("%w: %w", ErrOutcomeUnknown,
 // broken translates the error of a worker that is gone, so that database/sql
 // drops the connection.
 func broken(err error) error {
-	if err == threadpin.ErrAlreadyQuit {
+	if err == thread.ErrAlreadyQuit {
 		return driver.ErrBadConn
 	}
 	return err

@@ -27,8 +27,7 @@ func (c *Conn) Exec(inner context.Context, q *Request) (r *Result, skipped bool,
 	}
 	c.executing(q)
 	ir, skipped, err := q.exec(inner, c.inner)
-	c.Observe(err)
-	c.executed(q)
+	c.observed(q, err)
 	if err != nil || ir == nil {
 		return nil, skipped, err
 	}

@@ -34,6 +34,19 @@ func (h *Holder) close() { h.Close() }
 // CloseOpen closes the rows and statements alone.
 func (h *Holder) CloseOpen() { h.open.closeAll() }
 
+// Reading reports whether somebody has rows open whose end has not been read. The
+// thread's.
+func (c *Conn) Reading() bool {
+	for e := c.holders.first; e != nil; e = e.next {
+		for o := e.self.(*Holder).open.first; o != nil; o = o.next {
+			if r, ok := o.self.(*Rows); ok && !r.gone && (!r.ended || r.HasNextResultSet()) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (c *Conn) closeHolders() { c.holders.closeAll() }
 
 // link is an element of a list: something that can be closed.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/sqlaio/sqlaio/threadpin"
+	"github.com/sqlaio/sqlaio/internal/thread"
 )
 
 // Grace is how long the caller of a call whose context has ended waits for its
@@ -46,7 +46,7 @@ func Hop(ctx context.Context, c *Conn, cl *Call, w Work) (left bool, err error) 
 // Await waits for the task of a call, or until cond holds. When ctx ends, the
 // call is withdrawn, or else stopped and waited for Grace longer. An error says
 // that the caller no longer owns the task: the call was withdrawn, or left.
-func Await(ctx context.Context, c *Conn, cl *Call, t *threadpin.Task, cond func() bool) (left bool, err error) {
+func Await(ctx context.Context, c *Conn, cl *Call, t *thread.Task, cond func() bool) (left bool, err error) {
 	if t.Wait(cond, ctx.Done()) {
 		return false, nil
 	}
@@ -61,7 +61,7 @@ func Await(ctx context.Context, c *Conn, cl *Call, t *threadpin.Task, cond func(
 }
 
 // AwaitOutcome waits Grace for a call that is to end, and leaves it then.
-func AwaitOutcome(cl *Call, t *threadpin.Task, cond func() bool, cause error) (left bool, err error) {
+func AwaitOutcome(cl *Call, t *thread.Task, cond func() bool, cause error) (left bool, err error) {
 	if AwaitGrace(t, cond) || !Leave(cl, t) {
 		return false, nil
 	}
@@ -69,7 +69,7 @@ func AwaitOutcome(cl *Call, t *threadpin.Task, cond func() bool, cause error) (l
 }
 
 // AwaitGrace waits Grace for a task or for cond, and reports whether one came.
-func AwaitGrace(t *threadpin.Task, cond func() bool) bool {
+func AwaitGrace(t *thread.Task, cond func() bool) bool {
 	late := make(chan struct{})
 	timer := time.AfterFunc(Grace, func() { close(late) })
 	defer timer.Stop()
@@ -78,7 +78,7 @@ func AwaitGrace(t *threadpin.Task, cond func() bool) bool {
 
 // Leave leaves a call that has begun, and its task, to the thread. It reports
 // false if the call is over: its result is there.
-func Leave(cl *Call, t *threadpin.Task) bool {
+func Leave(cl *Call, t *thread.Task) bool {
 	if !cl.Leave() {
 		t.Wait(nil, nil) // the call is over, and its task in a moment
 		return false

@@ -18,14 +18,20 @@ func reporterOf(inner driver.Conn) TxReporter {
 }
 
 type autoCommitter struct {
-	c interface{ AutoCommit() bool }
+	c    interface{ AutoCommit() bool }
+	open bool // after the last call
 }
 
-func (a autoCommitter) TxStatus(error) TxStatus {
-	if a.c.AutoCommit() {
-		return TxNone
+func (a *autoCommitter) TxStatus(err error) TxStatus {
+	before := a.open
+	a.open = !a.c.AutoCommit()
+	switch {
+	case a.open:
+		return TxOpen
+	case before && err != nil:
+		return TxLost
 	}
-	return TxOpen
+	return TxNone
 }
 
 // pgStatus returns the transaction status byte of PostgreSQL's protocol.

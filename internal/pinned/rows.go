@@ -5,6 +5,9 @@ import (
 	"database/sql/driver"
 	"io"
 	"sync/atomic"
+	"time"
+
+	"github.com/sqlaio/sqlaio/internal/sqltext"
 )
 
 // Rows are rows of the inner driver, with the statement that was made for them
@@ -23,6 +26,7 @@ type Rows struct {
 	stmt    driver.Stmt // to be closed with inner; may be nil
 	nested  []*Rows     // rows that were values of these: they end with them
 	gone    bool        // inner is closed
+	ended   bool        // the last row of the result set was read
 	closing error       // what closing it returned
 	done    atomic.Bool // closing is there; anybody may look
 }
@@ -34,8 +38,7 @@ func (c *Conn) Query(inner context.Context, h *Holder, q *Request, r *Rows) (ski
 	}
 	c.executing(q)
 	rs, stmt, skipped, err := q.rows(inner, c.inner)
-	c.Observe(err)
-	c.executed(q)
+	c.observed(q, err)
 	if err != nil {
 		return skipped, err
 	}
@@ -58,6 +61,12 @@ func (c *Conn) mayRun(q *Request) error {
 	if q.Stmt != nil && q.Stmt.inner == nil {
 		return errClosedStmt
 	}
+	if c.busy != nil {
+		return c.busy
+	}
+	if c.tx != nil && c.tx.fate != open && c.tx.byText() {
+		return c.refusedText(q.Query)
+	}
 	return c.Refused()
 }
 
@@ -67,7 +76,15 @@ func (c *Conn) executing(q *Request) {
 	}
 }
 
-func (c *Conn) executed(q *Request) {
+// observed is Observe after a request.
+func (c *Conn) observed(q *Request, err error) {
+	c.Observe(err)
+	switch {
+	case err == nil && (c.tx != nil || c.texts):
+		c.took(q.Query)
+	case err != nil && c.current != nil && sqltext.Several(q.Query):
+		c.current.several = true
+	}
 	if c.watcher != nil {
 		c.watcher.Executed(q.Query)
 	}
@@ -89,6 +106,7 @@ func (r *Rows) Next(dest []driver.Value) error {
 	err := r.inner.Next(dest)
 	if err != nil {
 		if err == io.EOF {
+			r.ended = true
 			r.holder.c.Observe(nil)
 		} else {
 			r.holder.c.Observe(err)
@@ -109,6 +127,7 @@ func (r *Rows) NextResultSet() error {
 	if !ok || r.gone {
 		return io.EOF
 	}
+	r.ended = false
 	err := n.NextResultSet()
 	if err != io.EOF {
 		r.holder.c.Observe(err)
@@ -136,6 +155,26 @@ func (r *Rows) Close() error {
 }
 
 func (r *Rows) close() { r.Close() }
+
+// CloseSoon is Close for rows of which the driver reads the rest to close them: the
+// database is asked to stop sending them when that has taken some time. It does
+// not stop the call that it is made in.
+func (r *Rows) CloseSoon(after time.Duration) (err error) {
+	c, cl := r.holder.c, new(Call)
+	stopped := false
+	c.RunClosing(context.Background(), cl, Func(func(context.Context) {
+		timer := time.AfterFunc(after, func() { cl.StopBegun(context.Background(), c, context.Canceled) })
+		err = r.Close()
+		stopped = !timer.Stop()
+	}))
+	if !stopped {
+		return err
+	}
+	if c.settle() != nil {
+		c.Kill()
+	}
+	return nil
+}
 
 // CloseLate closes the rows before a later call, once they are Unwanted: they are
 // exhausted, so that nobody waits for what they hold.

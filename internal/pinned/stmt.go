@@ -17,11 +17,16 @@ func (c *Conn) Prepare(inner context.Context, h *Holder, query string, s *Stmt) 
 	if c.inner == nil {
 		return driver.ErrBadConn
 	}
+	if c.busy != nil {
+		return c.busy
+	}
 	q := Request{Query: query}
 	c.executing(&q)
 	st, err := prepare(inner, c.inner, query)
 	c.Observe(err)
-	c.executed(&q)
+	if c.watcher != nil {
+		c.watcher.Executed(query)
+	}
 	if err != nil {
 		return err
 	}

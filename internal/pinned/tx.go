@@ -6,21 +6,27 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+
+	"github.com/sqlaio/sqlaio/internal/sqltext"
 )
 
 // A Tx is a transaction that was begun on a connection. It is the thread's, and
 // has one of these fates:
 //
-//	open         as far as the database has said  -> rolledBack, ended (observe), over
-//	rolledBack   by the database, after an error   -> over (Commit, Rollback)
-//	ended        by a statement that succeeded     -> over (Commit, Rollback)
-//	over         committed or rolled back
+//	open         as far as the database has said  -> rolledBack, spoilt, ended (observe, took), finished
+//	rolledBack   by the database, after an error  -> finished (Commit, Rollback)
+//	spoilt       a part of it could not be undone -> finished (Commit, Rollback)
+//	ended        by a statement that succeeded    -> finished (Commit, Rollback)
+//	finished     committed or rolled back
+//
+// One that the text of a statement has begun (see FollowTexts) has nobody who ends
+// it but texts: it is forgotten when it has ended.
 type Tx struct {
-	holder *Holder
-	inner  driver.Tx
+	holder *Holder   // nil: a text has begun it
+	inner  driver.Tx // likewise
 	strict bool
 	fate   fate
-	why    error // of rolledBack: the error that made the database do it
+	why    error // of rolledBack and spoilt: the error that made it so
 }
 
 type fate uint8
@@ -28,18 +34,65 @@ type fate uint8
 const (
 	open fate = iota
 	rolledBack
+	spoilt
 	ended
 	finished
 )
 
+// byText reports whether the text of a statement has begun the transaction.
+func (t *Tx) byText() bool { return t.inner == nil }
+
 // observe takes what the database said after a call with that error.
-func (t *Tx) observe(st TxStatus, err error) {
+func (c *Conn) observe(st TxStatus, err error) {
+	t := c.tx
 	switch {
-	case t.fate != open:
+	case t == nil && st == TxOpen && c.texts:
+		c.tx = new(Tx)
+	case t == nil && st == TxLost:
+		c.statement("ROLLBACK") // the session may have begun another one silently
+	case t == nil, t.fate != open:
 	case st == TxLost:
 		t.fate, t.why = rolledBack, err
+	case st == TxNone && t.byText():
+		c.tx = nil
 	case st == TxNone:
 		t.fate = ended
+	}
+}
+
+// took notes what the text of a statement that has succeeded did to the
+// transaction, where the database does not tell: whether one is open at all, or
+// that it is another one than before.
+func (c *Conn) took(query string) {
+	switch {
+	case c.tx == nil && (!c.texts || c.reporter != nil):
+		return
+	case c.tx != nil && c.tx.fate != open, c.tx != nil && !c.tx.byText() && !c.tx.strict, c.tx != nil && c.tx.byText() && c.reporter != nil:
+		return
+	}
+	control := sqltext.ControlOf(query)
+	switch {
+	case control == sqltext.Keeps:
+	case c.tx == nil && control == sqltext.Begins:
+		c.tx = new(Tx)
+	case c.tx == nil:
+	case !c.tx.byText():
+		c.tx.fate = ended
+	case control != sqltext.Begins:
+		c.tx = nil
+	}
+}
+
+// FollowTexts has the connection take a transaction that the text of a statement
+// begins for one: when the database has rolled it back, statements are refused
+// until another text ends or begins one. Otherwise, as with the bare driver, they
+// are carried out outside of any. The thread's, or the only user's.
+func (c *Conn) FollowTexts(on bool) { c.texts = on }
+
+// Spoil makes a transaction one that can only be rolled back.
+func (t *Tx) Spoil(why error) {
+	if t.fate == open {
+		t.fate, t.why = spoilt, why
 	}
 }
 
@@ -51,11 +104,31 @@ func (t *Tx) refused() error {
 		return fmt.Errorf("%w after: %w", ErrRolledBack, t.why)
 	case t.fate == rolledBack:
 		return ErrRolledBack
+	case t.fate == spoilt:
+		return fmt.Errorf("%w: %w", errSpoilt, t.why)
 	case t.fate == ended && t.strict:
 		return ErrTxEnded
 	}
 	return nil
 }
+
+// refusedText is refused for a statement after the database has rolled back a
+// transaction that a text had begun. The next text that ends or begins one is
+// the end of that.
+func (c *Conn) refusedText(query string) error {
+	err := c.tx.refused()
+	switch sqltext.ControlOf(query) {
+	case sqltext.Begins, sqltext.RollsBack:
+		c.tx, err = nil, nil
+	case sqltext.Commits:
+		c.tx = nil
+	}
+	return err
+}
+
+// Ended reports whether a statement has ended the transaction: what had been
+// done in it may have been committed.
+func (t *Tx) Ended() bool { return t.fate == ended }
 
 // Over reports whether the transaction was committed or rolled back by its owner.
 func (t *Tx) Over() bool { return t.fate == finished }
@@ -70,7 +143,10 @@ func (c *Conn) Begin(inner context.Context, h *Holder, opts driver.TxOptions, st
 	if c.inner == nil {
 		return nil, driver.ErrBadConn
 	}
-	if c.status == TxOpen && (c.tx != nil || strict) {
+	if c.busy != nil {
+		return nil, c.busy
+	}
+	if c.taken(h, strict) {
 		return nil, ErrInTransaction
 	}
 	itx, err := begin(inner, c.inner, opts)
@@ -84,6 +160,17 @@ func (c *Conn) Begin(inner context.Context, h *Holder, opts driver.TxOptions, st
 		c.status = c.reporter.TxStatus(nil)
 	}
 	return t, nil
+}
+
+// taken reports whether a transaction is open in which none may begin, for some
+// databases would commit it. Where the database does not tell, the one of a sql.Conn
+// in itself is left to the driver.
+func (c *Conn) taken(h *Holder, strict bool) bool {
+	t := c.tx
+	if t == nil || t.byText() {
+		return strict && c.InTx()
+	}
+	return t.fate == open && (c.status == TxOpen || strict || t.strict || t.holder != h)
 }
 
 func begin(ctx context.Context, inner driver.Conn, opts driver.TxOptions) (driver.Tx, error) {
@@ -128,10 +215,9 @@ func (c *Conn) Commit(t *Tx) (err error) {
 }
 
 // rollBackFailed rolls back a transaction whose COMMIT has failed, unless the
-// database says that none is open. Where it says nothing only a strict one is:
-// database/sql leaves that to the driver.
+// database says that none is open.
 func (c *Conn) rollBackFailed(t *Tx) {
-	if c.dead || c.status == TxNone || c.reporter == nil && !t.strict {
+	if c.dead || c.status == TxNone {
 		return
 	}
 	err := t.inner.Rollback()
@@ -148,7 +234,8 @@ func (c *Conn) rollBackFailed(t *Tx) {
 
 // endByText rolls back what is open. If that fails the connection is dead.
 func (c *Conn) endByText() {
-	if c.statement("ROLLBACK"); c.status != TxNone {
+	err := c.statement("ROLLBACK")
+	if c.reporter == nil && err != nil || c.reporter != nil && c.status != TxNone {
 		c.Kill()
 	}
 }
@@ -158,6 +245,10 @@ func (c *Conn) endByText() {
 // open then, the connection is dead.
 func (c *Conn) Rollback(t *Tx) (err error) {
 	c.ending(t, func() {
+		if t.byText() {
+			c.endByText()
+			return
+		}
 		err = t.inner.Rollback()
 		switch {
 		case c.reporter != nil:
@@ -200,6 +291,9 @@ func (c *Conn) ending(t *Tx, end func()) {
 	if c.inner == nil {
 		return
 	}
+	if c.busy != nil {
+		c.free()
+	}
 	c.Firmly(end)
 	if c.reporter != nil {
 		c.status = c.reporter.TxStatus(nil)
@@ -209,7 +303,7 @@ func (c *Conn) ending(t *Tx, end func()) {
 // Refused returns why statements are refused on the connection now; nil if they
 // are not. The thread's.
 func (c *Conn) Refused() error {
-	if c.tx == nil {
+	if c.tx == nil || c.tx.byText() {
 		return nil
 	}
 	return c.tx.refused()
@@ -230,6 +324,19 @@ func (c *Conn) InTx() bool {
 	return c.tx != nil && c.tx.fate == open
 }
 
+// InTxNow is InTx as it was after the last call, for any goroutine.
+func (c *Conn) InTxNow() bool { return c.inTx.Load() }
+
+// RollBackLeft is RollBackOpen from any goroutine, between two calls. It costs a hop
+// only if a transaction is open.
+func (c *Conn) RollBackLeft() (was bool) {
+	if !c.inTx.Load() {
+		return false
+	}
+	Hop(context.Background(), c, new(Call), Func(func(context.Context) { was = c.RollBackOpen() }))
+	return was
+}
+
 // RollBackOpen leaves the connection with no transaction open, and reports
 // whether there was one. If one is still open then, the connection is dead. The
 // thread's.
@@ -237,9 +344,9 @@ func (c *Conn) RollBackOpen() (was bool) {
 	if c.inner == nil || c.dead {
 		return c.tx != nil
 	}
-	if c.tx != nil {
-		was = true
-		c.Rollback(c.tx)
+	if t := c.tx; t != nil {
+		was = !t.byText() || t.fate == open
+		c.Rollback(t)
 	}
 	if c.status == TxOpen || c.status == TxLost {
 		was = true

@@ -41,8 +41,8 @@ func (s *Scanner) comment(t *Token, c byte) bool {
 	return true
 }
 
-// lineComment reads to the end of the line. Where a dialect does not see a comment
-// here, a string or a longer comment may begin on the line.
+// lineComment reads to the end of the line. If another dialect sees no comment here, a
+// string or a longer comment may begin on the line.
 func (s *Scanner) lineComment(t *Token, c byte) {
 	line, _, _ := strings.Cut(s.text[s.pos:], "\n")
 	sure := c == '-' && s.at(2) <= ' '
@@ -55,7 +55,7 @@ func (s *Scanner) blockComment(t *Token) {
 	if closed {
 		s.pos += len(body) + 4
 	} else {
-		t.Open = s.dialect != SQLite // where the end of the text closes it
+		t.Open = s.dialect != SQLite // in SQLite the end of the text closes it
 		s.pos = len(s.text)
 	}
 	if s.dialect == Unknown {
@@ -84,8 +84,8 @@ func (s *Scanner) nestedComment(t *Token) {
 	s.pos = len(s.text)
 }
 
-// executed reads /*!50100 or MariaDB's /*M!, if present. What follows up to */ is
-// executed.
+// executed reads /*!50100 or MariaDB's /*M!, if present. The server executes what
+// follows, up to */.
 func (s *Scanner) executed() bool {
 	n := 2
 	if s.at(n) == 'M' {

@@ -20,7 +20,7 @@ func FuzzScanner(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, d := range dialects {
+		for _, d := range all {
 			s := sqltext.New(text, d)
 			end := 0
 			for tok := s.Next(); tok.Kind != sqltext.EOF; tok = s.Next() {

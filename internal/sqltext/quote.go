@@ -2,10 +2,9 @@ package sqltext
 
 import "strings"
 
-// quoted reads a string, or a name in quotes, from its opening quote q to the
-// closing one. A doubled quote is part of it; so is a quote after a backslash, if
-// escapes is set or the dialect is MySQL. Otherwise, in Unknown, the latter makes
-// the token doubtful.
+// quoted reads a string, or a name in quotes, from its opening quote q to the closing
+// one. A doubled quote is part of it. So is a quote after a backslash, if escapes is
+// set or the dialect is MySQL; in Unknown, such a quote makes the token doubtful.
 func (s *Scanner) quoted(t *Token, q byte, escapes bool) {
 	t.Kind = Quoted
 	if q == '\'' || q == '"' && s.dialect == MySQL {
@@ -74,8 +73,8 @@ func (s *Scanner) dollarQuoted(t *Token) bool {
 	return true
 }
 
-// doubtfulBracket reports whether the name in brackets, if this is one, contains
-// something that would otherwise begin a token.
+// doubtfulBracket reports whether a name in brackets, if there is one here, contains
+// something that would begin a token elsewhere.
 func (s *Scanner) doubtfulBracket() bool {
 	if s.dialect != Unknown {
 		return false

@@ -1,10 +1,10 @@
 package sqltext
 
-// ReturnsRows reports whether text is for Query rather than Exec: whether any of its
-// statements returns rows, since a caller can skip result sets but not get them
-// back. In SQLite only the last one counts, because go-sqlite3's Query runs all of
-// them and returns the rows of the last. Unknown statements return no rows.
-// It allocates nothing.
+// ReturnsRows reports whether text is for Query rather than Exec. That is so if any of
+// its statements returns rows: a caller can skip a result set, but cannot get back one
+// that Exec has dropped. In SQLite only the last statement counts, because
+// go-sqlite3's Query runs all of them and returns the rows of the last. Unknown
+// statements return no rows. ReturnsRows allocates nothing.
 func ReturnsRows(text string, d Dialect) bool {
 	s := New(text, d)
 	rows := false
@@ -62,7 +62,7 @@ type statement struct {
 	dialect   Dialect
 	verb      verb
 	depth     int   // open parentheses
-	base      int   // of these, the ones around the whole statement: (SELECT 1) UNION ...
+	base      int   // of these, how many are around the whole statement: (SELECT 1) UNION ...
 	prev      Token // the last token, not counting comments
 	words     int   // after CREATE
 	into      bool  // SELECT ... INTO
@@ -133,20 +133,4 @@ func (st *statement) endsClause() bool {
 		return p.IsPunct(')') || p.IsPunct(']')
 	}
 	return !p.IsAny("set", "select", "by", "where", "and", "or", "not", "distinct", "on")
-}
-
-// ReadsOnly reports whether a statement can change nothing, as far as its words
-// tell: what a function does that it calls is not known.
-func ReadsOnly(query string) bool {
-	s := New(query, Unknown)
-	t := s.NextSignificant()
-	if !t.Is("with") {
-		return t.IsAny("select", "show", "values", "explain", "describe")
-	}
-	for ; t.Kind != EOF; t = s.NextSignificant() {
-		if t.IsAny("insert", "update", "delete", "replace", "merge") {
-			return false
-		}
-	}
-	return true
 }

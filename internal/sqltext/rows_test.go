@@ -8,14 +8,6 @@ import (
 )
 
 func TestReturnsRows(t *testing.T) {
-	const (
-		u = sqltext.Unknown
-		l = sqltext.SQLite
-		m = sqltext.MySQL
-		p = sqltext.PostgreSQL
-	)
-	type in []sqltext.Dialect
-	all := in{u, l, m, p}
 	for _, c := range []struct {
 		in   in
 		text string

@@ -2,8 +2,8 @@ package sqltext
 
 import "strings"
 
-// A Scanner cuts text into tokens. It is a small value: a copy continues
-// independently from the same place, so use one to look ahead.
+// A Scanner cuts text into tokens. To look ahead, copy it: it is small, and the copy
+// goes on from the same place on its own.
 type Scanner struct {
 	text    string
 	pos     int
@@ -121,8 +121,8 @@ func (s *Scanner) digits() {
 	}
 }
 
-// number also reads all letters and digits that follow: 0x1F, 1e5, and MySQL's
-// names that begin with a digit. A sign can be part of an exponent.
+// number also reads all letters and digits that follow: 0x1F, 1e5, and names that
+// begin with a digit, as MySQL allows. A sign can be part of an exponent.
 func (s *Scanner) number(t *Token) {
 	t.Kind = Number
 	hex := s.at(0) == '0' && s.at(1)|0x20 == 'x'
@@ -154,7 +154,7 @@ func (s *Scanner) punct(t *Token, c byte) {
 	}
 }
 
-// afterName reports whether a dot here belongs to a qualified name.
+// afterName reports whether a dot here is part of a qualified name.
 func (s *Scanner) afterName() bool {
 	if s.pos == 0 {
 		return false

@@ -9,6 +9,18 @@ import (
 	"github.com/sqlaio/sqlaio/internal/sqltext"
 )
 
+const (
+	u = sqltext.Unknown
+	l = sqltext.SQLite
+	m = sqltext.MySQL
+	p = sqltext.PostgreSQL
+)
+
+// in lists the dialects that a case is about.
+type in []sqltext.Dialect
+
+var all = in{u, l, m, p}
+
 var letters = map[sqltext.Kind]string{
 	sqltext.Word: "w", sqltext.Quoted: "q", sqltext.String: "s", sqltext.Number: "n", sqltext.Placeholder: "p",
 	sqltext.Operator: "o", sqltext.Punct: ".", sqltext.Comment: "c", sqltext.Invalid: "!",
@@ -32,16 +44,8 @@ func render(text string, d sqltext.Dialect) string {
 }
 
 func TestTokens(t *testing.T) {
-	const (
-		u = sqltext.Unknown
-		l = sqltext.SQLite
-		m = sqltext.MySQL
-		p = sqltext.PostgreSQL
-	)
-	type dialects []sqltext.Dialect
-	all := dialects{u, l, m, p}
 	for _, c := range []struct {
-		in   dialects
+		in   in
 		text string
 		want string
 	}{
@@ -64,68 +68,68 @@ func TestTokens(t *testing.T) {
 		{all, "\x00\\", "!<\x00> !<\\>"},
 
 		// Backslashes.
-		{dialects{l, p}, `'a\' b`, `s<'a\'> w<b>`},
-		{dialects{m}, `'a\' b' c`, `s<'a\' b'> w<c>`},
-		{dialects{u}, `'a\' b`, `s~<'a\'> w<b>`},
-		{dialects{u}, `'a\'' b'`, `s~<'a\'' b'>`},
+		{in{l, p}, `'a\' b`, `s<'a\'> w<b>`},
+		{in{m}, `'a\' b' c`, `s<'a\' b'> w<c>`},
+		{in{u}, `'a\' b`, `s~<'a\'> w<b>`},
+		{in{u}, `'a\'' b'`, `s~<'a\'' b'>`},
 		{all, `'a\\' b`, `s<'a\\'> w<b>`},
-		{dialects{m}, `'a\\\' b'`, `s<'a\\\' b'>`},
-		{dialects{p}, `E'a\' b' c`, `s<E'a\' b'> w<c>`},
-		{dialects{u}, `E'a\' b' c`, `s~<E'a\' b'> w<c>`},
-		{dialects{l, m}, `E'a'`, `w<E> s<'a'>`},
+		{in{m}, `'a\\\' b'`, `s<'a\\\' b'>`},
+		{in{p}, `E'a\' b' c`, `s<E'a\' b'> w<c>`},
+		{in{u}, `E'a\' b' c`, `s~<E'a\' b'> w<c>`},
+		{in{l, m}, `E'a'`, `w<E> s<'a'>`},
 
 		// Quotes.
-		{dialects{u, l, p}, `"a""b"`, `q<"a""b">`},
-		{dialects{m}, `"a""b" "c\"d"`, `s<"a""b"> s<"c\"d">`},
-		{dialects{u, l, m}, "`a``b\\`", "q<`a``b\\`>"},
-		{dialects{p}, "`", "!<`>"},
-		{dialects{l}, "[a 'b] [c", "q<[a 'b]> q+<[c>"},
-		{dialects{u}, "[1] [-1]", ".<[> n<1> .<]> .~<[> o<-> n<1> .<]>"},
-		{dialects{u, m, p}, "a[1]", "w<a> .<[> n<1> .<]>"},
-		{dialects{p, u}, `U&'x' u&"y" u & v`, `s<U&'x'> q<u&"y"> w<u> o<&> w<v>`},
-		{dialects{m, p}, `N'x' b'1'`, `s<N'x'> s<b'1'>`},
-		{dialects{m}, `N'a\' b' c`, `s<N'a\' b'> w<c>`},
-		{dialects{p}, `N'a\' b`, `s<N'a\'> w<b>`},
-		{dialects{m}, `_utf8'x'`, `w<_utf8> s<'x'>`},
+		{in{u, l, p}, `"a""b"`, `q<"a""b">`},
+		{in{m}, `"a""b" "c\"d"`, `s<"a""b"> s<"c\"d">`},
+		{in{u, l, m}, "`a``b\\`", "q<`a``b\\`>"},
+		{in{p}, "`", "!<`>"},
+		{in{l}, "[a 'b] [c", "q<[a 'b]> q+<[c>"},
+		{in{u}, "[1] [-1]", ".<[> n<1> .<]> .~<[> o<-> n<1> .<]>"},
+		{in{u, m, p}, "a[1]", "w<a> .<[> n<1> .<]>"},
+		{in{p, u}, `U&'x' u&"y" u & v`, `s<U&'x'> q<u&"y"> w<u> o<&> w<v>`},
+		{in{m, p}, `N'x' b'1'`, `s<N'x'> s<b'1'>`},
+		{in{m}, `N'a\' b' c`, `s<N'a\' b'> w<c>`},
+		{in{p}, `N'a\' b`, `s<N'a\'> w<b>`},
+		{in{m}, `_utf8'x'`, `w<_utf8> s<'x'>`},
 
 		// Dollars.
-		{dialects{p}, "$$a'b$$ $x$ $$ $x$", "s<$$a'b$$> s<$x$ $$ $x$>"},
-		{dialects{u}, "$$a'b$$ $x$ $$ $x$", "s~<$$a'b$$> s<$x$ $$ $x$>"},
-		{dialects{p, u}, "$a$b", "s+<$a$b>"},
-		{dialects{p, u, l}, "$1 $12", "p<$1> p<$12>"},
-		{dialects{l, u}, "$name", "p<$name>"},
-		{dialects{l}, "$1a", "p<$1a>"},
-		{dialects{p, u}, "$1a", "p<$1> w<a>"},
-		{dialects{p}, "$name", "!<$> w<name>"},
-		{dialects{m}, "$$a$b", "w<$$a$b>"},
-		{dialects{p}, "a$$b", "w<a$$b>"},
+		{in{p}, "$$a'b$$ $x$ $$ $x$", "s<$$a'b$$> s<$x$ $$ $x$>"},
+		{in{u}, "$$a'b$$ $x$ $$ $x$", "s~<$$a'b$$> s<$x$ $$ $x$>"},
+		{in{p, u}, "$a$b", "s+<$a$b>"},
+		{in{p, u, l}, "$1 $12", "p<$1> p<$12>"},
+		{in{l, u}, "$name", "p<$name>"},
+		{in{l}, "$1a", "p<$1a>"},
+		{in{p, u}, "$1a", "p<$1> w<a>"},
+		{in{p}, "$name", "!<$> w<name>"},
+		{in{m}, "$$a$b", "w<$$a$b>"},
+		{in{p}, "a$$b", "w<a$$b>"},
 
 		// Comments.
-		{dialects{p}, "/* /* */ */ a", "c</* /* */ */> w<a>"},
-		{dialects{l, m}, "/* /* */ a", "c</* /* */> w<a>"},
-		{dialects{u}, "/* /* */ a", "c~</* /* */> w<a>"},
-		{dialects{p}, "/* /* */ a", "c+</* /* */ a>"},
-		{dialects{m, p, u}, "/* a", "c+</* a>"},
-		{dialects{l}, "/* a", "c</* a>"},
-		{dialects{m}, "5--1 a#b\nc", "n<5> o<--> n<1> w<a> c<#b> w<c>"},
-		{dialects{l, p}, "5--1\n2", "n<5> c<--1> n<2>"},
-		{dialects{u}, "5--1\n2--'", "n<5> c<--1> n<2> c~<--'>"},
-		{dialects{p}, "a #> b # c", "w<a> o<#>> w<b> o<#> w<c>"},
-		{dialects{u}, "a #> b # c", "w<a> o~<#>> w<b> c<# c>"},
-		{dialects{u}, "# it's", "c~<# it's>"},
-		{dialects{l}, "#1", "!<#> n<1>"},
-		{dialects{m}, "/*!50100 a */ b", "c</*!50100> w<a> c<*/> w<b>"},
-		{dialects{m}, "/*M!100100 a*/", "c</*M!100100> w<a> c<*/>"},
-		{dialects{m}, "/*! a '*/' /* b */ 1**/ c", "c</*!> w<a> s<'*/'> c</* b */> n<1> o<*> c<*/> w<c>"},
-		{dialects{m}, "a */ b", "w<a> o<*/> w<b>"},
-		{dialects{u}, "/*! a */ /*!'*/", "c</*! a */> c~</*!'*/>"},
+		{in{p}, "/* /* */ */ a", "c</* /* */ */> w<a>"},
+		{in{l, m}, "/* /* */ a", "c</* /* */> w<a>"},
+		{in{u}, "/* /* */ a", "c~</* /* */> w<a>"},
+		{in{p}, "/* /* */ a", "c+</* /* */ a>"},
+		{in{m, p, u}, "/* a", "c+</* a>"},
+		{in{l}, "/* a", "c</* a>"},
+		{in{m}, "5--1 a#b\nc", "n<5> o<--> n<1> w<a> c<#b> w<c>"},
+		{in{l, p}, "5--1\n2", "n<5> c<--1> n<2>"},
+		{in{u}, "5--1\n2--'", "n<5> c<--1> n<2> c~<--'>"},
+		{in{p}, "a #> b # c", "w<a> o<#>> w<b> o<#> w<c>"},
+		{in{u}, "a #> b # c", "w<a> o~<#>> w<b> c<# c>"},
+		{in{u}, "# it's", "c~<# it's>"},
+		{in{l}, "#1", "!<#> n<1>"},
+		{in{m}, "/*!50100 a */ b", "c</*!50100> w<a> c<*/> w<b>"},
+		{in{m}, "/*M!100100 a*/", "c</*M!100100> w<a> c<*/>"},
+		{in{m}, "/*! a '*/' /* b */ 1**/ c", "c</*!> w<a> s<'*/'> c</* b */> n<1> o<*> c<*/> w<c>"},
+		{in{m}, "a */ b", "w<a> o<*/> w<b>"},
+		{in{u}, "/*! a */ /*!'*/", "c</*! a */> c~</*!'*/>"},
 
 		// Placeholders and variables.
-		{dialects{u, l}, ":a ?1 @b", "p<:a> p<?1> p<@b>"},
-		{dialects{p, u}, "a::int", "w<a> o<::> w<int>"},
-		{dialects{m}, "@a:=1 @@g.x a@'h'", "p<@a> o<:=> n<1> p<@@g> .<.> w<x> w<a> o<@> s<'h'>"},
-		{dialects{m, l, u}, "a=@b", "w<a> o<=> p<@b>"},
-		{dialects{p}, "a @> b", "w<a> o<@>> w<b>"},
+		{in{u, l}, ":a ?1 @b", "p<:a> p<?1> p<@b>"},
+		{in{p, u}, "a::int", "w<a> o<::> w<int>"},
+		{in{m}, "@a:=1 @@g.x a@'h'", "p<@a> o<:=> n<1> p<@@g> .<.> w<x> w<a> o<@> s<'h'>"},
+		{in{m, l, u}, "a=@b", "w<a> o<=> p<@b>"},
+		{in{p}, "a @> b", "w<a> o<@>> w<b>"},
 	} {
 		for _, d := range c.in {
 			t.Run(fmt.Sprint(d, " ", c.text), func(t *testing.T) {
@@ -161,14 +165,12 @@ func TestNames(t *testing.T) {
 	}
 }
 
-var dialects = []sqltext.Dialect{sqltext.Unknown, sqltext.SQLite, sqltext.MySQL, sqltext.PostgreSQL}
-
 const ordinary = `SELECT u.id, u."name", count(*) FROM users AS u LEFT JOIN orders o ON o.user_id = u.id
 	WHERE u.email = ? AND u.kind IN ('a', 'b''c') AND o.total > 12.5 -- big ones
 	GROUP BY u.id ORDER BY 3 DESC LIMIT 10`
 
 func TestScanningAllocatesNothing(t *testing.T) {
-	for _, d := range dialects {
+	for _, d := range all {
 		if n := testing.AllocsPerRun(100, func() {
 			s := sqltext.New(ordinary, d)
 			for s.NextSignificant().Kind != sqltext.EOF {
@@ -201,7 +203,7 @@ func TestTimeIsLinear(t *testing.T) {
 	for _, piece := range pieces {
 		text := strings.Repeat(piece, size/len(piece))
 		start := time.Now()
-		for _, d := range dialects {
+		for _, d := range all {
 			s := sqltext.New(text, d)
 			for s.Next().Kind != sqltext.EOF {
 			}
@@ -222,7 +224,7 @@ func BenchmarkLinear(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%d", strings.ReplaceAll(piece, "/", "slash"), n), func(b *testing.B) {
 				b.SetBytes(int64(len(text)))
 				for b.Loop() {
-					for _, d := range dialects {
+					for _, d := range all {
 						s := sqltext.New(text, d)
 						for s.Next().Kind != sqltext.EOF {
 						}

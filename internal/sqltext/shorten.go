@@ -5,10 +5,10 @@ import "strings"
 const ellipsis = "…"
 
 // Shorten returns a statement for people to read, in at most max bytes: with ? for
-// values, without comments, with single spaces. It needs no dialect, and shows
-// nothing that is a value in any: the statement is cut where dialects disagree about
-// the end of a string or comment, and a name in double quotes is shown only where
-// no value can be. A statement that is cut ends in "…".
+// values, without comments, with single spaces. It needs no dialect, and shows nothing
+// that is a value in any dialect. So it cuts the statement where dialects disagree
+// about the end of a string or comment, and shows a name in double quotes only where
+// there can be no value. A statement that is cut ends in "…".
 func Shorten(query string, max int) string {
 	s := New(query, Unknown)
 	var b strings.Builder
@@ -41,7 +41,7 @@ func Shorten(query string, max int) string {
 	return clip(b.String(), max)
 }
 
-// preceding is what it takes of the text so far to tell names in double quotes
+// preceding is what Shorten keeps of the text so far, to tell names in double quotes
 // from values.
 type preceding struct {
 	depth      int

@@ -64,7 +64,7 @@ func checkNoLeak(t interface{ Fatalf(string, ...any) }, text string) {
 	if !strings.Contains(short, secret) {
 		return
 	}
-	for _, d := range dialects[1:] {
+	for _, d := range all[1:] {
 		if onlyInValues(text, d) {
 			t.Fatalf("dialect %d: %q is shown as %q", d, text, short)
 		}

@@ -79,6 +79,6 @@ func (t Token) Name() string {
 // IsNamed reports whether the token is that name, in any case, quoted or not.
 func (t Token) IsNamed(name string) bool { return t.IsName() && equal(t.Name(), name) }
 
-// equal ignores the case of ASCII letters, and of no others: Unicode's other cases of
+// equal ignores the case of ASCII letters only: other letters that Unicode folds to
 // these differ in length.
 func equal(s, ascii string) bool { return len(s) == len(ascii) && strings.EqualFold(s, ascii) }

@@ -2,7 +2,6 @@ package ledger_test
 
 import (
 	"bytes"
-	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -19,17 +18,10 @@ const insertData = "INSERT INTO ledger (id, data) VALUES (?, ?)"
 // and lets them go on after change. What fn returns waits for them.
 func onBusyThread(t *testing.T, to target, fn func() (wait func() error), change func()) error {
 	t.Helper()
-	free, began := make(chan struct{}), make(chan struct{})
-	busy := overlay.RunInThread(background, to, func(context.Context, *sql.Conn) (struct{}, error) {
-		close(began)
-		<-free
-		return struct{}{}, nil
-	})
-	arrives(t, "the function", began)
+	release := hold(t, to)
 	wait := fn()
 	change()
-	close(free)
-	must(t, "the function", busy)
+	release()
 	return within(t, "the call", wait)
 }
 
@@ -128,43 +120,31 @@ func onTargets(t *testing.T, fn func(t *testing.T, db *database, e *overlay.Engi
 	})
 }
 
-// A value whose content is changed after the call.
+// A value whose content is changed after the call, as it is and in a sql.Named, which
+// SQLite knows.
 func TestArgumentChangedAfterTheCall(t *testing.T) {
 	onTargets(t, func(t *testing.T, db *database, e *overlay.Engine, to target) {
 		for name, call := range calls {
 			for kind, value := range changeable() {
-				id := db.l.next(name)
-				v, change := value()
-				err := onBusyThread(t, to, func() func() error { return call(to, insertData, []any{id, v}) }, change)
-				if db.l.told(id, err) != nil {
-					t.Errorf("%s with a %s: %v", name, kind, err)
-				} else if got := db.data(t, e, id); !bytes.Equal(got, []byte("first")) {
-					t.Errorf("%s with a %s wrote %q", name, kind, got)
+				for _, named := range []bool{false, true} {
+					if named && db.maria {
+						continue
+					}
+					id := db.l.next(name)
+					v, change := value()
+					query, args := insertData, []any{id, v}
+					if named {
+						query, args = "INSERT INTO ledger (id, data) VALUES (:id, :data)", []any{sql.Named("data", v), sql.Named("id", id)}
+					}
+					err := onBusyThread(t, to, func() func() error { return call(to, query, args) }, change)
+					if db.l.told(id, err) != nil {
+						t.Errorf("%s with a %s (named %v): %v", name, kind, named, err)
+					} else if got := db.data(t, e, id); !bytes.Equal(got, []byte("first")) {
+						t.Errorf("%s with a %s (named %v) wrote %q", name, kind, named, got)
+					}
 				}
 			}
 		}
-	})
-}
-
-// The same in a sql.Named, which SQLite knows.
-func TestNamedArgumentChangedAfterTheCall(t *testing.T) {
-	onFiles(t, func(t *testing.T, db *database) {
-		e := db.open(t, overlay.WithLanes(1))
-		for name, call := range calls {
-			for kind, value := range changeable() {
-				id := db.l.next(name)
-				v, change := value()
-				err := onBusyThread(t, e, func() func() error {
-					return call(e, "INSERT INTO ledger (id, data) VALUES (:id, :data)", []any{sql.Named("data", v), sql.Named("id", id)})
-				}, change)
-				if db.l.told(id, err) != nil {
-					t.Errorf("%s with a named %s: %v", name, kind, err)
-				} else if got := db.data(t, e, id); !bytes.Equal(got, []byte("first")) {
-					t.Errorf("%s with a named %s wrote %q", name, kind, got)
-				}
-			}
-		}
-		db.check(t)
 	})
 }
 

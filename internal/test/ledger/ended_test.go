@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"context"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/sqlaio/sqlaio/overlay"
@@ -41,34 +42,22 @@ var says = regexp.MustCompile(`(?i)\bend|commit|\bover\b`)
 func TestTransactionEndedByAStatement(t *testing.T) {
 	onEach(t, func(t *testing.T, db *database) {
 		for _, en := range endersOf(db) {
-			for name, run := range endedScopes() {
-				t.Run(en.name+" in "+name, func(t *testing.T) {
+			for _, s := range scopes() {
+				if s.kind == bySQL || s.kind == byText || strings.Contains(s.name, "BEGIN") {
+					continue
+				}
+				t.Run(en.name+" in "+s.name, func(t *testing.T) {
 					db := again(t, db)
 					e := db.open(t)
-					before, after := db.l.next("before"), db.l.next("after")
-					var told error
-					err := within(t, name, func() (err error) {
-						told, err = run(e, []overlay.Statement{
-							{Query: insert, Args: []any{before}},
-							{Query: en.query},
-							{Query: insert, Args: []any{after}},
-						})
-						return err
+					err := within(t, s.name, func() error {
+						return s.run(background, e, db.l, []step{row, {query: en.query}, row})
 					})
-					// What the statement has done with the row before it is the application's doing.
-					if !en.rollsBack {
-						db.l.told(before, nil)
-					}
-					if db.l.told(after, told) == nil {
-						t.Error("a statement was carried out outside of its transaction")
-					} else if !says.MatchString(told.Error()) {
-						t.Errorf("the later statement's error does not say that the transaction has ended: %v", told)
-					}
 					if err == nil {
 						t.Error("no error: the transaction was ended by a statement in it, and nobody is told")
 					} else if !says.MatchString(err.Error()) {
 						t.Errorf("the error does not say that the transaction has ended: %v", err)
 					}
+					db.l.ended(t, en)
 					db.later(t, e)
 					db.check(t)
 				})
@@ -77,75 +66,31 @@ func TestTransactionEndedByAStatement(t *testing.T) {
 	})
 }
 
-// endedScopes run three statements. The first error is the last statement's, the second one
-// that of the transaction.
-func endedScopes() map[string]func(e *overlay.Engine, statements []overlay.Statement) (told, err error) {
-	type statements = []overlay.Statement
-	all := func(c *overlay.Conn, ss statements) (err error) {
-		for _, s := range ss {
-			err = errOf(c.ExecAsync(background, s.Query, s.Args...).Await(background))
+// ended enters that a statement has ended the only transaction in the middle: what has
+// become of the rows before it is the application's doing, those after it must have been
+// refused.
+func (l *ledger) ended(t *testing.T, en ender) {
+	t.Helper()
+	for id, r := range l.writes {
+		err := r.err
+		if err == nil && r.of.err != nil && strings.HasSuffix(r.what, "InTx") {
+			err = r.of.err // all that a batch's caller gets
 		}
-		return err
-	}
-	last := func(results []overlay.BatchResult, err error) (error, error) {
-		if len(results) == 0 {
-			return err, err
-		}
-		return results[len(results)-1].Err, err
-	}
-	scopes := map[string]func(e *overlay.Engine, ss statements) (told, err error){
-		"WithTx": func(e *overlay.Engine, ss statements) (told, err error) {
-			err = e.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
-				told = all(c, ss)
-				return nil
-			})
-			return told, err
-		},
-		"RetryTx": func(e *overlay.Engine, ss statements) (told, err error) {
-			err = e.RetryTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
-				told = all(c, ss)
-				return nil
-			})
-			return told, err
-		},
-		"WithNested": func(e *overlay.Engine, ss statements) (told, err error) {
-			err = e.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
-				c.WithNested(ctx, func(ctx context.Context, c *overlay.Conn) error {
-					told = all(c, ss)
-					return nil
-				})
-				return nil
-			})
-			return told, err
-		},
-		"BeginAsync": func(e *overlay.Engine, ss statements) (told, err error) {
-			err = e.WithConn(background, func(ctx context.Context, c *overlay.Conn) error {
-				tx, err := c.BeginAsync(ctx, nil).Await(ctx)
-				if err != nil {
-					return err
-				}
-				defer func() { tx.CloseAsync(ctx).Await(ctx) }()
-				told = all(c, ss)
-				return errOf(tx.CommitAsync(ctx).Await(ctx))
-			})
-			return told, err
-		},
-		"Batch in WithTx": func(e *overlay.Engine, ss statements) (told, err error) {
-			err = e.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
-				told, _ = last(c.BatchAsync(ctx, ss, overlay.InTx(nil), overlay.KeepGoing()).Await(ctx))
-				return nil
-			})
-			return told, err
-		},
-	}
-	for _, o := range batchOptions {
-		if o.inTx {
-			scopes["Batch"+o.name] = func(e *overlay.Engine, ss statements) (told, err error) {
-				return last(e.BatchAsync(background, ss, o.opts...).Await(background))
+		r.of = nil
+		switch {
+		case id > l.last/2:
+			r.belief = refused
+			if err == nil {
+				t.Errorf("row %d was written outside of its transaction", id)
+			} else if !says.MatchString(err.Error()) {
+				t.Errorf("the error of row %d does not say that the transaction has ended: %v", id, err)
 			}
+		case en.rollsBack:
+			r.belief = refused
+		default:
+			r.belief = acknowledged
 		}
 	}
-	return scopes
 }
 
 // InTransaction tells the truth about a transaction that a statement has ended.

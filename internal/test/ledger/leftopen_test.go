@@ -27,7 +27,7 @@ const (
 )
 
 // inThread calls a function on the thread that leaves open what it has begun.
-func inThread(fn func(ctx context.Context, c *sql.Conn, exec execFunc, db *database, id int64) error, with ...func(context.Context) context.Context) func(ctx context.Context, db *database, to target, id int64) error {
+func inThread(fn func(ctx context.Context, c *sql.Conn, db *database, id int64) error, with ...func(context.Context) context.Context) func(ctx context.Context, db *database, to target, id int64) error {
 	return func(ctx context.Context, db *database, to target, id int64) error {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -35,7 +35,7 @@ func inThread(fn func(ctx context.Context, c *sql.Conn, exec execFunc, db *datab
 			ctx = w(ctx)
 		}
 		return errOf(overlay.RunInThread(ctx, to, func(ctx context.Context, c *sql.Conn) (struct{}, error) {
-			return struct{}{}, fn(ctx, c, sqlExec(c), db, id)
+			return struct{}{}, fn(ctx, c, db, id)
 		}).Await(background))
 	}
 }
@@ -59,78 +59,73 @@ func txLeft(ctx context.Context, c *sql.Conn, id int64) error {
 	if err != nil {
 		return err
 	}
+	forgotten.add(tx)
 	return errOf(tx.ExecContext(ctx, insert, id))
 }
 
-func leavers() []leaver {
-	all := []leaver{
-		{"RunInThread BeginTx", anyTarget, inThread(func(ctx context.Context, c *sql.Conn, _ execFunc, _ *database, id int64) error {
-			return txLeft(background, c, id)
-		})},
-		{"RunInThread BeginTx with its context", anyTarget, inThread(func(ctx context.Context, c *sql.Conn, _ execFunc, _ *database, id int64) error {
+func leavers() (all []leaver) {
+	for _, begin := range []struct {
+		name string
+		kind leaverKind
+		left func(ctx context.Context, c *sql.Conn, id int64) error
+	}{
+		{"RunInThread BeginTx", anyTarget, txLeft},
+		{"RunInThread BEGIN", engineOnly, func(ctx context.Context, c *sql.Conn, id int64) error { return textLeft(ctx, sqlExec(c), id) }},
+	} {
+		for _, end := range []struct {
+			name string
+			then func() error
+		}{
+			{"", func() error { return nil }},
+			{", an error", func() error { return errOnFall }},
+			{", a panic", func() error { panic("the application's own panic") }},
+			{", Goexit", func() error { runtime.Goexit(); return nil }},
+		} {
+			kind := begin.kind
+			if end.name == ", Goexit" {
+				kind = engineOnly
+			}
+			all = append(all, leaver{begin.name + end.name, kind, inThread(func(_ context.Context, c *sql.Conn, _ *database, id int64) error {
+				if err := begin.left(background, c, id); err != nil {
+					return err
+				}
+				return end.then()
+			})})
+		}
+		all = append(all, leaver{begin.name + ", cancelled", begin.kind, inThread(func(ctx context.Context, c *sql.Conn, db *database, id int64) error {
+			begin.left(background, c, id)
+			return errOf(c.ExecContext(ctx, db.sleepy(), id))
+		}, soon)})
+	}
+	all = append(all, []leaver{
+		{"RunInThread BeginTx with its context", anyTarget, inThread(func(ctx context.Context, c *sql.Conn, _ *database, id int64) error {
 			return txLeft(ctx, c, id)
 		})},
-		{"RunInThread BeginTx, an error", anyTarget, inThread(func(ctx context.Context, c *sql.Conn, _ execFunc, _ *database, id int64) error {
-			txLeft(background, c, id)
-			return errOnFall
-		})},
-		{"RunInThread BeginTx, a panic", anyTarget, inThread(func(ctx context.Context, c *sql.Conn, _ execFunc, _ *database, id int64) error {
-			txLeft(background, c, id)
-			panic("the application's own panic")
-		})},
-		{"RunInThread BeginTx, Goexit", engineOnly, inThread(func(ctx context.Context, c *sql.Conn, _ execFunc, _ *database, id int64) error {
-			txLeft(background, c, id)
-			runtime.Goexit()
-			return nil
-		})},
-		{"RunInThread BeginTx, cancelled", anyTarget, inThread(func(ctx context.Context, c *sql.Conn, exec execFunc, db *database, id int64) error {
-			txLeft(background, c, id)
-			return exec(ctx, db.sleepy(), id)
-		}, soon)},
-		{"RunInThread BeginTx of a context that ends", anyTarget, inThread(func(ctx context.Context, c *sql.Conn, exec execFunc, db *database, id int64) error {
+		{"RunInThread BeginTx of a context that ends", anyTarget, inThread(func(ctx context.Context, c *sql.Conn, _ *database, id int64) error {
 			short, cancel := context.WithCancel(ctx)
 			defer cancel()
 			txLeft(short, c, id)
 			return errOnFall
 		})},
-		{"RunInThread BeginTx and a statement", anyTarget, inThread(func(ctx context.Context, c *sql.Conn, exec execFunc, db *database, id int64) error {
+		{"RunInThread BeginTx and a statement", anyTarget, inThread(func(ctx context.Context, c *sql.Conn, _ *database, id int64) error {
 			tx, err := c.BeginTx(background, nil)
 			if err != nil {
 				return err
 			}
+			forgotten.add(tx)
 			s, err := tx.PrepareContext(background, insert)
 			if err != nil {
 				return err
 			}
 			return errOf(s.Exec(id))
 		})},
-		{"RunInThread BEGIN", engineOnly, inThread(func(ctx context.Context, c *sql.Conn, exec execFunc, _ *database, id int64) error {
-			return textLeft(background, exec, id)
-		})},
-		{"RunInThread BEGIN, an error", engineOnly, inThread(func(ctx context.Context, c *sql.Conn, exec execFunc, _ *database, id int64) error {
-			textLeft(background, exec, id)
-			return errOnFall
-		})},
-		{"RunInThread BEGIN, a panic", engineOnly, inThread(func(ctx context.Context, c *sql.Conn, exec execFunc, _ *database, id int64) error {
-			textLeft(background, exec, id)
-			panic("the application's own panic")
-		})},
-		{"RunInThread BEGIN, Goexit", engineOnly, inThread(func(ctx context.Context, c *sql.Conn, exec execFunc, _ *database, id int64) error {
-			textLeft(background, exec, id)
-			runtime.Goexit()
-			return nil
-		})},
-		{"RunInThread BEGIN, cancelled", engineOnly, inThread(func(ctx context.Context, c *sql.Conn, exec execFunc, db *database, id int64) error {
-			textLeft(background, exec, id)
-			return exec(ctx, db.sleepy(), id)
-		}, soon)},
-		{"RunInThread BEGIN by a query", engineOnly, inThread(func(ctx context.Context, c *sql.Conn, exec execFunc, _ *database, id int64) error {
+		{"RunInThread BEGIN by a query", engineOnly, inThread(func(ctx context.Context, c *sql.Conn, _ *database, id int64) error {
 			rows, err := c.QueryContext(background, "BEGIN")
 			if err != nil {
 				return err
 			}
 			rows.Close()
-			return exec(background, insert, id)
+			return errOf(c.ExecContext(background, insert, id))
 		})},
 		{"RunCallable BEGIN", engineOnly, func(ctx context.Context, _ *database, to target, id int64) error {
 			return to.RunCallable(ctx, func(c *sql.Conn) error { return textLeft(ctx, sqlExec(c), id) })
@@ -142,21 +137,14 @@ func leavers() []leaver {
 		{"a script without COMMIT", engineOnly, func(ctx context.Context, db *database, to target, id int64) error {
 			return errOf(to.ExecAsync(ctx, "BEGIN; INSERT INTO ledger (id) VALUES ("+itoa(id)+")").Await(ctx))
 		}},
-		{"QueryAsync BEGIN", engineOnly, func(ctx context.Context, _ *database, to target, _ int64) error {
-			return errOf(to.QueryAsync(ctx, "BEGIN").Await(ctx))
-		}},
-		{"ExecuteAsync BEGIN", engineOnly, func(ctx context.Context, _ *database, to target, _ int64) error {
-			return errOf(to.ExecuteAsync(ctx, "BEGIN").Await(ctx))
-		}},
-		{"ExecAsync BEGIN", engineOnly, func(ctx context.Context, _ *database, to target, _ int64) error {
-			return errOf(to.ExecAsync(ctx, "BEGIN").Await(ctx))
-		}},
-		{"ExecContext BEGIN", engineOnly, func(ctx context.Context, _ *database, to target, _ int64) error {
-			return errOf(to.ExecContext(ctx, "BEGIN"))
-		}},
 		{"ExecManyAsync BEGIN", engineOnly, func(ctx context.Context, _ *database, to target, _ int64) error {
 			return errOf(to.ExecManyAsync(ctx, "BEGIN", [][]any{{}}).Await(ctx))
 		}},
+	}...)
+	for _, s := range singles {
+		all = append(all, leaver{s.name + ": BEGIN", engineOnly, func(ctx context.Context, _ *database, to target, _ int64) error {
+			return s.exec(ctx, to, "BEGIN")
+		}})
 	}
 	for _, o := range batchOptions {
 		if o.inTx {
@@ -365,7 +353,13 @@ func TestConnClosedInATransaction(t *testing.T) {
 		for name, begin := range map[string]func(c *overlay.Conn) error{
 			"BeginAsync": func(c *overlay.Conn) error { return errOf(c.BeginAsync(background, nil).Await(background)) },
 			"BEGIN":      func(c *overlay.Conn) error { return errOf(c.ExecAsync(background, "BEGIN").Await(background)) },
-			"SyncConn":   func(c *overlay.Conn) error { return errOf(c.SyncConn().BeginTx(background, nil)) },
+			"SyncConn": func(c *overlay.Conn) error {
+				tx, err := c.SyncConn().BeginTx(background, nil)
+				if err == nil {
+					forgotten.add(tx)
+				}
+				return err
+			},
 		} {
 			for range 3 {
 				g := db.l.begin(name)

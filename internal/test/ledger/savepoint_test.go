@@ -2,16 +2,12 @@ package ledger_test
 
 import (
 	"context"
+	"database/sql/driver"
+	"fmt"
 	"testing"
 
 	"github.com/sqlaio/sqlaio/overlay"
 )
-
-// row writes one row of a group.
-func (g *group) row(ctx context.Context, c *overlay.Conn) error {
-	id := g.next()
-	return g.told(id, errOf(c.ExecAsync(ctx, insert, id).Await(ctx)))
-}
 
 // What a nested function wrote goes with its error, and nothing else does.
 func TestNestedErrorTakesItsRowsAlone(t *testing.T) {
@@ -116,9 +112,9 @@ func TestBatchInATransactionIsASavepoint(t *testing.T) {
 				return e.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
 					outer.row(ctx, c)
 					inBatch(ctx, c, outer.nested("Batch"+o.name), []step{
-						{query: insert, row: true},
+						row,
 						{query: "INSERT INTO ledger (id, k) VALUES (?, 1)", row: true}, // there already
-						{query: insert, row: true},
+						row,
 					}, o.inTx, o.keepGoing, false, o.opts)
 					outer.row(ctx, c)
 					return nil
@@ -169,31 +165,64 @@ func TestSavepointLeftOpenOnAnEngine(t *testing.T) {
 	})
 }
 
-// A savepoint that cannot be released has not been released for the caller either.
-func TestReleaseFails(t *testing.T) {
+// A savepoint that can be neither released nor rolled back is not committed with the
+// transaction around it.
+func TestEndOfASavepointFails(t *testing.T) {
 	onBank(t, func(t *testing.T, db *database) {
-		for _, also := range []string{"", "rollback"} {
-			db := again(t, db)
-			e := db.open(t)
-			db.bank.once("release", fails(errOnFall))
-			if also != "" {
-				db.bank.once(also, fails(errOnFall))
-			}
-			outer := db.l.begin("outer")
-			outer.ended(within(t, "WithTx", func() error {
-				return e.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
-					outer.row(ctx, c)
-					g := outer.nested("nested")
-					err := c.WithNested(ctx, func(ctx context.Context, c *overlay.Conn) error { return g.row(ctx, c) })
-					if g.ended(err) == nil {
-						t.Error("WithNested returned nil although the release has failed")
+		for _, c := range []struct {
+			steps    []string // that fail
+			returned error    // by the function
+		}{
+			{[]string{"release"}, nil},
+			{[]string{"release", "rollback"}, nil},
+			{[]string{"rollback"}, errOnFall},
+		} {
+			for _, fail := range []error{errBank, driver.ErrBadConn} {
+				t.Run(fmt.Sprint(c.steps, ", ", fail), func(t *testing.T) {
+					db := again(t, db)
+					e := db.open(t)
+					for _, step := range c.steps {
+						db.bank.once(step, fails(fail))
 					}
-					outer.row(ctx, c)
-					return nil
+					outer := db.l.begin("outer")
+					outer.ended(within(t, "WithTx", func() error {
+						return e.WithTx(background, nil, func(ctx context.Context, in *overlay.Conn) error {
+							outer.row(ctx, in)
+							g := outer.nested("nested")
+							err := in.WithNested(ctx, func(ctx context.Context, in *overlay.Conn) error {
+								g.row(ctx, in)
+								return c.returned
+							})
+							if g.ended(err) == nil {
+								t.Error("WithNested returned nil although its end has failed")
+							}
+							outer.row(ctx, in)
+							return nil
+						})
+					}))
+					db.later(t, e)
+					db.check(t)
 				})
-			}))
-			db.later(t, e)
-			db.check(t)
+			}
 		}
+	})
+}
+
+// So with the savepoint of a batch, whose caller is told of the statement that has failed.
+func TestRollbackOfABatchsSavepointFails(t *testing.T) {
+	onBank(t, func(t *testing.T, db *database) {
+		e := db.open(t)
+		db.bank.once("rollback", fails(errBank))
+		outer := db.l.begin("outer")
+		outer.ended(within(t, "WithTx", func() error {
+			return e.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
+				outer.row(ctx, c)
+				inBatch(ctx, c, outer.nested("batch"), []step{row, {query: "nonsense"}}, true, false, false, []overlay.BatchOption{overlay.InTx(nil)})
+				outer.row(ctx, c)
+				return nil
+			})
+		}))
+		db.later(t, e)
+		db.check(t)
 	})
 }

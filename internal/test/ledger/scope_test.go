@@ -258,20 +258,13 @@ func TestCallBehindAnothersBegin(t *testing.T) {
 	onEach(t, func(t *testing.T, db *database) {
 		e := db.open(t)
 		c := must(t, "connect", e.ConnectAsync(background))
-		free, began := make(chan struct{}), make(chan struct{})
-		busy := overlay.RunInThread(background, c, func(context.Context, *sql.Conn) (struct{}, error) {
-			close(began)
-			<-free
-			return struct{}{}, nil
-		})
-		arrives(t, "the function", began)
+		release := hold(t, c)
 		begin := c.BeginAsync(background, nil)
 		id := db.l.next("another goroutine's call")
 		others := make(chan *overlay.Future[sql.Result])
 		go func() { others <- c.ExecAsync(background, insert, id) }()
 		f := <-others
-		close(free)
-		must(t, "the function", busy)
+		release()
 		tx := must(t, "begin", begin)
 		rolled := tx.RollbackAsync(background)
 		_, err := outcome(t, "the call", f)
@@ -377,7 +370,7 @@ func TestCommitBehindAnothersBegin(t *testing.T) {
 				}
 				ctx, cancel := context.WithCancel(background)
 				defer cancel()
-				first, second := db.l.begin("the first sql.Tx"), db.l.begin("the second sql.Tx")
+				first := db.l.begin("the first sql.Tx")
 				tx, err := c.BeginTx(ctx, nil)
 				if err != nil {
 					return err
@@ -390,14 +383,7 @@ func TestCommitBehindAnothersBegin(t *testing.T) {
 				<-busy
 				go func() {
 					defer close(begun)
-					tx2, err := c.BeginTx(background, nil)
-					if err != nil {
-						return
-					}
-					id := second.next()
-					second.told(id, errOf(tx2.Exec(insert, id)))
-					second.ended(tx2.Commit())
-					tx2.Rollback()
+					inSQLTx(background, db.l, "the second sql.Tx", []step{row}, c.BeginTx)
 				}()
 				time.Sleep(5 * time.Millisecond) // so that it is likely to be the first
 				go func() { committed <- tx.Commit() }()
@@ -432,7 +418,7 @@ func TestBeginWhileAnEarlierContextEnds(t *testing.T) {
 						defer own.Close()
 						c = own
 					}
-					first, second := db.l.begin("the first sql.Tx"), db.l.begin("the second sql.Tx")
+					first := db.l.begin("the first sql.Tx")
 					ctx, cancel := context.WithCancel(background)
 					defer cancel()
 					tx, err := c.BeginTx(ctx, nil)
@@ -444,12 +430,7 @@ func TestBeginWhileAnEarlierContextEnds(t *testing.T) {
 					committed := make(chan error, 1)
 					go func() { committed <- tx.Commit() }()
 					cancel()
-					if tx2, err := c.BeginTx(background, nil); err == nil {
-						id := second.next()
-						second.told(id, errOf(tx2.Exec(insert, id)))
-						second.ended(tx2.Commit())
-						tx2.Rollback()
-					}
+					inSQLTx(background, db.l, "the second sql.Tx", []step{row}, c.BeginTx)
 					first.ended(<-committed)
 					tx.Rollback()
 					return nil

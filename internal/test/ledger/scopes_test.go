@@ -16,6 +16,8 @@ type step struct {
 	stopped bool // its context ends as it runs; not in a batch
 }
 
+var row = step{query: insert, row: true}
+
 // A scope is one way to run steps in a transaction. The application goes on after a
 // statement that fails, commits at the end, and enters all that it was told.
 type scope struct {
@@ -51,6 +53,12 @@ func take(ctx context.Context, g *group, steps []step, exec execFunc) {
 		}
 		cancel()
 	}
+}
+
+// row writes one row of a group.
+func (g *group) row(ctx context.Context, c *overlay.Conn) error {
+	id := g.next()
+	return g.told(id, errOf(c.ExecAsync(ctx, insert, id).Await(ctx)))
 }
 
 func asyncExec(c *overlay.Conn) execFunc {
@@ -189,7 +197,7 @@ func scopes() []scope {
 				}
 				take(ctx, g, steps, asyncExec(c))
 				err = g.ended(errOf(tx.CommitAsync(ctx).Await(ctx)))
-				tx.CloseAsync(background).Await(background)
+				tx.CloseAsync(background)
 				return err
 			})
 		}},
@@ -200,24 +208,24 @@ func scopes() []scope {
 				if err != nil {
 					return err
 				}
-				take(ctx, outer, []step{{query: insert, row: true}}, asyncExec(c))
+				outer.row(ctx, c)
 				g := outer.nested("BeginNestedAsync")
 				if nested, err := c.BeginNestedAsync(ctx).Await(ctx); err == nil {
 					take(ctx, g, steps, asyncExec(c))
 					g.ended(errOf(nested.CommitAsync(ctx).Await(ctx)))
 				}
-				take(ctx, outer, []step{{query: insert, row: true}}, asyncExec(c))
+				outer.row(ctx, c)
 				err = outer.ended(errOf(tx.CommitAsync(ctx).Await(ctx)))
-				tx.CloseAsync(background).Await(background)
+				tx.CloseAsync(background)
 				return err
 			})
 		}},
 		{"Batch InTx KeepGoing in WithTx", byOverlay, func(ctx context.Context, e *overlay.Engine, l *ledger, steps []step) error {
 			outer := l.begin("WithTx around a batch")
 			return outer.ended(e.WithTx(ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
-				take(ctx, outer, []step{{query: insert, row: true}}, asyncExec(c))
+				outer.row(ctx, c)
 				inBatch(ctx, c, outer.nested("Batch in WithTx"), steps, true, true, false, []overlay.BatchOption{overlay.InTx(nil), overlay.KeepGoing()})
-				take(ctx, outer, []step{{query: insert, row: true}}, asyncExec(c))
+				outer.row(ctx, c)
 				return nil
 			}))
 		}},
@@ -286,13 +294,13 @@ func scopes() []scope {
 func nestedScope(ctx context.Context, e *overlay.Engine, l *ledger, steps []step, fails error) error {
 	outer := l.begin("WithTx around WithNested")
 	return outer.ended(e.WithTx(ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
-		take(ctx, outer, []step{{query: insert, row: true}}, asyncExec(c))
+		outer.row(ctx, c)
 		g := outer.nested("WithNested")
 		g.ended(c.WithNested(ctx, func(ctx context.Context, c *overlay.Conn) error {
 			take(ctx, g, steps, asyncExec(c))
 			return fails
 		}))
-		take(ctx, outer, []step{{query: insert, row: true}}, asyncExec(c))
+		outer.row(ctx, c)
 		return nil
 	}))
 }

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"flag"
 	"runtime"
@@ -107,4 +108,21 @@ func bounded(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(background, patience)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// hold keeps a target's thread busy until release is called, which waits for that.
+func hold(t testing.TB, to overlay.Target) (release func()) {
+	t.Helper()
+	free, began := make(chan struct{}), make(chan struct{})
+	busy := overlay.RunInThread(background, to, func(context.Context, *sql.Conn) (struct{}, error) {
+		close(began)
+		<-free
+		return struct{}{}, nil
+	})
+	arrives(t, "the function", began)
+	return func() {
+		t.Helper()
+		close(free)
+		must(t, "the function", busy)
+	}
 }

@@ -3,8 +3,10 @@ package ledger_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sqlaio/sqlaio/overlay"
 )
@@ -22,6 +24,7 @@ type target interface {
 	ExecAsync(ctx context.Context, query string, args ...any) *overlay.Future[sql.Result]
 	ExecuteAsync(ctx context.Context, query string, args ...any) *overlay.Future[*overlay.Result]
 	QueryAsync(ctx context.Context, query string, args ...any) *overlay.Future[*overlay.Result]
+	StreamAsync(ctx context.Context, query string, args ...any) *overlay.Future[*overlay.Result]
 	ScalarAsync(ctx context.Context, query string, args ...any) *overlay.Future[any]
 	BatchAsync(ctx context.Context, statements []overlay.Statement, opts ...overlay.BatchOption) *overlay.Future[[]overlay.BatchResult]
 	ExecManyAsync(ctx context.Context, query string, argSets [][]any, opts ...overlay.BatchOption) *overlay.Future[[]overlay.BatchResult]
@@ -63,6 +66,20 @@ var singles = []single{
 	{"Scalar RETURNING", true, func(ctx context.Context, to target, query string, args ...any) error {
 		return errOf(overlay.Scalar[int64](ctx, to, query, args...).Await(ctx))
 	}},
+	{"One RETURNING", true, func(ctx context.Context, to target, query string, args ...any) error {
+		return errOf(overlay.One[int64](ctx, to, query, args...).Await(ctx))
+	}},
+	{"StreamAsync RETURNING", true, func(ctx context.Context, to target, query string, args ...any) error {
+		r, err := to.StreamAsync(ctx, query, args...).Await(ctx)
+		if err != nil {
+			return err
+		}
+		defer r.CloseAsync(background)
+		if err := errOf(r.FetchAllAsync(ctx).Await(ctx)); err != nil {
+			return fmt.Errorf("%w: reading: %w", overlay.ErrOutcomeUnknown, err) // what is read is not what is written
+		}
+		return nil
+	}},
 	{"ExecContext", false, func(ctx context.Context, to target, query string, args ...any) error {
 		return errOf(to.ExecContext(ctx, query, args...))
 	}},
@@ -98,7 +115,12 @@ var targets = []onTarget{
 		if err != nil {
 			return err
 		}
-		defer func() { c.CloseAsync(background).Await(background) }()
+		defer func() {
+			// Without a context of its own the close waits for the thread, which may be stuck.
+			ctx, cancel := context.WithTimeout(background, 100*time.Millisecond)
+			defer cancel()
+			c.CloseAsync(background).Await(ctx)
+		}()
 		return fn(c)
 	}},
 }
@@ -152,15 +174,7 @@ func ways() (all []way) {
 		}
 		for _, o := range batchOptions {
 			add("BatchAsync"+o.name, func(ctx context.Context, to target, l *ledger) error {
-				g := l.begin("BatchAsync" + o.name)
-				ids := []int64{g.next(), g.next(), g.next()}
-				var statements []overlay.Statement
-				for _, id := range ids {
-					statements = append(statements, overlay.Statement{Query: insert, Args: []any{id}})
-				}
-				results, err := to.BatchAsync(ctx, statements, o.opts...).Await(ctx)
-				tellBatch(g, ids, o.inTx, o.keepGoing, results, err)
-				return err
+				return inBatch(ctx, to, l.begin("BatchAsync"+o.name), append(twoRows, twoRows...), o.inTx, o.keepGoing, false, o.opts)
 			})
 			add("ExecManyAsync"+o.name, func(ctx context.Context, to target, l *ledger) error {
 				g := l.begin("ExecManyAsync" + o.name)
@@ -171,10 +185,12 @@ func ways() (all []way) {
 			})
 		}
 	}
-	steps := []step{{query: insert, row: true}, {query: insert, row: true}}
 	for _, s := range scopes() {
+		if s.kind == byBatch && !strings.Contains(s.name, "BEGIN") {
+			continue // it is there already
+		}
 		all = append(all, way{s.name, func(ctx context.Context, e *overlay.Engine, l *ledger) error {
-			return s.run(ctx, e, l, steps)
+			return s.run(ctx, e, l, twoRows)
 		}})
 	}
 	all = append(all,

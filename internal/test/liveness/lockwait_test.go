@@ -62,7 +62,7 @@ func locked(t *testing.T) (path string, free func()) {
 const busyTimeout = "?_busy_timeout=60000"
 
 func TestAWaitForALockEndsWithItsContextAndCostsNoProcessor(t *testing.T) {
-	const length = time.Second
+	const length = 500 * time.Millisecond
 	for name, call := range lockWaits {
 		for how, end := range map[string]func(context.Context) (context.Context, context.CancelFunc, error){
 			"deadline": func(ctx context.Context) (context.Context, context.CancelFunc, error) {

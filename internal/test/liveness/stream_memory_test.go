@@ -18,7 +18,7 @@ func TestAStreamReadsAheadInBytes(t *testing.T) {
 			r := value(t, "StreamAsync", e.StreamAsync(bounded(t), query))
 			s := value(t, "StreamAsync", c.StreamAsync(bounded(t), query))
 			atMost(t, "two streams with nothing fetched", before, 32*mib)
-			for _, n := range []int{1, 30, 100} {
+			for _, n := range []int{1, 60} {
 				value(t, "FetchManyAsync", r.FetchManyAsync(bounded(t), n))
 				value(t, "FetchManyAsync", s.FetchManyAsync(bounded(t), n))
 				atMost(t, fmt.Sprintf("two streams with %d more rows fetched", n), before, 32*mib)

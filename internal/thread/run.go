@@ -1,15 +1,11 @@
-package threadpin
+package thread
 
 import (
 	"context"
 	"sync/atomic"
 )
 
-// Run runs fn on the worker's thread and waits for it to return. It costs one
-// hop. It returns ErrAlreadyQuit after Quit, and ctx.Err() if ctx ends before
-// fn starts, which then never runs; once started, fn is always waited for.
-// A panic in fn is raised again in the caller, with fn's value; ErrGoexit is
-// returned if fn ended its goroutine. On the worker's own thread fn runs inline.
+// Run runs fn on the thread and waits for it to return.
 func (w *Worker) Run(ctx context.Context, fn func()) error {
 	t := w.NewTask(Func(fn))
 	if err := t.Begin(ctx); err != nil {
@@ -33,24 +29,8 @@ func (t *Task) End() error {
 	return err
 }
 
-// Do is Run for a function with a result. The error is fn's own, or Run's.
-func Do[T any](ctx context.Context, w *Worker, fn func() (T, error)) (T, error) {
-	var result T
-	var failed error
-	err := w.Run(ctx, func() { result, failed = fn() })
-	if err != nil {
-		var zero T
-		return zero, err
-	}
-	return result, failed
-}
-
 // Submit hands fn to the worker without waiting, and calls done, which may be
-// nil, on the worker's thread when fn has returned: with nil, a *PanicError,
-// ErrGoexit, or ErrAlreadyQuit if the worker went before fn could start. done
-// must not block. Submit fails with ErrQueueFull or ErrAlreadyQuit; neither
-// function is called then. On the worker's own thread fn does not
-// run inline but is queued behind the calls that wait.
+// nil, on the thread when fn has returned.
 func (w *Worker) Submit(fn func(), done func(error)) error {
 	c := w.core
 	if w.closed.Load() || c.quit.Load() {
@@ -62,6 +42,21 @@ func (w *Worker) Submit(fn func(), done func(error)) error {
 	if done == nil {
 		done = func(error) {}
 	}
+	return w.submit(fn, done)
+}
+
+// SubmitAnyway is Submit for a caller who submits one function at a time and must
+// not be refused: the bound of the queue does not count for it.
+func (w *Worker) SubmitAnyway(fn func(), done func(error)) error {
+	if w.closed.Load() || w.core.quit.Load() {
+		return ErrAlreadyQuit
+	}
+	w.core.room.sent.Add(1)
+	return w.submit(fn, done)
+}
+
+func (w *Worker) submit(fn func(), done func(error)) error {
+	c := w.core
 	t := w.NewTask(Func(fn))
 	t.done = done
 	if !c.send(t) {

@@ -1,4 +1,4 @@
-package threadpin
+package thread
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// A Task is one call of a worker: the lower level under Run, for code that
+// A Task is one call of a worker: the level under Run, for code that
 // goes on while its function runs, watches its progress, or leaves before it
 // ends. The goroutine that made a Task owns it; its function may call Signal.
 // It is begun once. Release, End, Withdraw and Leave end the ownership.
@@ -18,14 +18,14 @@ type Task struct {
 	next     *Task         // the pusher's until pushed, then the worker's
 	queuedAt int64         // 0 if the worker was waiting for it actively
 
-	// claim decides whether fn runs: whoever replaces 0 first, the worker with
-	// taken or the owner with withdrawn.
+	// claim decides whether the job runs. The worker replaces 0 with taken, the
+	// owner with withdrawn; the first one decides.
 	claim atomic.Uint32
 
 	_ line // the owner polls what follows, and nothing else that the worker writes
 
-	// state is a set of the bits below. After over the worker does not touch
-	// the task again, but for the one token it owes to a sleeping owner.
+	// state is a set of the bits below. Once over is set the worker does not touch
+	// the task again, except to send the token that it owes to a sleeping owner.
 	state atomic.Uint32
 	err   error // the worker's until over is set, then the owner's
 
@@ -38,7 +38,7 @@ const ( // claim
 )
 
 const ( // state
-	over   = 1 << iota // set by the worker: fn has returned or been refused
+	over   = 1 << iota // set by the worker: the job has returned or been refused
 	asleep             // set by the owner before it parks; cleared by whoever ends the sleep
 	left               // set by the owner, who will not touch the task again
 )
@@ -199,9 +199,9 @@ func (t *Task) wait(cond func() bool, stop <-chan struct{}, spin bool) bool {
 	}
 }
 
-// awake ends a sleep from the owner's side. If the worker has ended it
-// already, or has set over with the owner asleep, its token is on the way
-// and must not be left to the task's next user.
+// awake ends a sleep from the owner's side. If the worker has already ended it, or
+// has set over while the owner was asleep, a token is on its way: awake takes it, so
+// that the task's next user does not find it.
 func (t *Task) awake() {
 	if s := t.state.And(^uint32(asleep)); s&asleep == 0 || s&over != 0 {
 		<-t.wake

@@ -1,12 +1,12 @@
 //go:build windows && !threadpin_portable
 
-package threadpin
+package thread
 
 import "syscall"
 
 var getCurrentThreadID = syscall.NewLazyDLL("kernel32.dll").NewProc("GetCurrentThreadId")
 
-func threadID() int {
+func ID() int {
 	id, _, _ := getCurrentThreadID.Call()
 	return int(id)
 }

@@ -1,4 +1,4 @@
-package threadpin_test
+package thread_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sqlaio/sqlaio/internal/thread"
 	"github.com/sqlaio/sqlaio/threadpin"
 	"pgregory.net/rapid"
 )
@@ -27,7 +28,7 @@ type modelCall struct {
 func TestWorkerAgainstItsModel(t *testing.T) {
 	var steps atomic.Int64
 	rapid.Check(t, func(t *rapid.T) {
-		w, err := threadpin.Start(
+		w, err := thread.Start(
 			threadpin.WithQueue(rapid.IntRange(1, 4).Draw(t, "queue")),
 			threadpin.WithSpin(rapid.SampledFrom([]time.Duration{0, time.Microsecond, 100 * time.Microsecond}).
 				Draw(t, "spin")))
@@ -88,7 +89,7 @@ func TestWorkerAgainstItsModel(t *testing.T) {
 				last = max(last, c.seq)
 			}
 		}
-		if n := w.Stats().Queued; n != 0 {
+		if n := w.Queued(); n != 0 {
 			t.Fatalf("%d calls are queued after the end", n)
 		}
 	})
@@ -96,7 +97,7 @@ func TestWorkerAgainstItsModel(t *testing.T) {
 }
 
 // modelStep makes one call and notes what its caller is told.
-func modelStep(w, b *threadpin.Worker, op int, c *modelCall, work func()) {
+func modelStep(w, b *thread.Worker, op int, c *modelCall, work func()) {
 	switch {
 	case op < 40:
 		c.told = w.Run(background, work)
@@ -123,7 +124,7 @@ func modelStep(w, b *threadpin.Worker, op int, c *modelCall, work func()) {
 		ctx, cancel := context.WithCancel(background)
 		stop := make(chan struct{})
 		once := sync.OnceFunc(func() { close(stop) })
-		task := w.NewTask(threadpin.Func(func() { work(); cancel(); <-stop }))
+		task := w.NewTask(thread.Func(func() { work(); cancel(); <-stop }))
 		c.told = task.Begin(ctx)
 		switch {
 		case c.told != nil:
@@ -142,6 +143,6 @@ func modelStep(w, b *threadpin.Worker, op int, c *modelCall, work func()) {
 		cancel()
 	default:
 		b.Quit()
-		*c = modelCall{told: threadpin.ErrAlreadyQuit}
+		*c = modelCall{told: thread.ErrAlreadyQuit}
 	}
 }

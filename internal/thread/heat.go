@@ -1,4 +1,4 @@
-package threadpin
+package thread
 
 import (
 	"runtime"
@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// heat decides which workers may be waited for actively. Waiting
-// actively holds a processor, on the caller's side while the function runs and
-// on the worker's side between calls, so a pair of them keeps two busy. A
-// worker is hot while it has one of as many permits as there are pairs
-// of processors, and then neither side touches shared state in a hop. It
-// cools, on either side, when an active wait was in vain.
+// heat decides which workers may be waited for actively. Active waiting holds a
+// processor: on the caller's side while the function runs, and on the worker's
+// side between calls. So a worker and its caller keep two processors busy, and
+// there are as many permits as pairs of processors. A worker is hot while it
+// holds a permit; in a hop neither side then touches shared state. Either side
+// gives the permit back when it has waited actively for nothing.
 type heat struct {
 	spin time.Duration
 	hot  atomic.Bool // holds one of the permits
@@ -54,16 +54,16 @@ func (h *heat) cool() {
 	}
 }
 
-// For the first part of an active wait a side keeps its processor, as it would
-// in a C call of that length, and looks at nothing else. Then it lets
-// others run in between: threads, since the answer may come from one that
-// waits for this processor, and on the caller's side goroutines, since
-// database/sql starts one for each query whose context can end.
+// keepProcessor is how long an active wait keeps its processor and looks at
+// nothing else, as a C call of that length would. After that it lets others run
+// in between: threads, since the answer may come from one that waits for this
+// processor, and on the caller's side goroutines, since database/sql starts one
+// for each query whose context can end.
 const keepProcessor = 5 * time.Microsecond
 
-// waitActively is the caller's side: it reports whether ready came true. It
-// polls state for over and looks at the rest now and then, since looking at
-// what the worker is writing slows the worker down.
+// waitActively is the caller's side. It reports whether ready came true. It polls
+// state for over, and calls ready only now and then, since reading what the worker
+// is writing slows the worker down.
 func (h *heat) waitActively(state *atomic.Uint32, ready func() bool, stop <-chan struct{}) bool {
 	if !h.warm() || !h.watch.CompareAndSwap(false, true) {
 		return false

@@ -1,4 +1,4 @@
-package threadpin
+package thread
 
 import (
 	"context"
@@ -54,11 +54,11 @@ func (q *inbox) take() *Task {
 	return first
 }
 
-// room bounds what a queue holds. Callers count what they send and the worker
-// what has passed, each on its own cache line; the callers' copy of the
-// worker's count goes stale without harm, for it can only be too low. Those who find
-// no room line up under the mutex, and a newcomer joins the line when there is
-// one.
+// room bounds what a queue holds. Callers count what they send, and the worker
+// counts what has passed, each on its own cache line. The callers keep a copy of
+// the worker's count; a stale copy does no harm, since it can only be too low.
+// Callers that find no room line up under the mutex, and while there is a line,
+// newcomers join it.
 type room struct {
 	places int64
 

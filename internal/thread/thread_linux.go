@@ -1,13 +1,13 @@
 //go:build linux && !threadpin_portable
 
-package threadpin
+package thread
 
 import (
 	"syscall"
 	"unsafe"
 )
 
-func threadID() int { return syscall.Gettid() }
+func ID() int { return syscall.Gettid() }
 
 // onMainThread: Linux gives the main thread the process's id.
 func onMainThread() bool { return syscall.Gettid() == syscall.Getpid() }

@@ -1,6 +1,6 @@
 //go:build (!linux && !windows) || threadpin_portable
 
-package threadpin
+package thread
 
 import (
 	"bytes"
@@ -8,11 +8,11 @@ import (
 	"strconv"
 )
 
-// threadID is the goroutine's id, since the system tells a thread's only to C.
+// ID is the goroutine's id, since the system tells a thread's only to C.
 // For a locked goroutine it serves as well: nothing else runs on its thread.
 // The id is read from a stack trace ("goroutine 18 [running]:…"), the
 // one place where the runtime shows it.
-func threadID() int {
+func ID() int {
 	var buf [64]byte
 	fields := bytes.Fields(buf[:runtime.Stack(buf[:], false)])
 	id, err := strconv.Atoi(string(fields[1]))

@@ -1,4 +1,4 @@
-package threadpin
+package thread
 
 import (
 	"runtime"
@@ -25,7 +25,7 @@ type core struct {
 	ended    chan struct{} // closed when the thread is about to end
 
 	_    line
-	rest *Task // the worker's: taken from the inbox and not yet run
+	rest *Task // taken from the inbox and not yet run; the worker's
 
 	// Counters, written by the worker only.
 	runs, waited, ran atomic.Int64
@@ -33,11 +33,11 @@ type core struct {
 
 // main is the worker's goroutine. It never unlocks its thread, so the thread
 // ends with it and takes along whatever state was set on it.
-func (c *core) main(cfg config, started chan<- error) {
+func (c *core) main(cfg Config, started chan<- error) {
 	runtime.LockOSThread()
 	if onMainThread() {
-		// The main thread cannot end, and its name is the process's. While
-		// it is locked here, the next goroutine gets another.
+		// The main thread cannot end, and its name is the name of the process.
+		// While this goroutine holds it, the next one gets another thread.
 		again := make(chan error, 1)
 		go c.main(cfg, again)
 		started <- <-again
@@ -46,22 +46,20 @@ func (c *core) main(cfg config, started chan<- error) {
 	}
 	defer close(c.ended)
 	defer live.Add(-1)
-	setThreadName(cfg.name)
-	c.threadID = threadID()
+	setThreadName(cfg.Name)
+	c.threadID = ID()
 	threads.Store(c.threadID, struct{}{})
 	defer threads.Delete(c.threadID)
-	if cfg.onStart != nil {
-		var err error
-		p := c.protect(Func(func() { err = cfg.onStart() }), func() { started <- ErrGoexit })
-		if p != nil {
-			err = p
-		}
-		if err != nil {
-			started <- err
-			return
-		}
+	var err error
+	p := c.protect(Func(func() { err = cfg.start() }), func() { started <- ErrGoexit })
+	if p != nil {
+		err = p
 	}
-	defer c.stop(cfg.onStop)
+	if err != nil {
+		started <- err
+		return
+	}
+	defer c.stop(cfg)
 	started <- nil
 	c.loop()
 }
@@ -69,7 +67,7 @@ func (c *core) main(cfg config, started chan<- error) {
 // loop runs tasks until the worker quits.
 func (c *core) loop() {
 	last := now() // when the last task ended
-	near := true  // the last tasks came within the time of an active wait
+	near := true  // the last tasks came within the length of an active wait
 	for {
 		if c.inbox.head.Load() == nil && !c.await(last, near) {
 			return
@@ -77,7 +75,7 @@ func (c *core) loop() {
 		for c.rest = c.inbox.take(); c.rest != nil; {
 			t := c.rest
 			c.rest = t.next
-			if t.queuedAt > last { // not where an active wait was rewarded
+			if t.queuedAt > last { // the worker was not waiting actively for it
 				near = !c.adapt || t.queuedAt-last <= int64(c.heat.spin)
 			}
 			last = c.run(t)
@@ -171,7 +169,7 @@ func (c *core) protect(job Job, goexit func()) (p *PanicError) {
 }
 
 // stop is the last thing on the thread, whether it ends by Quit or by Goexit.
-func (c *core) stop(onStop func()) {
+func (c *core) stop(cfg Config) {
 	if c.quit.CompareAndSwap(false, true) {
 		close(c.quitting)
 	}
@@ -180,10 +178,8 @@ func (c *core) stop(onStop func()) {
 	if t := c.inbox.head.Swap(gone); t != gone {
 		c.refuse(t)
 	}
-	if onStop != nil {
-		c.busy.Store(true) // Quit, called there, must not wait for its own end
-		c.protect(Func(onStop), func() {})
-	}
+	c.busy.Store(true) // Quit, called there, must not wait for its own end
+	c.protect(Func(cfg.stop), func() {})
 }
 
 func (c *core) refuse(t *Task) {
@@ -213,8 +209,8 @@ func (c *core) send(t *Task) bool {
 	return true
 }
 
-// nothing is a task that does nothing. It takes no place in the queue, and
-// gives none back.
+// nothing returns a task that does nothing. It is withdrawn already, and counted
+// as sent here, so that it does not wait for room.
 func (w *Worker) nothing() *Task {
 	t := w.NewTask(Func(func() {}))
 	t.claim.Store(withdrawn)

@@ -1,0 +1,74 @@
+package sqltext_test
+
+import (
+	"testing"
+
+	"github.com/sqlaio/sqlaio/internal/sqltext"
+)
+
+func TestReadsOnly(t *testing.T) {
+	for text, want := range map[string]bool{
+		"SELECT 1":                                    true,
+		"SELECT 1;":                                   true,
+		"SELECT 1; -- end":                            true,
+		" /* why */ select ';' FROM t":                true,
+		"SELECT 'a''b'; ":                             true,
+		"WITH x AS (SELECT 1) SELECT * FROM x":        true,
+		"SHOW TABLES":                                 true,
+		"SELECT 1; DELETE FROM t":                     false,
+		"SELECT 1; INSERT INTO t VALUES (1)":          false,
+		"SELECT 1 INTO OUTFILE 'x'":                   false,
+		"SELECT * INTO copy FROM t":                   false,
+		"SELECT 1; /*! DELETE FROM t */":              false,
+		"WITH x AS (SELECT 1) INSERT INTO t SELECT 1": false,
+		"INSERT INTO t VALUES (1) RETURNING id":       false,
+		"EXPLAIN ANALYZE DELETE FROM t":               false,
+		"PRAGMA user_version = 1":                     false,
+		"":                                            false,
+	} {
+		if got := sqltext.ReadsOnly(text); got != want {
+			t.Errorf("ReadsOnly(%q) = %v", text, got)
+		}
+	}
+}
+
+func TestSeveral(t *testing.T) {
+	for text, want := range map[string]bool{
+		"SELECT 1":              false,
+		"SELECT 1;":             false,
+		"SELECT ';'":            false,
+		"SELECT ';' ; ; -- end": false,
+		"SELECT 1; SELECT 2":    true,
+		"BEGIN; COMMIT;":        true,
+	} {
+		if got := sqltext.Several(text); got != want {
+			t.Errorf("Several(%q) = %v", text, got)
+		}
+	}
+}
+
+func TestControlOf(t *testing.T) {
+	for text, want := range map[string]sqltext.Control{
+		"SELECT 1":                              sqltext.Keeps,
+		"INSERT INTO t VALUES ('COMMIT')":       sqltext.Keeps,
+		"BEGIN":                                 sqltext.Begins,
+		"begin immediate":                       sqltext.Begins,
+		"-- now\nSTART TRANSACTION READ ONLY":   sqltext.Begins,
+		"COMMIT AND CHAIN":                      sqltext.Commits,
+		"END TRANSACTION":                       sqltext.Commits,
+		"ROLLBACK":                              sqltext.RollsBack,
+		"ROLLBACK TO SAVEPOINT a":               sqltext.Keeps,
+		"ROLLBACK WORK TO a":                    sqltext.Keeps,
+		"ROLLBACK TRANSACTION TO a":             sqltext.Keeps,
+		"BEGIN; INSERT INTO t VALUES (1)":       sqltext.Begins,
+		"BEGIN; INSERT INTO t VALUES (1); END;": sqltext.Commits,
+		"COMMIT; BEGIN":                         sqltext.Begins,
+		"BEGIN NOT ATOMIC SELECT 1; END":        sqltext.Keeps,
+		"CREATE TRIGGER x AFTER INSERT ON t BEGIN DELETE FROM u; END": sqltext.Keeps,
+		"SAVEPOINT a": sqltext.Keeps,
+	} {
+		if got := sqltext.ControlOf(text); got != want {
+			t.Errorf("ControlOf(%q) = %v", text, got)
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package thread
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Worker is a threadpin.Worker, where the methods that are public are
+// described, or a branch of one.
+type Worker struct {
+	core   *core
+	branch bool
+	closed atomic.Bool
+}
+
+// live counts the workers whose threads have not ended.
+var live atomic.Int64
+
+// threads holds the ids of their threads.
+var threads sync.Map
+
+// enlist counts one more worker, if there may be. One that is refused is never
+// counted, or it would take the place of another.
+func enlist(most int64) error {
+	for {
+		n := live.Load()
+		if n >= most {
+			return fmt.Errorf("threadpin: %w: %d are running, and WithMaxThreads allows %d",
+				ErrTooManyThreads, n, most)
+		}
+		if live.CompareAndSwap(n, n+1) {
+			return nil
+		}
+	}
+}
+
+// Start is threadpin.Start.
+func Start(opts ...Option) (*Worker, error) {
+	cfg := newConfig(opts)
+	if err := enlist(int64(cfg.MaxThreads)); err != nil {
+		return nil, err
+	}
+	c := &core{
+		room:     room{places: int64(cfg.Queue)},
+		heat:     heat{spin: cfg.Spin},
+		park:     newParker(),
+		adapt:    cfg.Adapt,
+		quitting: make(chan struct{}),
+		ended:    make(chan struct{}),
+	}
+	started := make(chan error, 1)
+	go c.main(cfg, started)
+	if err := <-started; err != nil {
+		<-c.ended
+		if p, ok := err.(*PanicError); ok {
+			p.raise()
+		}
+		return nil, err
+	}
+	return &Worker{core: c}, nil
+}
+
+// Branch returns a worker that shares w's thread. Quitting the branch leaves
+// the thread running; when w quits, its branches have quit too.
+func (w *Worker) Branch() *Worker { return &Worker{core: w.core, branch: true} }
+
+// Quit refuses later calls, waits until those that are queued have run, and
+// ends the thread; on a branch it only refuses later calls.
+func (w *Worker) Quit() error {
+	c := w.core
+	again := !w.closed.CompareAndSwap(false, true)
+	if w.branch {
+		if again || c.quit.Load() {
+			return ErrAlreadyQuit
+		}
+		return nil
+	}
+	if c.quit.CompareAndSwap(false, true) {
+		close(c.quitting)
+		// A parked worker has to be told. An empty task does that; if it is
+		// refused, the worker has seen the flag by itself.
+		c.send(w.nothing())
+	} else {
+		again = true
+	}
+	if !w.OnThread() {
+		<-c.ended
+	}
+	if again {
+		return ErrAlreadyQuit
+	}
+	return nil
+}
+
+// OnThread reports whether a call would run inline.
+func (w *Worker) OnThread() bool {
+	return w.core.busy.Load() && ID() == w.core.threadID
+}
+
+// OnOtherThread reports whether the calling goroutine is that of another worker: a
+// call would have one worker wait for another. With no other worker in the process it
+// costs next to nothing, otherwise some 0.1 µs.
+func (w *Worker) OnOtherThread() bool {
+	if live.Load() < 2 {
+		return false
+	}
+	id := ID()
+	_, ok := threads.Load(id)
+	return ok && id != w.core.threadID
+}
+
+// ThreadID returns the thread's id, as ID returns it there.
+func (w *Worker) ThreadID() int { return w.core.threadID }
+
+// Queued returns how many calls wait for the thread.
+func (w *Worker) Queued() int { return w.core.room.waitingCalls() }
+
+// Counters returns how many calls have run, how long they waited for the thread,
+// and how long they ran, in sum.
+func (w *Worker) Counters() (run int64, waiting, running time.Duration) {
+	c := w.core
+	return c.runs.Load(), time.Duration(c.waited.Load()), time.Duration(c.ran.Load())
+}
