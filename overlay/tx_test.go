@@ -1,16 +1,11 @@
 package overlay_test
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
-	"net"
-	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/go-sql-driver/mysql"
 
 	"github.com/sqlaio/sqlaio/overlay"
 )
@@ -271,10 +266,7 @@ func TestConnTx(t *testing.T) {
 func TestSlowCommitBesideAStream(t *testing.T) {
 	onMariaDB(t, func(t *testing.T, db *testDB) {
 		db.people(t)
-		cfg, err := mysql.ParseDSN(db.dsn)
-		noError(t, err)
-		cfg.Net, cfg.Addr = "tcp", slowCommits(t, cfg.Net, cfg.Addr)
-		e, err := overlay.Open("mysql", cfg.FormatDSN(), overlay.WithLanes(1))
+		e, err := overlay.Open("mysql", db.throughProxy(t, "COMMIT", func() { time.Sleep(500 * time.Millisecond) }), overlay.WithLanes(1))
 		noError(t, err)
 		defer e.Shutdown(atMost(t, patience))
 		c := must(t, e.ConnectAsync(db.ctx))
@@ -283,47 +275,10 @@ func TestSlowCommitBesideAStream(t *testing.T) {
 		r := must(t, c.StreamAsync(db.ctx, "SELECT seq, REPEAT('x', 40000), SLEEP(0.05) FROM seq_1_to_100"))
 		must(t, r.FetchOneAsync(db.ctx))
 		must(t, tx.CommitAsync(background))
+		must(t, r.CloseAsync(db.ctx))
 		must(t, c.CloseAsync(db.ctx))
 		db.wantPeople(t, 1)
 	})
-}
-
-// slowCommits returns the address of a proxy that keeps back the answer to a COMMIT for a while.
-func slowCommits(t *testing.T, network, addr string) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	noError(t, err)
-	t.Cleanup(func() { l.Close() })
-	pass := func(to, from net.Conn, seen func([]byte)) {
-		defer to.Close()
-		for b := make([]byte, 1<<16); ; {
-			n, err := from.Read(b)
-			seen(b[:n])
-			if _, werr := to.Write(b[:n]); err != nil || werr != nil {
-				return
-			}
-		}
-	}
-	go func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			server, err := net.Dial(network, addr)
-			if err != nil {
-				client.Close()
-				continue
-			}
-			var committing atomic.Bool
-			go pass(server, client, func(b []byte) { committing.CompareAndSwap(false, bytes.Contains(b, []byte("COMMIT"))) })
-			go pass(client, server, func([]byte) {
-				if committing.Swap(false) {
-					time.Sleep(500 * time.Millisecond)
-				}
-			})
-		}
-	}()
-	return l.Addr().String()
 }
 
 // DDL on MySQL ends the transaction: WithTx says so, although its function fails with an error of
