@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/sqlaio/sqlaio/internal/test/drivertest"
 	"github.com/sqlaio/sqlaio/overlay"
 	"github.com/sqlaio/sqlaio/threadpin"
 )
@@ -90,4 +92,34 @@ func TestPanicInABatch(t *testing.T) {
 	if _, err := db.Exec("insert into t values (1)"); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// The results of a batch that was stopped are contexts' errors, not the driver's.
+func TestResultsOfAStoppedBatch(t *testing.T) {
+	e := oneLane(t)
+	ctx, cancel := context.WithTimeout(background, 20*time.Millisecond)
+	defer cancel()
+	results, err := e.BatchAsync(ctx, []overlay.Statement{{Query: endlessQuery}, {Query: "SELECT 1"}}).Await(background)
+	wantError(t, err, context.DeadlineExceeded)
+	for _, r := range results {
+		wantError(t, r.Err, context.DeadlineExceeded)
+	}
+}
+
+// A cancelled batch of which a statement has an unknown outcome says so.
+func TestCancelledBatchWithAnUnknownOutcome(t *testing.T) {
+	d := newScripted()
+	db := d.openDB()
+	defer db.Close()
+	e := overlay.New(db, overlay.WithLanes(1))
+	ctx, cancel := context.WithCancel(background)
+	d.On("Conn.ExecContext", func(drivertest.Call) error {
+		cancel()
+		time.Sleep(20 * time.Millisecond) // the batch is being stopped
+		return fmt.Errorf("%w: %w", overlay.ErrOutcomeUnknown, context.Canceled)
+	})
+	results, err := e.BatchAsync(ctx, []overlay.Statement{{Query: "noop"}, {Query: "noop"}}).Await(background)
+	wantError(t, err, overlay.ErrOutcomeUnknown)
+	wantError(t, results[0].Err, overlay.ErrOutcomeUnknown)
+	noError(t, e.Shutdown(background))
 }

@@ -252,3 +252,19 @@ func TestExecManyOfAWrongNumberOfArguments(t *testing.T) {
 		wantIDs(t, db, db.e, "1,3")
 	})
 }
+
+// DDL on MySQL ends the batch's transaction: what came before is there to stay, and no result
+// says that it was not kept.
+func TestBatchInTxThatDDLHasEnded(t *testing.T) {
+	onMariaDB(t, func(t *testing.T, db *testDB) {
+		db.people(t)
+		results, err := db.e.BatchAsync(db.ctx, []overlay.Statement{
+			{Query: insertPerson, Args: []any{"Ann"}}, {Query: "CREATE TABLE other (id INT)"}, {Query: insertPerson, Args: []any{"Bob"}},
+		}, overlay.InTx(nil)).Await(db.ctx)
+		wantError(t, err, overlay.ErrTxEnded)
+		wantError(t, results[0].Err, overlay.ErrOutcomeUnknown)
+		wantError(t, results[1].Err, overlay.ErrOutcomeUnknown)
+		wantError(t, results[2].Err, overlay.ErrTxEnded)
+		db.wantPeople(t, 1)
+	})
+}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"testing"
+	"time"
 
+	"github.com/sqlaio/sqlaio/internal/test/drivertest"
 	"github.com/sqlaio/sqlaio/overlay"
+	"github.com/sqlaio/sqlaio/warnings"
 )
 
 // A connection closed while its queue is full is put in order before it goes back to the pool.
@@ -71,6 +74,68 @@ func everyCallFails(t *testing.T, db *testDB, c *overlay.Conn) {
 	nothing := func(context.Context, *overlay.Conn) error { t.Error("called on a closed connection"); return nil }
 	wantError(t, c.WithTx(db.ctx, nil, nothing), overlay.ErrClosed)
 	wantError(t, c.WithNested(db.ctx, nothing), overlay.ErrClosed)
+}
+
+// So do SyncConn and the blocking methods: the connection is its next user's.
+func TestSyncConnOfAClosedConn(t *testing.T) {
+	warnings.Record(t)
+	onEach(t, func(t *testing.T, db *testDB) {
+		db.people(t)
+		db.e.SyncDB().SetMaxOpenConns(1)
+		for name, call := range map[string]func(c *overlay.Conn) error{
+			"ExecContext": func(c *overlay.Conn) error { return second(c.ExecContext(db.ctx, insertPerson, "Ann")) },
+			"BeginTx":     func(c *overlay.Conn) error { return second(c.BeginTx(db.ctx, nil)) },
+			"SyncConn":    func(c *overlay.Conn) error { return second(c.SyncConn().ExecContext(db.ctx, insertPerson, "Ann")) },
+		} {
+			for _, used := range []bool{false, true} {
+				c := db.connect(t)
+				if used {
+					noError(t, c.SyncConn().PingContext(db.ctx))
+				}
+				db.close(t, c)
+				next := db.connect(t)
+				if call(c) == nil {
+					t.Errorf("%s, used before: %v: no error", name, used)
+				}
+				must(t, next.ExecAsync(db.ctx, insertPerson, "Bob"))
+				db.close(t, next)
+			}
+		}
+		db.wantPeople(t, 6)
+	}, overlay.WithLanes(1))
+}
+
+// A call of SyncConn that waits for its turn while the Conn is closed is refused, and does not
+// reach the connection's next user.
+func TestSyncConnCallDuringClose(t *testing.T) {
+	d := newScripted()
+	entered, gate := make(chan struct{}), make(chan struct{})
+	d.On("Tx.Rollback", drivertest.First(1, func(drivertest.Call) error { close(entered); <-gate; return nil }))
+	db := d.openDB()
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	e := overlay.New(db, overlay.WithLanes(1))
+	c := must(t, e.ConnectAsync(background))
+	sc := c.SyncConn()
+	tx, err := sc.BeginTx(background, nil)
+	noError(t, err)
+	defer tx.Rollback()
+	closing := c.CloseAsync(background)
+	within(t, "the rollback", entered)
+	next := e.ConnectAsync(background)
+	late := make(chan error, 1)
+	go func() { late <- second(sc.BeginTx(background, nil)) }()
+	time.Sleep(10 * time.Millisecond) // it waits for the thread
+	close(gate)
+	must(t, closing)
+	if err := <-late; err == nil {
+		t.Error("a transaction was begun on a connection that was given back")
+	}
+	if n := d.Count("Conn.BeginTx"); n != 1 {
+		t.Errorf("%d transactions were begun, want 1", n)
+	}
+	must(t, must(t, next).CloseAsync(background))
+	noError(t, e.Shutdown(background))
 }
 
 // A nil context panics and leaves nothing behind that Shutdown would wait for.

@@ -150,3 +150,67 @@ func TestStreamOfATransactionThatEnds(t *testing.T) {
 		wantError(t, failure(t, r.FetchManyAsync(db.ctx, 1000)), overlay.ErrClosed)
 	})
 }
+
+// A stream left open in a savepoint ends with it, or does not hinder its end.
+func TestStreamLeftOpenInASavepoint(t *testing.T) {
+	onEach(t, func(t *testing.T, db *testDB) {
+		db.people(t, many()...)
+		for _, returned := range []error{nil, errOwn} {
+			err := db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+				must(t, c.ExecAsync(ctx, insertPerson, "outer"))
+				var stream *overlay.Result
+				err := c.WithNested(ctx, func(ctx context.Context, c *overlay.Conn) error {
+					must(t, c.ExecAsync(ctx, insertPerson, "inner"))
+					stream = must(t, c.StreamAsync(ctx, "SELECT a.id FROM people a, people b"))
+					must(t, stream.FetchOneAsync(ctx))
+					return returned
+				})
+				must(t, stream.CloseAsync(ctx))
+				if err != returned {
+					t.Errorf("WithNested: %v, want %v", err, returned)
+				}
+				return nil
+			})
+			noError(t, err)
+		}
+		const query = "SELECT count(CASE WHEN name = 'outer' THEN 1 END) * 10 + count(CASE WHEN name = 'inner' THEN 1 END) FROM people"
+		if n := must(t, overlay.Scalar[int](db.ctx, db.e, query)); n != 21 {
+			t.Errorf("%d rows of the transaction, %d of the savepoint, want 2 and 1", n/10, n%10)
+		}
+	})
+}
+
+// Savepoints of two goroutines that overlap are refused: nobody is told that what is kept was
+// not, or that what is not kept was.
+func TestOverlappingSavepoints(t *testing.T) {
+	onEach(t, func(t *testing.T, db *testDB) {
+		db.people(t)
+		var first, second error
+		err := db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+			began, begunInside, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+			go func() {
+				defer close(done)
+				first = c.WithNested(ctx, func(ctx context.Context, c *overlay.Conn) error {
+					must(t, c.ExecAsync(ctx, insertPerson, "first"))
+					close(began)
+					<-begunInside
+					return nil
+				})
+			}()
+			<-began
+			second = c.WithNested(ctx, func(ctx context.Context, c *overlay.Conn) error {
+				_, err := c.ExecAsync(ctx, insertPerson, "second").Await(ctx)
+				close(begunInside)
+				<-done
+				return err
+			})
+			return nil
+		})
+		for name, told := range map[string]error{"first": first, "second": second} {
+			n := must(t, overlay.Scalar[int](db.ctx, db.e, "SELECT count(*) FROM people WHERE name = '"+name+"'"))
+			if made := err == nil && told == nil; made != (n == 1) {
+				t.Errorf("%s: WithNested %v, WithTx %v, %d rows", name, told, err, n)
+			}
+		}
+	})
+}

@@ -3,12 +3,17 @@ package overlay_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	aio "github.com/sqlaio/sqlaio/driver"
 	"github.com/sqlaio/sqlaio/overlay"
+	"github.com/sqlaio/sqlaio/threadpin"
 )
 
 func TestScalar(t *testing.T) {
@@ -263,4 +268,75 @@ func TestScalarReturnsTheErrorOfClosing(t *testing.T) {
 	if (err == nil) != (want == nil) {
 		t.Errorf("ScalarAsync: %v; sql.DB.QueryRow: %v", err, want)
 	}
+}
+
+// A text that begins with SELECT and writes later is carried out to its end, although its rows
+// are not asked for.
+func TestTextThatWritesAfterItsSelect(t *testing.T) {
+	onMariaDB(t, func(t *testing.T, db *testDB) {
+		must(t, db.e.ExecAsync(db.ctx, "CREATE TABLE t (id INT, s INT)"))
+		e, err := overlay.Open("mysql", db.dsn+"?multiStatements=true", overlay.WithLanes(1))
+		noError(t, err)
+		defer e.Shutdown(db.ctx)
+		const text = "SELECT 1; INSERT INTO t SELECT 1, SLEEP(0.1)"
+		calls := []func() error{
+			func() error { return second(e.ExecuteAsync(db.ctx, text).Await(db.ctx)) },
+			func() error { return second(e.QueryAsync(db.ctx, text).Await(db.ctx)) },
+			func() error { return second(overlay.Scalar[int](db.ctx, e, text).Await(db.ctx)) },
+			func() error {
+				r := must(t, e.StreamAsync(db.ctx, text))
+				return errors.Join(second(r.FetchAllAsync(db.ctx).Await(db.ctx)), second(r.CloseAsync(db.ctx).Await(db.ctx)))
+			},
+		}
+		for i, call := range calls {
+			noError(t, call())
+			if n := must(t, overlay.Scalar[int](db.ctx, e, "SELECT count(*) FROM t")); n != i+1 {
+				t.Fatalf("call %d: %d rows, want %d", i, n, i+1)
+			}
+		}
+	})
+}
+
+// Rows may have no columns: PostgreSQL's SELECT FROM t.
+func TestRowsWithoutColumns(t *testing.T) {
+	db := aio.OpenDB(noColumns{})
+	defer db.Close()
+	e := overlay.New(db, overlay.WithLanes(1))
+	defer e.Shutdown(background)
+	for _, err := range []error{
+		failure(t, overlay.Scalar[int](background, e, "SELECT FROM t")),
+		failure(t, overlay.One[int](background, e, "SELECT FROM t")),
+		failure(t, must(t, e.QueryAsync(background, "SELECT FROM t")).ScalarAsync(background)),
+	} {
+		var p *threadpin.PanicError
+		if errors.As(err, &p) {
+			t.Error(err)
+		}
+	}
+}
+
+// noColumns is a driver whose queries return a row without columns. It is its own connector
+// and connection.
+type noColumns struct{}
+
+func (noColumns) Connect(context.Context) (driver.Conn, error) { return noColumns{}, nil }
+func (noColumns) Open(string) (driver.Conn, error)             { return noColumns{}, nil }
+func (noColumns) Driver() driver.Driver                        { return noColumns{} }
+func (noColumns) Prepare(string) (driver.Stmt, error)          { return nil, driver.ErrSkip }
+func (noColumns) Begin() (driver.Tx, error)                    { return nil, driver.ErrSkip }
+func (noColumns) Close() error                                 { return nil }
+func (noColumns) QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error) {
+	return new(emptyRow), nil
+}
+
+type emptyRow struct{ read bool }
+
+func (*emptyRow) Columns() []string { return nil }
+func (*emptyRow) Close() error      { return nil }
+func (r *emptyRow) Next([]driver.Value) error {
+	if r.read {
+		return io.EOF
+	}
+	r.read = true
+	return nil
 }

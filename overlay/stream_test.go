@@ -443,3 +443,44 @@ func TestStreamThatCannotBeClosed(t *testing.T) {
 		})
 	}
 }
+
+// A streamed write that fails after its first rows was not made: CloseAsync says so, and WithTx
+// does not commit if nobody looks at that.
+func TestStreamedWriteThatFails(t *testing.T) {
+	warnings.Record(t) // nobody looks
+	onMariaDB(t, func(t *testing.T, db *testDB) {
+		must(t, db.e.ExecAsync(db.ctx, "CREATE TABLE big (id INT PRIMARY KEY)"))
+		for _, look := range []bool{true, false} {
+			err := db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+				r := must(t, c.StreamAsync(ctx, "INSERT INTO big SELECT IF(seq = 20000, 1, seq) FROM seq_1_to_20000 RETURNING id"))
+				must(t, r.FetchOneAsync(ctx))
+				closed := r.CloseAsync(ctx)
+				if look {
+					wantCode(t, failure(t, closed), 1062) // duplicate entry
+					return errOwn
+				}
+				return nil
+			})
+			if err == nil {
+				t.Errorf("CloseAsync looked at: %v: WithTx has committed", look)
+			}
+		}
+	})
+}
+
+// So is one of SQLite whose commit fails as its rows are closed.
+func TestStreamedWriteWhoseCommitFails(t *testing.T) {
+	onSQLite(t, func(t *testing.T, db *testDB) {
+		db.people(t)
+		must(t, db.e.ExecAsync(db.ctx, "CREATE TABLE orders (person INTEGER REFERENCES people (id) DEFERRABLE INITIALLY DEFERRED)"))
+		c := db.connect(t)
+		defer db.close(t, c)
+		must(t, c.ExecAsync(db.ctx, "PRAGMA foreign_keys = ON"))
+		r := must(t, c.StreamAsync(db.ctx, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 5000) INSERT INTO orders SELECT i FROM n RETURNING person"))
+		must(t, r.FetchOneAsync(db.ctx))
+		failure(t, r.CloseAsync(db.ctx))
+		if n := must(t, overlay.Scalar[int](db.ctx, db.e, "SELECT count(*) FROM orders")); n != 0 {
+			t.Errorf("%d rows", n)
+		}
+	})
+}

@@ -317,3 +317,27 @@ func TestColumnTypesWhileAFunctionRuns(t *testing.T) {
 	rows.Close()
 	must(t, c.CloseAsync(background))
 }
+
+// What a function has made of the error of a statement that was stopped is the call's error.
+func TestRunInThreadKeepsTheErrorOfAStoppedFunction(t *testing.T) {
+	e := oneLane(t)
+	ctx, cancel := context.WithTimeout(background, 20*time.Millisecond)
+	defer cancel()
+	err := failure(t, overlay.RunInThread(ctx, e, func(ctx context.Context, c *sql.Conn) (int, error) {
+		return 0, errors.Join(errOwn, second(c.ExecContext(ctx, endlessQuery)))
+	}))
+	wantError(t, err, errOwn)
+	wantError(t, err, context.DeadlineExceeded)
+}
+
+// So is an unknown outcome, although the function was cancelled.
+func TestCancelledFunctionWithAnUnknownOutcome(t *testing.T) {
+	e := oneLane(t)
+	ctx, cancel := context.WithCancel(background)
+	f := overlay.RunInThread(ctx, e, func(ctx context.Context, c *sql.Conn) (int, error) {
+		cancel()
+		time.Sleep(20 * time.Millisecond) // the function is being stopped
+		return 0, fmt.Errorf("%w: %w", overlay.ErrOutcomeUnknown, context.Canceled)
+	})
+	wantError(t, failure(t, f), overlay.ErrOutcomeUnknown)
+}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/sqlaio/sqlaio/overlay"
 )
@@ -259,4 +260,60 @@ func TestConnTx(t *testing.T) {
 		}))
 		want("after WithTx", nil)
 	})
+}
+
+// The end of a transaction, which closes an open stream, may take its time as if there was none.
+func TestSlowCommitBesideAStream(t *testing.T) {
+	onMariaDB(t, func(t *testing.T, db *testDB) {
+		db.people(t)
+		e, err := overlay.Open("mysql", db.throughProxy(t, "COMMIT", func() { time.Sleep(500 * time.Millisecond) }), overlay.WithLanes(1))
+		noError(t, err)
+		defer e.Shutdown(atMost(t, patience))
+		c := must(t, e.ConnectAsync(db.ctx))
+		tx := must(t, c.BeginAsync(db.ctx, nil))
+		must(t, c.ExecAsync(db.ctx, insertPerson, "Ann"))
+		r := must(t, c.StreamAsync(db.ctx, "SELECT seq, REPEAT('x', 40000), SLEEP(0.05) FROM seq_1_to_100"))
+		must(t, r.FetchOneAsync(db.ctx))
+		must(t, tx.CommitAsync(background))
+		must(t, r.CloseAsync(db.ctx))
+		must(t, c.CloseAsync(db.ctx))
+		db.wantPeople(t, 1)
+	})
+}
+
+// DDL on MySQL ends the transaction: WithTx says so, although its function fails with an error of
+// its own, since what was done before is there to stay.
+func TestWithTxThatDDLHasEnded(t *testing.T) {
+	onMariaDB(t, func(t *testing.T, db *testDB) {
+		db.people(t)
+		err := db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+			must(t, c.ExecAsync(ctx, insertPerson, "Ann"))
+			must(t, c.ExecAsync(ctx, "CREATE TABLE other (id INT)"))
+			return errOwn
+		})
+		wantError(t, err, errOwn)
+		wantError(t, err, overlay.ErrTxEnded)
+		db.wantPeople(t, 1)
+	})
+}
+
+// A driver that does not tell whether a transaction is open is not asked to begin one in one:
+// MySQL's BEGIN commits the transaction that it is in.
+func TestBeginInATransactionOfASilentDriver(t *testing.T) {
+	d, e := faked(t)
+	c := must(t, e.ConnectAsync(background))
+	noError(t, c.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
+		if second(c.SyncConn().BeginTx(ctx, nil)) == nil {
+			t.Error("SyncConn has begun a transaction in that of its Conn")
+		}
+		return nil
+	}))
+	tx, err := c.SyncConn().BeginTx(background, nil)
+	noError(t, err)
+	wantError(t, failure(t, c.BeginAsync(background, nil)), overlay.ErrInTransaction)
+	noError(t, tx.Rollback())
+	must(t, c.CloseAsync(background))
+	if n := d.Count("Conn.BeginTx"); n != 2 {
+		t.Errorf("the driver was asked for %d transactions, want 2", n)
+	}
 }
