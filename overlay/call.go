@@ -240,7 +240,7 @@ func (c *call) begin(l *lane) bool {
 	c.pinned.Reset()
 	switch {
 	case c.kind == function:
-		c.inner.outer = c.ctx
+		c.inner.restart(c.ctx)
 		c.pinned.SetAbort(c.inner.stop)
 	case !l.pc.Stops() && c.kind != ending:
 		c.given, c.drop = context.WithCancel(c.ctx)

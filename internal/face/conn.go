@@ -204,6 +204,34 @@ func (c *conn) Close() error {
 		})
 	}
 	c.cleanup.Stop()
+	return c.closeWhole()
+}
+
+// closeWhole closes the connection and ends its thread. A thread that does not come to
+// it, since it is busy with a call that was left, is not waited for.
+func (c *conn) closeWhole() error {
+	var begun atomic.Bool
+	cl := &call{closing: true}
+	f := &function{fn: func(context.Context) error {
+		begun.Store(true)
+		cl.signal()
+		return c.pc.CloseInner()
+	}}
+	if err := cl.begin(context.Background(), c, f); err != nil {
+		c.pc.QuitAndWait()
+		return err
+	}
+	if cl.task != nil && !pinned.AwaitGrace(cl.task, begun.Load) {
+		cl.task.Leave()
+		c.pc.Quit()
+		return nil
+	}
 	defer c.pc.QuitAndWait()
-	return c.closing(c.pc.CloseInner)
+	if err := cl.await(nil); err != nil {
+		return err
+	}
+	if err := cl.end(); err != nil {
+		return err
+	}
+	return f.err
 }
