@@ -57,7 +57,7 @@ func newConnector(c driver.Connector, d driver.Driver, opts *options) *connector
 // openConnector makes the connector for a DSN as database/sql would. outer is the
 // driver that its databases show.
 func openConnector(d driver.Driver, dsn string, outer driver.Driver, opts *options) (driver.Connector, error) {
-	var c driver.Connector = &dsnConnector{d, dsn}
+	var c driver.Connector = &dsnConnector{d, &dsn}
 	var err error
 	if o, ok := pinned.AdapterFor(d).(Opener); ok {
 		c, err = o.OpenConnector(d, dsn)
@@ -105,8 +105,8 @@ func (c *connector) Close() error {
 // dsnConnector serves drivers without DriverContext.
 type dsnConnector struct {
 	driver driver.Driver
-	dsn    string
+	dsn    *string // out of sight: it may hold a password
 }
 
-func (c *dsnConnector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.dsn) }
+func (c *dsnConnector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(*c.dsn) }
 func (c *dsnConnector) Driver() driver.Driver                        { return c.driver }

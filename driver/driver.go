@@ -93,7 +93,7 @@ func (w *wrapped) OpenConnector(dsn string) (driver.Connector, error) {
 
 // Open calls the inner driver's Open, also where that has OpenConnector.
 func (w *wrapped) Open(dsn string) (driver.Conn, error) {
-	return newConnector(&dsnConnector{w.inner, dsn}, w, w.opts).Connect(context.Background())
+	return newConnector(&dsnConnector{w.inner, &dsn}, w, w.opts).Connect(context.Background())
 }
 
 // Unwrap returns the inner driver.

@@ -84,7 +84,7 @@ func TestCancelOfARunningCall(t *testing.T) {
 }
 
 func parts[T any](t *testing.T, to overlay.Target, f *overlay.Future[T]) (begun, cancel func(), result func() error) {
-	return func() { inCall(t, to, f) }, f.Cancel, func() error { return failure(t, f) }
+	return func() { inCall(t, to, f) }, f.Cancel, func() error { return second(f.Await(atMost(t, time.Minute))) }
 }
 
 func TestContextEndsARunningCall(t *testing.T) {

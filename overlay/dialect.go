@@ -69,6 +69,15 @@ func dialectOf(d driver.Driver) Dialect {
 	return unknown{t.String()}
 }
 
+// readsOnly reports whether a query can change nothing.
+func (c *config) readsOnly(query string) bool { return sqltext.ReadsOnly(query, c.dialect.text()) }
+
+// configOf returns the configuration of a target's engine.
+func configOf(to Target) *config {
+	q, _, _ := to.target()
+	return q.config
+}
+
 // unknown is a database that nothing is known about.
 type unknown struct{ driver string }
 

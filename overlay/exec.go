@@ -61,7 +61,7 @@ func (c *Conn) ScalarAsync(ctx context.Context, query string, args ...any) *Futu
 // does it, or sql.ErrNoRows.
 func Scalar[T any](ctx context.Context, to Target, query string, args ...any) *Future[T] {
 	q := newRequest(query, args)
-	return send(ctx, to, q.options(), func(ctx context.Context, l *lane) (v T, err error) {
+	return send(ctx, to, q.options(configOf(to)), func(ctx context.Context, l *lane) (v T, err error) {
 		row, err := l.firstRow(ctx, q)
 		if err != nil {
 			return v, err
@@ -88,9 +88,9 @@ func newRequest(query string, args []any) *request {
 }
 
 // options are those of a call that queries.
-func (q *request) options() callOptions {
+func (q *request) options(c *config) callOptions {
 	o := callOptions{kind: write, describe: q.Query}
-	if sqltext.ReadsOnly(q.Query) {
+	if c.readsOnly(q.Query) {
 		o.kind = read
 	}
 	return o
@@ -131,7 +131,7 @@ func (l *lane) firstRow(ctx context.Context, q *request) (row Row, err error) {
 		return Row{}, err
 	}
 	defer func() {
-		if closing := l.closeRows(rows, sqltext.ReadsOnly(q.Query)); err == nil {
+		if closing := l.closeRows(rows, l.q.config.readsOnly(q.Query)); err == nil {
 			err = closing
 		}
 	}()

@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
-	"github.com/sqlaio/sqlaio/internal/sqltext"
 )
 
 // A Result is what a statement returned. That of QueryAsync and ExecuteAsync has
@@ -30,7 +29,7 @@ type Result struct {
 
 func queryAsync(ctx context.Context, to Target, query string, args []any) *Future[*Result] {
 	q := newRequest(query, args)
-	o := q.options()
+	o := q.options(configOf(to))
 	return send(ctx, to, o, func(ctx context.Context, l *lane) (*Result, error) {
 		keys, rows, err := l.all(ctx, q)
 		if err != nil {
@@ -48,7 +47,7 @@ func (l *lane) all(ctx context.Context, q *request) (keys []string, all [][]valu
 		return nil, nil, err
 	}
 	limit := l.q.config.resultLimit
-	writes := !sqltext.ReadsOnly(q.Query)
+	writes := !l.q.config.readsOnly(q.Query)
 	if writes {
 		limit = 0
 	}

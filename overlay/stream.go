@@ -136,7 +136,7 @@ func (c *Conn) StreamAsync(ctx context.Context, query string, args ...any) *Futu
 
 // streamOn opens a stream on a session. opening bounds the opening, ctx the rest.
 func streamOn(opening, ctx context.Context, s *session, owns bool, place site, q *request) *Future[*Result] {
-	o := q.options()
+	o := q.options(s.config)
 	o.place = place
 	st := &stream{s: s, owns: owns, place: place, plain: o.kind == read}
 	o.undo = func(l *lane) { st.end(l, ErrClosed) }
@@ -388,6 +388,9 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 	st.mu.Lock()
 	if len(st.fetches) == 0 && st.enough(n) && (!finish || st.err != nil) {
 		rows, err := st.take(n)
+		if finish && err == nil {
+			err = st.failure()
+		}
 		st.mu.Unlock()
 		st.after(last)
 		v, err := as(wrap(r.keys, rows), err)
@@ -411,11 +414,12 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 		st.read(l, cmp.Or(n, 1))
 		st.mu.Lock()
 		rows, err := st.take(n)
+		if finish && err == nil {
+			err = st.failure()
+		}
 		st.mu.Unlock()
 		if finish && err == nil {
-			if err = st.closeRows(l); err != nil {
-				rows = nil
-			}
+			err = st.closeRows(l)
 		}
 		st.after(last)
 		return as(wrap(r.keys, rows), err)
@@ -478,6 +482,16 @@ func (st *stream) unseen() error {
 		return nil
 	}
 	return st.untold
+}
+
+// failure returns, and so tells, what the rows have ended with if that is not their
+// end. It needs mu.
+func (st *stream) failure() error {
+	if st.err == nil || st.err == io.EOF || st.err == ErrClosed {
+		return nil
+	}
+	st.untold = nil
+	return st.err
 }
 
 // enough reports whether a fetch of n rows need not wait. It needs mu.

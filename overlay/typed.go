@@ -14,7 +14,7 @@ import (
 // of package sql's Null types. All rows are in memory: see WithResultLimit.
 func Collect[T any](ctx context.Context, to Target, query string, args ...any) *Future[[]T] {
 	q := newRequest(query, args)
-	return send(ctx, to, q.options(), func(ctx context.Context, l *lane) ([]T, error) {
+	return send(ctx, to, q.options(configOf(to)), func(ctx context.Context, l *lane) ([]T, error) {
 		keys, rows, err := l.all(ctx, q)
 		if err != nil {
 			return nil, err
@@ -32,7 +32,7 @@ func Collect[T any](ctx context.Context, to Target, query string, args ...any) *
 // One is Collect for the first row alone; sql.ErrNoRows if there is none.
 func One[T any](ctx context.Context, to Target, query string, args ...any) *Future[T] {
 	q := newRequest(query, args)
-	return send(ctx, to, q.options(), func(ctx context.Context, l *lane) (v T, err error) {
+	return send(ctx, to, q.options(configOf(to)), func(ctx context.Context, l *lane) (v T, err error) {
 		row, err := l.firstRow(ctx, q)
 		if err != nil {
 			return v, err

@@ -31,8 +31,8 @@
 // package does not see (below), contexts mean what they mean to the driver.
 //
 // MariaDB stops SLEEP in a DO statement, GET_LOCK and BENCHMARK when they are
-// killed, and reports success; MySQL does so for every SLEEP. Such a statement
-// counts as finished.
+// killed, and reports success; now and then it does so for a SLEEP in another
+// statement, as MySQL does for every SLEEP. Such a statement counts as finished.
 //
 // # Transactions
 //

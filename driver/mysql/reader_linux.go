@@ -27,11 +27,10 @@ const kernelWait = 5 * time.Millisecond
 // A reader does not wait actively: while a caller spins for the result, the server
 // needs the processor that a second spinner would take.
 type reader struct {
-	started  atomic.Bool
 	deadline atomic.Int64 // when a Read gives up, as since(); 0: never
 
-	mu     sync.Mutex // one Read at a time; guards what follows
-	raw    syscall.RawConn
+	mu     sync.Mutex            // one Read at a time; guards what follows
+	raw    syscall.RawConn       // nil until start
 	step   func(fd uintptr) bool // the method value, made once
 	buf    []byte
 	n      int
@@ -61,15 +60,14 @@ func (r *reader) start(s stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.raw, r.step = raw, r.tryAndWait
-	r.started.Store(true)
 }
 
 func (r *reader) read(s stream, b []byte) (int, error) {
-	if !r.started.Load() || len(b) == 0 {
-		return s.Read(b)
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.raw == nil || len(b) == 0 {
+		return s.Read(b)
+	}
 	r.buf, r.n, r.err, r.waited = b, 0, nil, false
 	err := r.raw.Read(r.step)
 	r.buf = nil

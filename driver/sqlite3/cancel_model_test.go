@@ -520,7 +520,8 @@ func (c *cancelCall) ended(m *cancelMachine, err error) bool {
 		}
 		return false
 	}
-	if err != c.ctx.Err() {
+	// Of several statements the first may have been kept. Here only the last writes.
+	if err != c.ctx.Err() && !(errors.Is(err, aio.ErrOutcomeUnknown) && strings.Contains(err.Error(), "(interrupted)")) {
 		return false
 	}
 	if c.stage == stageNever || c.stage == stageAfter {

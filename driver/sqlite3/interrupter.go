@@ -18,6 +18,7 @@ import (
 
 	aio "github.com/sqlaio/sqlaio/driver"
 	"github.com/sqlaio/sqlaio/internal/pinned"
+	"github.com/sqlaio/sqlaio/internal/sqltext"
 )
 
 // An interrupter stops the calls of one connection. SQLite asks it, in a
@@ -38,6 +39,7 @@ type interrupter struct {
 var (
 	_ aio.Interrupter   = (*interrupter)(nil)
 	_ aio.Settler       = (*interrupter)(nil)
+	_ aio.Reader        = (*interrupter)(nil)
 	_ pinned.LockWaiter = (*interrupter)(nil)
 	_ pinned.TxReporter = (*interrupter)(nil)
 	_ pinned.Watcher    = (*interrupter)(nil)
@@ -130,6 +132,10 @@ func (i *interrupter) TxStatus(err error) pinned.TxStatus {
 // Memory reports whether the main database is in memory or in a temporary
 // file, and so ends with its connections.
 func (i *interrupter) Memory() bool { return i.memory }
+
+// ReadsOnly tells by the query's text. SQLite would roll back the whole transaction
+// for a write that is interrupted.
+func (i *interrupter) ReadsOnly(query string) bool { return sqltext.ReadsOnly(query, sqltext.SQLite) }
 
 // Executing is to be called before a statement is prepared or run, and Executed
 // after it, whether it has failed or not. SQLite's own busy handler is back

@@ -56,17 +56,24 @@ var (
 
 var errOffThread = errors.New("sqlaio: the function's sql.Conn can be used in its own goroutine alone")
 
-// New returns the pool's face of a connection that was just opened. It resets its
-// session only if the inner one does: that costs a hop.
+// New returns the pool's face of a connection that was just opened. database/sql can
+// see whether it has both of the optional interfaces. One without ResetSession, which
+// costs a hop, has IsValid in any case: it may have to be dropped.
 func New(pc *pinned.Conn, opts *Options) driver.Conn {
 	c := &conn{pc: pc, opts: opts, owns: true}
 	c.cleanup = runtime.AddCleanup(c, (*pinned.Conn).Quit, pc)
-	if pc.Resets() {
+	switch {
+	case pc.Resets() && pc.Validates():
 		return struct {
 			*conn
 			resetter
 			validator
 		}{c, resetter{c}, validator{c}}
+	case pc.Resets():
+		return struct {
+			*conn
+			resetter
+		}{c, resetter{c}}
 	}
 	return struct {
 		*conn

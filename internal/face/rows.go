@@ -3,6 +3,7 @@ package face
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"io"
 	"sync/atomic"
 	"time"
@@ -34,7 +35,7 @@ type rows struct {
 	closed    bool
 	told      bool // Next has returned what the rows have ended with
 	stopped   bool // Close has had the fill stopped
-	readsOnly bool // the query may be stopped at no cost but its rows
+	readsOnly bool // the query can change nothing
 	lost      bool // a fill was left: the thread closes the rows
 
 	// The caller's between fills, the worker's during them.
@@ -104,7 +105,7 @@ func (c *conn) query(ctx context.Context, q pinned.Request) (driver.Rows, error)
 	}
 	q.Args = c.own(ctx, q.Args)
 	r := &rows{c: c, request: q, inner: new(pinned.Rows), readsOnly: c.pc.ReadsOnly(q.Query)}
-	r.fill.writes = !sqltext.ReadsOnly(q.Query)
+	r.fill.writes = !r.readsOnly
 	r.fill.call.Orphan = r.orphan
 	err := r.start(ctx, openQuery)
 	if r.lost { // what the thread finds out now is nobody's
@@ -207,6 +208,7 @@ func (r *rows) awaitRow(b *batch) {
 	err := r.fill.await(func() bool { return int(b.n.Load()) > r.taken || b.sealed.Load() })
 	if err == nil && r.fill.task != nil && r.fill.task.Over() && !b.sealed.Load() && int(b.n.Load()) == r.taken {
 		b.seal(io.ErrUnexpectedEOF)
+		r.told = true
 		err = r.settleFill() // raises the panic that kept b from being sealed
 	}
 	if err != nil {
@@ -280,7 +282,7 @@ func (r *rows) Close() error {
 	case !r.quiet:
 		err = r.finish()
 	}
-	if r.stopped {
+	if r.stopped && err != nil && errors.Is(r.fill.verdict(err), context.Canceled) {
 		return nil
 	}
 	if err == nil {
@@ -292,7 +294,7 @@ func (r *rows) Close() error {
 // untold returns the error of a write that was met by reading ahead: the bare
 // driver would meet it now.
 func (r *rows) untold() error {
-	if r.told || !r.fill.writes {
+	if r.told || r.readsOnly || !sqltext.MayChange(r.request.Query) {
 		return nil
 	}
 	for _, b := range []*batch{r.current, r.ahead} {
@@ -320,7 +322,7 @@ func (r *rows) drop() {
 // left, and it is not withdrawn, for the rows have to be closed.
 func (r *rows) finish() error {
 	ctx, pc := r.fill.ctx, r.c.pc
-	if !r.readsOnly || ctx.Done() == nil {
+	if !r.readsOnly || !pc.Stops() || ctx.Done() == nil {
 		return r.c.closing(r.closeInner)
 	}
 	cl := &call{closing: true}

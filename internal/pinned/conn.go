@@ -163,10 +163,11 @@ func (c *Conn) Valid() bool { return c.valid.Load() }
 // Inner returns the inner connection. The thread's; nil once it is closed.
 func (c *Conn) Inner() driver.Conn { return c.inner }
 
-// Resets and Pings report whether the inner connection has the
+// Resets, Validates and Pings report whether the inner connection has the
 // methods.
-func (c *Conn) Resets() bool { return c.resetter != nil }
-func (c *Conn) Pings() bool  { return c.pinger != nil }
+func (c *Conn) Resets() bool    { return c.resetter != nil }
+func (c *Conn) Validates() bool { return c.validator != nil }
+func (c *Conn) Pings() bool     { return c.pinger != nil }
 
 // SetBusy says that the connection can do nothing else while some rows are open,
 // and how they are closed: what would break them fails with why, and the end of a
@@ -199,12 +200,12 @@ func (c *Conn) HangUp() {
 	}
 }
 
-// ReadsOnly reports whether a query may be stopped at no cost but its own rows.
+// ReadsOnly reports whether a query can be stopped at no cost but its own rows.
 func (c *Conn) ReadsOnly(query string) bool {
 	if r, ok := c.intr.(Reader); ok {
 		return r.ReadsOnly(query)
 	}
-	return c.intr != nil && sqltext.ReadsOnly(query)
+	return sqltext.ReadsOnly(query, sqltext.Unknown)
 }
 
 // Later leaves fn, which closes something, to the thread. It may be called from
@@ -340,6 +341,9 @@ func (c *Conn) statement(text string) error {
 // Reset does what the pool of database/sql does before it hands a connection to
 // its next user. The thread's.
 func (c *Conn) Reset(inner context.Context) error {
+	if c.killed {
+		return driver.ErrBadConn
+	}
 	if c.resetter == nil {
 		return nil
 	}

@@ -3,8 +3,13 @@ package sqltext
 import "strings"
 
 // ReadsOnly reports whether text is one statement that can change nothing, as
-// far as its words tell: what a function does that it calls is not known.
-func ReadsOnly(text string) bool {
+// far as its words tell. It is false if a function is called that is not known, but
+// for SQLite, whose functions cannot.
+func ReadsOnly(text string, d Dialect) bool {
+	return (d == SQLite || onlyKnownCalls(text)) && readsOnly(text)
+}
+
+func readsOnly(text string) bool {
 	s := New(text, Unknown)
 	t := s.NextSignificant()
 	switch {
@@ -27,6 +32,13 @@ func ReadsOnly(text string) bool {
 		ended = ended || t.IsPunct(';')
 	}
 	return true
+}
+
+// MayChange reports whether text begins as a statement does that can return rows and
+// change something.
+func MayChange(text string) bool {
+	s := New(text, Unknown)
+	return s.NextSignificant().IsAny("insert", "update", "delete", "replace", "merge", "with", "select", "call", "execute")
 }
 
 // mentions reports whether text contains a word of ASCII letters, or seems to.

@@ -23,10 +23,18 @@ func TestReadsOnly(t *testing.T) {
 		"WITH x AS (SELECT 1) INSERT INTO t SELECT 1": false,
 		"INSERT INTO t VALUES (1) RETURNING id":       false,
 		"EXPLAIN ANALYZE DELETE FROM t":               false,
-		"PRAGMA user_version = 1":                     false,
-		"":                                            false,
+		"SELECT COUNT(*) FROM t WHERE id IN (1, 2)":   true,
+		"SELECT upper(name) FROM (SELECT 1) x":        true,
+		"with recursive g(i) as (select 1 union all select i + 1 from g) select i from g": true,
+		"with g(i) as not materialized (select f(1)) select i from g":                     false,
+		"SELECT f(1)":             false,
+		"SELECT f(1) AS x":        false,
+		"SELECT `f` (1)":          false,
+		"SELECT nextval('s')":     false,
+		"PRAGMA user_version = 1": false,
+		"":                        false,
 	} {
-		if got := sqltext.ReadsOnly(text); got != want {
+		if got := sqltext.ReadsOnly(text, sqltext.Unknown); got != want {
 			t.Errorf("ReadsOnly(%q) = %v", text, got)
 		}
 	}

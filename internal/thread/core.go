@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// core is the thread and what leads to it; its branches share it.
+// core is the thread and the queue in front of it. A worker and its branches share one.
 type core struct {
 	inbox inbox
 	busy  atomic.Bool // written by the worker: a function is running
@@ -31,8 +31,8 @@ type core struct {
 	runs, waited, ran atomic.Int64
 }
 
-// main is the worker's goroutine. It never unlocks its thread, so the thread
-// ends with it and takes along whatever state was set on it.
+// main is the worker's goroutine. It never unlocks its thread, so the thread ends
+// with it, and so does all state that was set on the thread.
 func (c *core) main(cfg Config, started chan<- error) {
 	runtime.LockOSThread()
 	if onMainThread() {
@@ -114,6 +114,10 @@ func (c *core) await(last int64, near bool) bool {
 		return false
 	}
 	for c.inbox.head.Load() == parked {
+		if c.quit.Load() { // perhaps since before the mark was there to be seen
+			c.inbox.head.CompareAndSwap(parked, nil)
+			continue
+		}
 		c.park.sleep()
 	}
 	return true
@@ -123,7 +127,7 @@ func (c *core) await(last int64, near bool) bool {
 func (c *core) run(t *Task) int64 {
 	c.room.leave()
 	if !t.claim.CompareAndSwap(0, taken) {
-		t.free()
+		t.Release()
 		return now()
 	}
 	start := now()
@@ -143,7 +147,7 @@ func (c *core) run(t *Task) int64 {
 		err = p
 	}
 	t.finish(err)
-	end := now() // what comes after finish costs the caller nothing
+	end := now() // after finish, where it costs the caller nothing
 	c.waited.Store(c.waited.Load() + int64(waited))
 	c.ran.Store(c.ran.Load() + end - start)
 	return end
@@ -196,7 +200,7 @@ func (c *core) refuse(t *Task) {
 // send pushes a task that has a place in the queue.
 func (c *core) send(t *Task) bool {
 	if c.inbox.head.Load() != nil || c.busy.Load() {
-		t.queuedAt = now() // otherwise the worker is there already
+		t.queuedAt = now() // otherwise the worker is waiting for it actively
 	}
 	wake, ok := c.inbox.push(t)
 	if !ok {
@@ -207,13 +211,4 @@ func (c *core) send(t *Task) bool {
 		c.park.wake()
 	}
 	return true
-}
-
-// nothing returns a task that does nothing. It is withdrawn already, and counted
-// as sent here, so that it does not wait for room.
-func (w *Worker) nothing() *Task {
-	t := w.NewTask(Func(func() {}))
-	t.claim.Store(withdrawn)
-	w.core.room.sent.Add(1)
-	return t
 }

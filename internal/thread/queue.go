@@ -11,11 +11,11 @@ import (
 // the whole protocol. Besides a task it can be
 //
 //	nil      the worker is awake and nothing waits
-//	parked   the worker sleeps: whoever replaces this mark must wake it
+//	parked   the worker sleeps: whoever else replaces this mark must wake it
 //	gone     the worker takes no more calls; never changes again
 //
-// Anybody moves nil or parked to a task (push); the worker alone moves
-// a task to nil (take), nil to parked and nil to gone.
+// Anybody moves nil or parked to a task (push), and parked to nil after setting quit.
+// The worker alone moves a task to nil (take), nil to parked and nil to gone.
 type inbox struct {
 	head atomic.Pointer[Task]
 }

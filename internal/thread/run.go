@@ -22,7 +22,7 @@ func (w *Worker) Run(ctx context.Context, fn func()) error {
 // raised again.
 func (t *Task) End() error {
 	err := t.err
-	t.free()
+	t.Release()
 	if p, ok := err.(*PanicError); ok {
 		p.raise()
 	}
@@ -60,19 +60,19 @@ func (w *Worker) submit(fn func(), done func(error)) error {
 	t := w.NewTask(Func(fn))
 	t.done = done
 	if !c.send(t) {
-		t.free()
+		t.Release()
 		return ErrAlreadyQuit
 	}
 	return nil
 }
 
-// Watch waits actively for ready, which something on w's thread is expected to
-// make true, for as long as a hop would; it reports whether it did. At once it
-// reports false if w may not be waited for actively now, and it gives up
-// when stop is closed. ready runs in the calling goroutine, often, and must be quick.
+// Watch waits actively for ready, which something on w's thread is expected to make
+// true, for as long as a hop would. It reports whether ready came true. If w may not be
+// waited for actively now, it reports false at once. It gives up when stop is closed.
+// ready runs often, in the calling goroutine, and must be quick.
 func (w *Worker) Watch(ready func() bool, stop <-chan struct{}) bool {
 	return ready() || w.core.heat.waitActively(&never, ready, stop)
 }
 
-// never is the state of no task.
+// never stands for the state of a task that is never over.
 var never atomic.Uint32

@@ -6,10 +6,10 @@ import (
 	"sync/atomic"
 )
 
-// A Task is one call of a worker: the level under Run, for code that
-// goes on while its function runs, watches its progress, or leaves before it
-// ends. The goroutine that made a Task owns it; its function may call Signal.
-// It is begun once. Release, End, Withdraw and Leave end the ownership.
+// A Task is one call of a worker. Run is made of it. Use it directly to do other
+// things while the job runs, to watch its progress, or to leave before it ends. The
+// goroutine that made a Task owns it, until Release, End, Withdraw or Leave. It is
+// begun once. Only Signal is for the job.
 type Task struct {
 	worker   *Worker
 	job      Job
@@ -45,8 +45,8 @@ const ( // state
 
 var tasks = sync.Pool{New: func() any { return &Task{wake: make(chan struct{}, 1)} }}
 
-// A Job is what a task does. As an interface it lets a caller keep a call's
-// arguments and results in one object, where a function would be another.
+// A Job is what a task does. It is an interface, so that a caller can keep a call's
+// arguments and results in the same object; a function would be a second one.
 type Job interface {
 	// RunOnThread is called on the worker's thread, once for each task.
 	RunOnThread()
@@ -65,10 +65,9 @@ func (w *Worker) NewTask(job Job) *Task {
 	return t
 }
 
-// Begin hands the task to the worker and returns without waiting for it. It
-// waits for room in the queue, respecting ctx. It returns ErrAlreadyQuit after
-// Quit, and ctx.Err() if ctx has ended; the function will not run then. On the
-// worker's own thread the function has run when Begin returns.
+// Begin hands the task to the worker. It waits for room in the queue, until ctx ends,
+// but not for the job. If it fails, with ErrAlreadyQuit after Quit or with ctx.Err(),
+// the job will not run. On the worker's own thread the job has run when Begin returns.
 func (t *Task) Begin(ctx context.Context) error {
 	w, c := t.worker, t.worker.core
 	if err := ctx.Err(); err != nil {
@@ -96,36 +95,32 @@ func (t *Task) Begin(ctx context.Context) error {
 	return nil
 }
 
-// free recycles a task that neither side will touch again.
-func (t *Task) free() {
+// Release recycles a task that neither side will touch again: it is over, or has
+// never begun.
+func (t *Task) Release() {
 	t.worker, t.job, t.done, t.next, t.queuedAt, t.err = nil, nil, nil, nil, 0, nil
 	t.claim.Store(0)
 	t.state.Store(0)
 	tasks.Put(t)
 }
 
-// Release gives the task back, which must be over or never have begun. Its
-// owner must not use it again.
-func (t *Task) Release() { t.free() }
-
-// Over reports whether the function has returned or been refused.
+// Over reports whether the job has returned or been refused.
 func (t *Task) Over() bool { return t.state.Load()&over != 0 }
 
 // Err returns nil, a *PanicError, ErrGoexit or ErrAlreadyQuit once the task
 // is over.
 func (t *Task) Err() error { return t.err }
 
-// Signal makes a waiting Await look at its condition again. The task's
-// function calls it after it has changed what the condition reads.
+// Signal makes a Wait look at its condition again. The job calls it after it has
+// changed what the condition reads.
 func (t *Task) Signal() {
 	if t.state.Load()&asleep != 0 && t.state.And(^uint32(asleep))&asleep != 0 {
 		t.wake <- struct{}{}
 	}
 }
 
-// Await waits until the task is over. It returns ctx.Err() if ctx ends before
-// the function starts, which then never runs; once started, the function is
-// waited for.
+// Await waits until the task is over. If ctx ends before the job starts, the job never
+// runs, and Await returns ctx.Err(). A job that has started is always waited for.
 func (t *Task) Await(ctx context.Context) error {
 	if t.wait(nil, ctx.Done(), true) {
 		return nil
@@ -137,20 +132,20 @@ func (t *Task) Await(ctx context.Context) error {
 	return nil
 }
 
-// Wait waits until the task is over or cond, if there is one, holds. It reports
-// false when stop was closed first. cond runs in the calling goroutine and must
-// be quick.
+// Wait waits until the task is over, or until cond holds if it is not nil. It reports
+// false if stop was closed first. cond runs in the calling goroutine and must be
+// quick.
 func (t *Task) Wait(cond func() bool, stop <-chan struct{}) bool { return t.wait(cond, stop, true) }
 
-// Withdraw reports whether it kept the function from starting. The worker then
-// owns the task and drops it when it comes to it.
+// Withdraw keeps the job from starting, and reports whether it was in time. If so the
+// worker owns the task, and drops it.
 func (t *Task) Withdraw() bool { return t.claim.CompareAndSwap(0, withdrawn) }
 
-// Leave gives a task that has started to the worker, which drops it when its
-// function has returned: nobody learns how it ended.
+// Leave gives a task that has started to the worker, which drops it when the job has
+// returned. Nobody learns how it ended.
 func (t *Task) Leave() {
 	if t.state.Or(left)&over != 0 {
-		t.free()
+		t.Release()
 	}
 }
 
@@ -165,15 +160,15 @@ func (t *Task) finish(err error) {
 		t.wake <- struct{}{}
 	}
 	if s&left != 0 || done != nil { // nobody waits for a submitted task
-		t.free()
+		t.Release()
 	}
 	if done != nil {
 		done(err)
 	}
 }
 
-// wait reports true when the task is over or cond holds, false when stop
-// came first. It waits actively for a while if the worker has leave to.
+// wait is Wait. If spin is set, and the worker may be waited for actively, it begins
+// with that.
 func (t *Task) wait(cond func() bool, stop <-chan struct{}, spin bool) bool {
 	ready := func() bool { return t.Over() || cond != nil && cond() }
 	if ready() || spin && t.worker.core.heat.waitActively(&t.state, ready, stop) {
