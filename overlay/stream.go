@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -36,6 +37,7 @@ type stream struct {
 	armed    bool              // guarded by mu: serve is going to run
 	ahead    *core             // guarded by mu: the call that reads ahead; nil: none does
 	closing  *Future[struct{}] // guarded by mu: closeAsync's
+	cleanup  runtime.Cleanup   // guarded by mu: the Result's, until err or closing is set
 	closed   error             // guarded by mu: what closeAsync was given; nil: it was not called
 	untold   error             // guarded by mu: what the rows have ended with; nil: their end, or nobody need be told
 }
@@ -271,6 +273,7 @@ func (st *stream) end(l *lane, why error) {
 	}
 	if first {
 		st.err, st.untold = why, closing
+		st.cleanup.Stop()
 		if closing == nil && st.closed == nil && why != io.EOF && why != ErrClosed && why != ErrReturnsNoRows {
 			st.untold = why
 		}
@@ -343,6 +346,7 @@ func (st *stream) closeAsync(why error, quietly bool) *Future[struct{}] {
 	}
 	f := &Future[struct{}]{core: core{origin: st.s.config, place: st.place, quiet: quietly}}
 	st.closing, st.closed = f, why
+	st.cleanup.Stop()
 	over, ahead, untold := st.err != nil, st.ahead, st.untold
 	st.buffered, st.size = nil, 0
 	st.mu.Unlock()

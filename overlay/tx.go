@@ -31,6 +31,8 @@ type level struct {
 	scoped atomic.Bool      // WithTx or WithNested ends it; anybody may look
 	user   weak.Pointer[Tx] // set before the level is known to anybody else
 	place  site             // likewise
+
+	cleanup runtime.Cleanup // the thread's: the Tx's, as long as the level is open
 }
 
 // txState is what a Conn's lane knows about its transaction. It is the thread's.
@@ -54,6 +56,9 @@ func (t *txState) verdict() error {
 
 // set makes levels those that are open.
 func (t *txState) set(levels []*level) {
+	for _, v := range t.levels[min(len(levels), len(t.levels)):] {
+		v.cleanup.Stop()
+	}
 	t.levels = levels
 	t.s.top.Store(nil)
 	if len(levels) == 0 {

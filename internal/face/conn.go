@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
+	"github.com/sqlaio/sqlaio/warnings"
 )
 
 // conn is the face that database/sql sees of a pinned connection. Like every
@@ -125,6 +126,7 @@ type resetter struct{ c *conn }
 // ResetSession is the one call that cannot ride along with another: its answer
 // decides whether there is another.
 func (r resetter) ResetSession(ctx context.Context) error {
+	r.c.leaveNoTx()
 	return r.c.do(ctx, r.c.pc.Reset, func() {})
 }
 
@@ -132,7 +134,22 @@ type validator struct{ c *conn }
 
 // IsValid answers with what the inner connection said after its last call, if it
 // says anything. One that could not be left without a transaction is not valid.
-func (v validator) IsValid() bool { return v.c.pc.Valid() }
+func (v validator) IsValid() bool {
+	v.c.leaveNoTx()
+	return v.c.pc.Valid()
+}
+
+// leaveNoTx rolls back a transaction that the text of a statement has left open, when
+// the connection has come back to the pool: its next user would work inside of it,
+// and lose what was done.
+func (c *conn) leaveNoTx() {
+	if c.tx == nil && c.pc.RollBackLeft() {
+		warnings.Show(&warnings.ResourceWarning{Info: warnings.Info{
+			Message: "a transaction was left open on a connection of the pool, and rolled back",
+			Advice:  "use BeginTx, or a sql.Conn on which the transaction is ended before it is closed",
+		}})
+	}
+}
 
 // CheckNamedValue accepts everything: the real check is made on the thread, in
 // the call that uses the value.

@@ -80,7 +80,7 @@ func (c *Conn) executing(q *Request) {
 func (c *Conn) observed(q *Request, err error) {
 	c.Observe(err)
 	switch {
-	case err == nil && (c.tx != nil || c.texts):
+	case err == nil:
 		c.took(q.Query)
 	case err != nil && c.current != nil && sqltext.Several(q.Query):
 		c.current.several = true

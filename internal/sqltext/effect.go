@@ -96,9 +96,12 @@ func ControlOf(text string) Control {
 		switch word := next.NextSignificant(); {
 		case t.Kind == EOF:
 			return last
-		case t.Is("begin") && word.Is("not"), t.IsAny("create", "alter", "declare", "do"):
-			return last // it may have a body
-		case t.Is("begin"), t.Is("start") && word.Is("transaction"):
+		case t.Is("begin") && (word.Kind == EOF || word.IsPunct(';') || word.IsAny("transaction", "tran", "work",
+			"deferred", "immediate", "exclusive", "concurrent", "read", "isolation")):
+			last = Begins
+		case t.IsAny("begin", "create", "alter", "declare", "do"):
+			return last // it has, or may have, a body
+		case t.Is("start") && word.Is("transaction"):
 			last = Begins
 		case t.Is("commit"), t.Is("end") && !word.IsAny("if", "loop", "case", "while", "repeat"):
 			last = Commits
