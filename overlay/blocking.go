@@ -36,16 +36,14 @@ func (e *Engine) ExecContext(ctx context.Context, query string, args ...any) (r 
 		return nil, err
 	}
 	defer leave()
-	for attempt := 1; ; attempt++ { // as sql.DB does
-		err = e.onConn(ctx, func(sc *sql.Conn) (err error) {
-			r, err = execContext(ctx, sc, engineOptOut, query, args)
-			return err
-		})
-		if !isBad(err) || attempt > 2 {
-			break
-		}
-	}
-	if err != nil {
+	err = e.onConn(ctx, func(sc *sql.Conn) (err error) {
+		r, err = execContext(ctx, sc, engineOptOut, query, args)
+		return err
+	})
+	switch {
+	case isBad(err): // nothing was done: sql.DB looks for a connection that works
+		return e.db.ExecContext(reflectguard.MayBlock(ctx), query, args...)
+	case err != nil:
 		return nil, err
 	}
 	return r, nil

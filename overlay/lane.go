@@ -108,6 +108,7 @@ func (l *lane) run(c *call) {
 	if l.tx != nil && l.pc.Dead() && !c.tidy && c.kind != ending {
 		l.current.CompareAndSwap(c, nil)
 		l.lost.Store(true) // a guest may have found it out
+		c.release()
 		c.end(driver.ErrBadConn)
 		return
 	}
@@ -151,6 +152,7 @@ type doing struct {
 // Do does what the call is for.
 func (d *doing) Do(inner context.Context) {
 	l, c := d.l, d.c
+	defer c.release()
 	if l.lease != nil && l.used {
 		if d.err = l.pc.Reset(inner); d.err != nil {
 			d.stale = isBad(d.err)
@@ -158,7 +160,6 @@ func (d *doing) Do(inner context.Context) {
 		}
 	}
 	l.used, l.answered = true, false
-	defer c.release()
 	switch {
 	case c.kind == function:
 		inner = &c.inner

@@ -48,6 +48,7 @@ type fetching struct {
 	n     int
 	claim func() bool            // keeps the thread from doing it; nil: only the thread can do it
 	give  func([][]value, error) // completes it after claim
+	call  *core                  // the fetch
 }
 
 const (
@@ -268,17 +269,21 @@ func (st *stream) end(l *lane, why error) {
 	}
 	st.mu.Lock()
 	first := st.err == nil
+	untold := closing
+	if untold == nil && why != io.EOF && why != ErrClosed && why != ErrReturnsNoRows {
+		untold = why
+	}
 	if st.closed != nil { // whatever kept the rows from being read to their end since
 		why = st.closed
-	}
-	if first {
-		st.err, st.untold = why, closing
-		st.cleanup.Stop()
-		if closing == nil && st.closed == nil && why != io.EOF && why != ErrClosed && why != ErrReturnsNoRows {
-			st.untold = why
+		if st.plain {
+			untold = nil
 		}
 	}
-	untold, unwatch := st.untold, st.unwatch
+	if first {
+		st.err, st.untold = why, untold
+		st.cleanup.Stop()
+	}
+	unwatch := st.unwatch
 	st.mu.Unlock()
 	if first && untold != nil && !st.plain && l.tx != nil && len(l.tx.levels) > 0 {
 		l.tx.failed = append(l.tx.failed, st)
@@ -349,6 +354,10 @@ func (st *stream) closeAsync(why error, quietly bool) *Future[struct{}] {
 	st.cleanup.Stop()
 	over, ahead, untold := st.err != nil, st.ahead, st.untold
 	st.buffered, st.size = nil, 0
+	var fetches []*core
+	for _, w := range st.fetches {
+		fetches = append(fetches, w.call)
+	}
 	st.mu.Unlock()
 	if over {
 		st.mu.Lock()
@@ -357,8 +366,12 @@ func (st *stream) closeAsync(why error, quietly bool) *Future[struct{}] {
 		f.settle(untold)
 		return f
 	}
-	if ahead != nil && st.plain {
-		ahead.stop(why)
+	if st.plain {
+		for _, c := range append(fetches, ahead) {
+			if c != nil {
+				c.stop(why)
+			}
+		}
 	}
 	o := callOptions{kind: ending, quiet: true, tidy: true, place: st.place, describe: "CloseAsync of a stream"}
 	last := start(background, st.s.queue, o, func(_ context.Context, l *lane) (closing error, _ error) {
@@ -393,7 +406,9 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 	if len(st.fetches) == 0 && st.enough(n) && (!finish || st.err != nil) {
 		rows, err := st.take(n)
 		if finish && err == nil {
-			err = st.failure()
+			if err = st.failure(); err != nil {
+				rows = nil
+			}
 		}
 		st.mu.Unlock()
 		st.after(last)
@@ -419,11 +434,15 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 		st.mu.Lock()
 		rows, err := st.take(n)
 		if finish && err == nil {
-			err = st.failure()
+			if err = st.failure(); err != nil {
+				rows = nil
+			}
 		}
 		st.mu.Unlock()
 		if finish && err == nil {
-			err = st.closeRows(l)
+			if err = st.closeRows(l); err != nil {
+				rows = nil
+			}
 		}
 		st.after(last)
 		return as(wrap(r.keys, rows), err)
@@ -441,6 +460,7 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 	c := f.cancel.(*call)
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	w.call = &f.core
 	w.claim = c.claim
 	w.give = func(rows [][]value, err error) {
 		f.value, err = as(wrap(r.keys, rows), err)

@@ -126,6 +126,7 @@ func (cl *call) await(cond func() bool) error {
 // leave returns the error of a call that was left.
 func (cl *call) leave(cause error) error {
 	cl.isLeft = true
+	cl.c.leftCall = &cl.call
 	cl.c.left()
 	if cl.writes {
 		return pinned.Unknown(cause)

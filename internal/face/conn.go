@@ -33,10 +33,11 @@ type conn struct {
 	holder *pinned.Holder // the thread's
 	over   atomic.Bool    // of a guest: its host has ended it; set by the thread
 
-	closed    bool       // the caller's
-	returned  bool       // the caller's: the guest's sql.Conn was closed, and is not dropped
-	tx        *tx        // the caller's: the transaction that is open
-	execution *execution // the caller's, and the thread's during an Exec
+	closed    bool         // the caller's
+	leftCall  *pinned.Call // the caller's: the last that was left; nil: none was
+	returned  bool         // the caller's: the guest's sql.Conn was closed, and is not dropped
+	tx        *tx          // the caller's: the transaction that is open
+	execution *execution   // the caller's, and the thread's during an Exec
 
 	// skip is the caller's: a statement that was prepared within a call has
 	// returned ErrSkip. database/sql answers ErrSkip by preparing the statement
@@ -143,6 +144,9 @@ func (v validator) IsValid() bool {
 // the connection has come back to the pool: its next user would work inside of it,
 // and lose what was done.
 func (c *conn) leaveNoTx() {
+	if c.leftCall != nil && !c.leftCall.Over() { // it may begin one yet
+		c.pc.Later(func() { c.pc.RollBackOpen() })
+	}
 	if c.tx == nil && c.pc.RollBackLeft() {
 		warnings.Show(&warnings.ResourceWarning{Info: warnings.Info{
 			Message: "a transaction was left open on a connection of the pool, and rolled back",

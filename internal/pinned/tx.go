@@ -112,7 +112,7 @@ func (t *Tx) refused() error {
 // the end of that.
 func (c *Conn) refusedText(query string) error {
 	err := c.tx.refused()
-	switch sqltext.ControlOf(query) {
+	switch sqltext.FirstControlOf(query) { // what comes before it would be outside of any
 	case sqltext.Begins, sqltext.RollsBack:
 		c.tx, err = nil, nil
 	case sqltext.Commits:

@@ -86,33 +86,72 @@ const (
 )
 
 // ControlOf returns what the last of a text's statements that control a
-// transaction does. The bodies of routines and blocks are not looked into.
+// transaction does. The bodies of routines and blocks are not looked into, nor what
+// comes after one: where it ends depends on the dialect.
 func ControlOf(text string) Control {
-	s := New(text, Unknown)
 	last := Keeps
+	s := scanControls(text)
 	for {
-		t := s.NextSignificant()
-		next := s
-		switch word := next.NextSignificant(); {
-		case t.Kind == EOF:
-			return last
-		case t.Is("begin") && (word.Kind == EOF || word.IsPunct(';') || word.IsAny("transaction", "tran", "work",
-			"deferred", "immediate", "exclusive", "concurrent", "read", "isolation")):
-			last = Begins
-		case t.IsAny("begin", "create", "alter", "declare", "do"):
-			return last // it has, or may have, a body
-		case t.Is("start") && word.Is("transaction"):
-			last = Begins
-		case t.Is("commit"), t.Is("end") && !word.IsAny("if", "loop", "case", "while", "repeat"):
-			last = Commits
-		case t.Is("rollback") && !(word.Is("to") || word.IsAny("work", "transaction") && next.NextSignificant().Is("to")):
-			last = RollsBack
+		c, more := nextControl(&s)
+		if c != Keeps {
+			last = c
 		}
-		if strings.IndexByte(text[t.Start:], ';') < 0 {
+		if !more {
 			return last
-		}
-		for t.Kind != EOF && !t.IsPunct(';') {
-			t = s.NextSignificant()
 		}
 	}
+}
+
+// FirstControlOf returns what the first statement of a text does.
+func FirstControlOf(text string) Control {
+	s := scanControls(text)
+	c, _ := nextControl(&s)
+	return c
+}
+
+// scanControls reads what MySQL executes in comments, too.
+func scanControls(text string) Scanner {
+	if strings.Contains(text, "/*!") || strings.Contains(text, "/*M!") {
+		return New(text, MySQL)
+	}
+	return New(text, Unknown)
+}
+
+// nextControl returns what the next statement does, and whether more may follow.
+func nextControl(s *Scanner) (c Control, more bool) {
+	t := s.NextSignificant()
+	next := *s
+	switch word := next.NextSignificant(); {
+	case t.Kind == EOF:
+		return Keeps, false
+	case t.Is("begin") && (word.Kind == EOF || word.IsPunct(';') || word.IsAny("transaction", "tran", "work",
+		"deferred", "immediate", "exclusive", "concurrent", "read", "isolation")):
+		c = Begins
+	case t.IsAny("begin", "declare", "if", "for", "while", "loop", "repeat", "case"), t.Is("create") && createsRoutine(next, word):
+		return Keeps, false // a block, or something with a body
+	case t.Is("start") && word.Is("transaction"):
+		c = Begins
+	case t.Is("commit"), t.Is("end"):
+		c = Commits
+	case t.Is("rollback") && !(word.Is("to") || word.IsAny("work", "transaction") && next.NextSignificant().Is("to")):
+		c = RollsBack
+	}
+	if strings.IndexByte(s.text[t.Start:], ';') < 0 {
+		return c, false
+	}
+	for t.Kind != EOF && !t.IsPunct(';') {
+		t = s.NextSignificant()
+	}
+	return c, t.Kind != EOF
+}
+
+// createsRoutine reports whether what follows CREATE names something with a body.
+func createsRoutine(s Scanner, word Token) bool {
+	for n := 0; n < 12 && word.Kind != EOF && !word.IsPunct(';') && !word.IsPunct('('); n++ {
+		if word.IsAny("procedure", "function", "trigger", "event", "package") {
+			return true
+		}
+		word = s.NextSignificant()
+	}
+	return false
 }
