@@ -366,13 +366,6 @@ func (st *stream) closeAsync(why error, quietly bool) *Future[struct{}] {
 		f.settle(untold)
 		return f
 	}
-	if st.plain {
-		for _, c := range append(fetches, ahead) {
-			if c != nil {
-				c.stop(why)
-			}
-		}
-	}
 	o := callOptions{kind: ending, quiet: true, tidy: true, place: st.place, describe: "CloseAsync of a stream"}
 	last := start(background, st.s.queue, o, func(_ context.Context, l *lane) (closing error, _ error) {
 		st.end(l, ErrClosed)
@@ -384,6 +377,13 @@ func (st *stream) closeAsync(why error, quietly bool) *Future[struct{}] {
 		st.mu.Unlock()
 		return closing, nil
 	})
+	if st.plain { // now that closing comes before whatever they let go on
+		for _, c := range append(fetches, ahead) {
+			if c != nil {
+				c.stop(why)
+			}
+		}
+	}
 	last.whenDone(func() {
 		if st.owns { // closing the stream is over when its connection has gone back
 			st.s.closeAsync().whenDone(func() { f.settle(last.value) })
