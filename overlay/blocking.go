@@ -51,7 +51,7 @@ func (e *Engine) ExecContext(ctx context.Context, query string, args ...any) (r 
 
 // onConn calls fn with a connection of the pool, which is left without a
 // transaction.
-func (e *Engine) onConn(ctx context.Context, fn func(*sql.Conn) error) error {
+func (e *Engine) onConn(ctx context.Context, fn func(*sql.Conn) error) (err error) {
 	sc, err := e.db.Conn(ctx)
 	if err != nil {
 		return err
@@ -62,11 +62,12 @@ func (e *Engine) onConn(ctx context.Context, fn func(*sql.Conn) error) error {
 		return fn(sc)
 	}
 	pc.RollBackLeft()
-	err = fn(sc)
-	if pc.RollBackLeft() {
-		err = leftOpen(err)
-	}
-	return err
+	defer func() { // after a panic too; a sql.Conn that fn has closed is somebody else's
+		if _, ok := face.OfConn(sc); ok && pc.RollBackLeft() {
+			err = leftOpen(err)
+		}
+	}()
+	return fn(sc)
 }
 
 // PrepareContext is sql.DB's. It blocks, and warns.

@@ -429,10 +429,19 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 		st.mu.Unlock()
 		st.release()
 	}
+	var taken [][]value // the thread's
+	o.undo = func(*lane) { // nobody has got them
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		if st.closed == nil {
+			st.buffered = append(taken, st.buffered...)
+		}
+	}
 	f := start(ctx, st.s.queue, o, func(ctx context.Context, l *lane) (T, error) {
 		st.read(l, cmp.Or(n, 1))
 		st.mu.Lock()
 		rows, err := st.take(n)
+		taken = rows
 		if finish && err == nil {
 			if err = st.failure(); err != nil {
 				rows = nil

@@ -286,7 +286,7 @@ func (l *lane) end(v *level, commit bool) error {
 		return nil
 	}
 	err := l.pc.Commit(v.tx)
-	if err != nil && inDoubt(err) && !errors.Is(err, ErrOutcomeUnknown) {
+	if err != nil && inDoubt(err) && !errors.Is(err, ErrOutcomeUnknown) && !errors.Is(err, ErrRolledBack) {
 		return pinned.Unknown(err)
 	}
 	return err

@@ -287,14 +287,19 @@ func (r *rows) Close() error {
 	switch {
 	case err == nil:
 		return failed
-	case r.stopped && r.readsOnly && errors.Is(r.fill.verdict(err), context.Canceled):
+	case r.stopped && !r.writes() && r.isStop(err):
 		return nil
 	}
 	return r.fill.verdict(err)
 }
 
+// isStop reports whether an error is what stopping the fill has led to.
+func (r *rows) isStop(err error) bool { return errors.Is(r.fill.verdict(err), r.fill.call.Stopped()) }
+
 // writes reports whether the rows are those of a write, as far as the text tells.
-func (r *rows) writes() bool { return r.fill.writes && sqltext.MayChange(r.request.Query) }
+func (r *rows) writes() bool {
+	return r.fill.writes && sqltext.MayChange(r.request.Query)
+}
 
 // untold returns the error of a write that was met by reading ahead: the bare
 // driver would meet it now.

@@ -113,7 +113,7 @@ func (t *Tx) refused() error {
 func (c *Conn) refusedText(query string) error {
 	err := c.tx.refused()
 	switch sqltext.FirstControlOf(query) { // what comes before it would be outside of any
-	case sqltext.Begins, sqltext.RollsBack:
+	case sqltext.Begins, sqltext.RollsBack, sqltext.Nests: // the last is SQLite's, too, for BEGIN
 		c.tx, err = nil, nil
 	case sqltext.Commits:
 		c.tx = nil
@@ -200,6 +200,10 @@ func (c *Conn) Commit(t *Tx) (err error) {
 		c.Rollback(t)
 		return refused
 	}
+	if c.tx != t { // ended, and another one has begun since
+		t.fate = finished
+		return nil
+	}
 	c.ending(t, func() {
 		if err = t.inner.Commit(); err != nil {
 			c.Observe(err)
@@ -280,9 +284,10 @@ func (c *Conn) ending(t *Tx, end func()) {
 		return
 	}
 	t.fate = finished
-	if c.tx == t {
-		c.tx = nil
+	if c.tx != t { // another one has begun since the database or a statement ended it
+		return
 	}
+	c.tx = nil
 	if c.inner == nil {
 		return
 	}
@@ -318,6 +323,10 @@ func (c *Conn) InTx() bool {
 	}
 	return c.tx != nil && c.tx.fate == open
 }
+
+// RolledBack reports whether the database has rolled back a transaction in the last
+// call. The thread's.
+func (c *Conn) RolledBack() bool { return c.status == TxLost }
 
 // InTxNow is InTx as it was after the last call, for any goroutine.
 func (c *Conn) InTxNow() bool { return c.inTx.Load() }

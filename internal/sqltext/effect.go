@@ -34,11 +34,12 @@ func readsOnly(text string) bool {
 	return true
 }
 
-// MayChange reports whether text begins as a statement does that can return rows and
-// change something.
+// MayChange reports whether text begins as a statement, or several, can that return
+// rows and change something.
 func MayChange(text string) bool {
-	s := New(text, Unknown)
-	return s.NextSignificant().IsAny("insert", "update", "delete", "replace", "merge", "with", "select", "call", "execute")
+	s := scanControls(text)
+	return s.NextSignificant().IsAny("insert", "update", "delete", "replace", "merge", "with", "select", "call", "execute", "exec",
+		"begin", "start", "if", "case", "for", "while", "loop", "repeat", "declare", "set", "do", "create", "alter", "drop", "explain", "analyze")
 }
 
 // mentions reports whether text contains a word of ASCII letters, or seems to.
@@ -51,8 +52,12 @@ func mentions(text, word string) bool {
 	return false
 }
 
-// Several reports whether text may be more than one statement.
+// Several reports whether text may be more than one statement, or calls a procedure.
 func Several(text string) bool {
+	s := New(text, Unknown)
+	if s.NextSignificant().IsAny("call", "execute", "exec") {
+		return true
+	}
 	i := strings.IndexByte(text, ';')
 	if i < 0 {
 		return false
@@ -60,7 +65,6 @@ func Several(text string) bool {
 	if strings.Trim(text[i:], "; \t\r\n") == "" {
 		return false
 	}
-	s := New(text, Unknown)
 	for t := s.Next(); t.Kind != EOF; t = s.Next() {
 		switch {
 		case t.Doubtful, t.Open:
@@ -77,15 +81,16 @@ func Several(text string) bool {
 // A Control is what a text does to the transaction of its session.
 type Control uint8
 
-// The controls. ROLLBACK TO a savepoint is none.
+// The controls.
 const (
 	Keeps     Control = iota // nothing, as far as its words tell
 	Begins                   // BEGIN, START TRANSACTION
 	Commits                  // COMMIT, END
 	RollsBack                // ROLLBACK
+	Nests                    // SAVEPOINT, RELEASE, ROLLBACK TO
 )
 
-// ControlOf returns what the last of a text's statements that control a
+// ControlOf returns what the last of a text's statements that begin or end a
 // transaction does. The bodies of routines and blocks are not looked into, nor what
 // comes after one: where it ends depends on the dialect.
 func ControlOf(text string) Control {
@@ -93,7 +98,7 @@ func ControlOf(text string) Control {
 	s := scanControls(text)
 	for {
 		c, more := nextControl(&s)
-		if c != Keeps {
+		if c != Keeps && c != Nests {
 			last = c
 		}
 		if !more {
@@ -133,16 +138,18 @@ func nextControl(s *Scanner) (c Control, more bool) {
 		c = Begins
 	case t.Is("commit"), t.Is("end"):
 		c = Commits
-	case t.Is("rollback") && !(word.Is("to") || word.IsAny("work", "transaction") && next.NextSignificant().Is("to")):
+	case t.IsAny("savepoint", "release"), t.Is("rollback") && (word.Is("to") || word.IsAny("work", "transaction") && next.NextSignificant().Is("to")):
+		c = Nests
+	case t.Is("rollback"):
 		c = RollsBack
 	}
 	if strings.IndexByte(s.text[t.Start:], ';') < 0 {
 		return c, false
 	}
-	for t.Kind != EOF && !t.IsPunct(';') {
+	for t.Kind != EOF && !t.IsPunct(';') && !t.Doubtful {
 		t = s.NextSignificant()
 	}
-	return c, t.Kind != EOF
+	return c, t.IsPunct(';')
 }
 
 // createsRoutine reports whether what follows CREATE names something with a body.

@@ -62,6 +62,7 @@ func TestSeveral(t *testing.T) {
 func TestControlOf(t *testing.T) {
 	for text, want := range map[string]sqltext.Control{
 		"CREATE TEMPORARY TABLE tt (a INT); COMMIT; BEGIN":      sqltext.Begins,
+		`SELECT 'don\'t; commit; later'`:                        sqltext.Keeps,
 		"DO 1; COMMIT; START TRANSACTION":                       sqltext.Begins,
 		"/*!40000 COMMIT AND CHAIN */":                          sqltext.Commits,
 		"FOR i IN 1..3 DO INSERT INTO t VALUES (i); END FOR":    sqltext.Keeps,
