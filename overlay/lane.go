@@ -73,7 +73,11 @@ func (l *lane) loop() {
 		l.run(c)
 		if l.lease == nil {
 			if l.pc.Queued() > 0 { // blocking calls get their turn
-				if c = l.q.next(l, false); c != nil {
+				c = l.q.next(l, false)
+				if c != nil && c.kind == ending { // they were made after it
+					continue
+				}
+				if c != nil {
 					l.start(c)
 				}
 				return

@@ -377,7 +377,7 @@ func (st *stream) closeAsync(why error, quietly bool) *Future[struct{}] {
 		st.mu.Unlock()
 		return closing, nil
 	})
-	if st.plain { // now that closing comes before whatever they let go on
+	if st.plain || why != ErrClosed { // now that closing comes before whatever they let go on
 		for _, c := range append(fetches, ahead) {
 			if c != nil {
 				c.stop(why)
@@ -429,7 +429,7 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 		st.mu.Unlock()
 		st.release()
 	}
-	var taken [][]value // the thread's
+	var taken [][]value    // the thread's
 	o.undo = func(*lane) { // nobody has got them
 		st.mu.Lock()
 		defer st.mu.Unlock()

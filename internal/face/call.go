@@ -82,6 +82,10 @@ func (cl *call) RunOnThread() {
 		}
 		return
 	}
+	if !cl.c.owns && !cl.closing && cl.c.pc.Dead() { // its host has not seen it yet
+		cl.undone = driver.ErrBadConn
+		return
+	}
 	if cl.closing {
 		cl.undone = cl.c.pc.RunClosing(cl.ctx, &cl.call, cl.work)
 		return
