@@ -30,7 +30,7 @@ const (
 	modelTaskSteps = 10 // of each
 )
 
-var modelSteps = flag.Int("model.steps", 0, "how many steps the models take on each database; 0: what 10 seconds allow")
+var modelSteps = flag.Int("model.steps", 0, "how many steps the models take on each database; 0: as many as take some 10 seconds with the race detector")
 
 // modelWays are the ways to write; those that take steps are in modelScopes. After a BEGIN in
 // the text on a sql.Conn of the pool's all goes on as with the bare driver, also when the
@@ -42,13 +42,13 @@ func TestModelOnSQLite(t *testing.T) {
 	db.dsn = strings.Replace(db.dsn, "_busy_timeout=2000", "_busy_timeout=100&_foreign_keys=1", 1)
 	db.bare(t, "CREATE TABLE parent (id INTEGER PRIMARY KEY)",
 		"CREATE TABLE child (parent INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)")
-	newModel(t, db).run(16000)
+	newModel(t, db).run(5000)
 }
 
 func TestModelOnMariaDB(t *testing.T) {
 	db := mariaDB(t)
 	db.dsn += "&innodb_lock_wait_timeout=1"
-	newModel(t, db).run(8000)
+	newModel(t, db).run(4000)
 }
 
 type model struct {
