@@ -192,7 +192,7 @@ type task struct {
 	conn *overlay.Conn // nil until it is needed
 }
 
-func (t *task) run(rt *rapid.T, actions []action) {
+func (t *task) run(f *failures, actions []action) {
 	for _, a := range actions {
 		ctx, cancel := context.WithCancel(background)
 		if a.ends > 0 {
@@ -203,7 +203,7 @@ func (t *task) run(rt *rapid.T, actions []action) {
 			defer close(done)
 			defer func() {
 				if v := recover(); v != nil && !strings.Contains(fmt.Sprint(v), errModel.Error()) {
-					rt.Errorf("a panic in %v: %v", a, v)
+					f.Errorf("a panic in %v: %v", a, v)
 				}
 			}()
 			a.run(t, ctx, a)

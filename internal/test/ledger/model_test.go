@@ -60,8 +60,9 @@ type model struct {
 	scopes   []scope // these take steps
 	programs *rapid.Generator[program]
 
-	steps atomic.Int64
-	tally [3]int // of beliefs
+	failed bool // a program has, and was shown
+	steps  atomic.Int64
+	tally  [3]int // of beliefs
 }
 
 func newModel(t *testing.T, db *database) *model {
@@ -159,6 +160,7 @@ func (m *model) drawProgram(rt *rapid.T) (p program) {
 // run draws a program, runs it, and compares.
 func (m *model) program(rt *rapid.T) {
 	p := m.programs.Draw(rt, "program")
+	var f failures
 	base := runtime.NumGoroutine()
 	m.db.l = &ledger{last: m.db.l.last, writes: make(map[int64]*record)}
 	if m.db.bank != nil {
@@ -176,22 +178,30 @@ func (m *model) program(rt *rapid.T) {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
-				(&task{m: m, e: e}).run(rt, actions)
+				(&task{m: m, e: e}).run(&f, actions)
 			}()
 		}
 		wg.Wait()
 		return nil
 	})
 	m.db.shut(m.t, e)
-	m.compare(rt)
+	m.compare(&f)
 	until(m.t, "the end of a program's goroutines", func() bool { return runtime.NumGoroutine() <= base })
-	if rt.Failed() {
-		rt.Errorf("%v", p) // rapid says it only of what fails again
+	if len(f.texts) == 0 {
+		return
 	}
+	if !m.failed { // what does not fail again rapid says nothing of
+		m.failed = true
+		m.t.Logf("%v%s", p, strings.Join(f.texts, "\n"))
+		for id, r := range m.db.l.writes {
+			m.t.Logf("%d %s %s, in %p", id, r.what, r.describe(), r.of)
+		}
+	}
+	rt.Fatal(strings.Join(f.texts, "\n"))
 }
 
 // compare empties the table, and compares it with the ledger.
-func (m *model) compare(rt *rapid.T) {
+func (m *model) compare(f *failures) {
 	have := m.empty()
 	for id := range have {
 		if m.late[id] {
@@ -200,7 +210,7 @@ func (m *model) compare(rt *rapid.T) {
 		}
 	}
 	m.db.l.quoted()
-	m.db.l.check(rt, have)
+	m.db.l.check(f, have)
 	for id, r := range m.db.l.writes {
 		m.tally[r.belief]++
 		known := r.belief == refused
@@ -235,6 +245,20 @@ func (m *model) empty() map[int64]int {
 	}
 	noError(m.t, "empty the table", rows.Err())
 	return have
+}
+
+// failures are what a program has done wrong.
+type failures struct {
+	mu    sync.Mutex
+	texts []string // guarded by mu
+}
+
+func (*failures) Helper() {}
+
+func (f *failures) Errorf(format string, args ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.texts = append(f.texts, fmt.Sprintf(format, args...))
 }
 
 // quoted makes that unknown of which database/sql's own methods have returned the driver's
