@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	aio "github.com/sqlaio/sqlaio/driver"
+	dt "github.com/sqlaio/sqlaio/internal/test/drivertest"
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
@@ -103,4 +105,19 @@ func endedContext() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
+}
+
+// faked opens an engine on a scripted driver.
+func faked(t *testing.T) (*dt.Driver, *overlay.Engine) {
+	d := dt.New(dt.LikeMySQL)
+	db := aio.OpenDB(d.Connector(""))
+	e := overlay.New(db)
+	t.Cleanup(func() {
+		e.Shutdown(context.Background())
+		db.Close()
+		for _, open := range d.OpenObjects() {
+			t.Error("left open: ", open)
+		}
+	})
+	return d, e
 }

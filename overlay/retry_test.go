@@ -18,7 +18,6 @@ import (
 	mysqldriver "github.com/go-sql-driver/mysql"
 	"github.com/mattn/go-sqlite3"
 
-	aio "github.com/sqlaio/sqlaio/driver"
 	dt "github.com/sqlaio/sqlaio/internal/test/drivertest"
 	"github.com/sqlaio/sqlaio/overlay"
 )
@@ -55,20 +54,6 @@ var lasting = []error{
 	io.EOF, &fs.PathError{Op: "open", Path: "a", Err: syscall.ENOENT}, fmt.Errorf("no error 1213"),
 	context.Canceled, &net.OpError{Op: "dial", Net: "tcp", Err: context.DeadlineExceeded},
 	overlay.ErrClosed, fmt.Errorf("%w: %w", overlay.ErrOutcomeUnknown, driver.ErrBadConn),
-}
-
-func faked(t *testing.T) (*dt.Driver, *overlay.Engine) {
-	d := dt.New(dt.LikeMySQL)
-	db := aio.OpenDB(d.Connector(""))
-	e := overlay.New(db)
-	t.Cleanup(func() {
-		e.Shutdown(context.Background())
-		db.Close()
-		for _, open := range d.OpenObjects() {
-			t.Error("left open: ", open)
-		}
-	})
-	return d, e
 }
 
 // attempts makes a transaction with RetryTx and returns how often, and its error.
