@@ -16,8 +16,9 @@ type Statement struct {
 }
 
 // A BatchResult is what became of one statement of a batch: a result, or an
-// error. ErrNotRun means that one before it has failed. A statement whose
-// transaction was not committed has the error of that.
+// error. ErrNotRun means that a statement before it has failed. If a statement
+// succeeded but its transaction was not committed, the error says so; it wraps
+// ErrOutcomeUnknown if part of the transaction may have been kept.
 type BatchResult struct {
 	Result sql.Result
 	Err    error
@@ -40,8 +41,9 @@ type batch struct {
 // KeepGoing also runs the statements after one that fails.
 func KeepGoing() BatchOption { return func(b *batch) { b.keepGoing = true } }
 
-// InTx runs all statements in one transaction, or on a Conn that has one open in a
-// savepoint. It is rolled back when a statement fails, unless KeepGoing is given.
+// InTx runs all statements in one transaction, or in a savepoint if the Conn has a
+// transaction open. It is rolled back when a statement fails, unless KeepGoing is
+// given.
 func InTx(opts *sql.TxOptions) BatchOption {
 	return func(b *batch) {
 		b.inTx, b.opts = true, nil
@@ -53,8 +55,8 @@ func InTx(opts *sql.TxOptions) BatchOption {
 }
 
 // BatchAsync executes many statements in one hop. Without options it stops at the
-// first that fails. There is a result for each statement, also when Await
-// returns an error: the first one, with the statement's number.
+// first that fails. There is a result for each statement, also when Await returns an
+// error. That error is the first statement's that failed, with its number.
 func (e *Engine) BatchAsync(ctx context.Context, statements []Statement, opts ...BatchOption) *Future[[]BatchResult] {
 	return batchAsync(ctx, e, statements, opts)
 }
@@ -64,8 +66,8 @@ func (c *Conn) BatchAsync(ctx context.Context, statements []Statement, opts ...B
 	return batchAsync(ctx, c, statements, opts)
 }
 
-// ExecManyAsync executes one statement, prepared once, with each of the sets of
-// arguments, in one hop. Options and results are those of BatchAsync.
+// ExecManyAsync prepares one statement, and executes it with each set of arguments,
+// in one hop. Options and results are those of BatchAsync.
 func (e *Engine) ExecManyAsync(ctx context.Context, query string, argSets [][]any, opts ...BatchOption) *Future[[]BatchResult] {
 	return execManyAsync(ctx, e, query, argSets, opts)
 }
@@ -128,7 +130,7 @@ func execManyAsync(ctx context.Context, to Target, query string, argSets [][]any
 	})
 }
 
-// run executes n statements on the thread.
+// run executes n statements on the thread, in a transaction if that was asked for.
 func (b *batch) run(ctx context.Context, l *lane, n int, exec func(context.Context, int) (*pinned.Result, error)) (results []BatchResult, err error) {
 	var around *level
 	if b.inTx {
@@ -167,9 +169,9 @@ func (b *batch) run(ctx context.Context, l *lane, n int, exec func(context.Conte
 	return results, failed
 }
 
-// takeBack turns the results of statements whose transaction was not committed
-// into errors. If a statement has ended it, such as DDL on MySQL, it is unknown what
-// became of those before.
+// takeBack turns the results of statements whose transaction was not committed into
+// errors. If a statement has ended it, such as DDL on MySQL, it is unknown whether
+// those before it were kept.
 func takeBack(results []BatchResult, why error, ended bool) {
 	kind := errTakenBack
 	if ended {
@@ -186,8 +188,8 @@ func takeBack(results []BatchResult, why error, ended bool) {
 	}
 }
 
-// each executes the statements one by one. In a transaction that is over, by the
-// database's doing or a statement's, the others are refused.
+// each executes the statements one by one. If the database or a statement has ended
+// the transaction, the rest are refused.
 func (b *batch) each(ctx context.Context, l *lane, n int, exec func(context.Context, int) (*pinned.Result, error)) ([]BatchResult, error) {
 	results := make([]BatchResult, n)
 	inner := ctx
@@ -195,7 +197,7 @@ func (b *batch) each(ctx context.Context, l *lane, n int, exec func(context.Cont
 		inner = context.WithoutCancel(ctx)
 	}
 	var failed error
-	begun := -1 // which of them has begun the transaction that is open, by its text
+	begun := -1 // the statement whose text has begun the transaction that is open; -1: none
 	lost := false
 	for i := range results {
 		err := ctx.Err()

@@ -16,13 +16,13 @@ import (
 )
 
 // A Conn is one connection with a thread of its own, from ConnectAsync to
-// CloseAsync. Its calls are made one at a time, in the order in which they were
-// asked for, by any number of goroutines; a transaction is for one of them at a
-// time (ErrConcurrentTx). One that is garbage collected without CloseAsync is
-// closed, with a ResourceWarning.
+// CloseAsync. Any number of goroutines may call it. Its calls are made one at a time,
+// in order. In a transaction only one goroutine at a time may have calls under way
+// (ErrConcurrentTx). A Conn that is garbage collected without CloseAsync is closed,
+// with a ResourceWarning.
 type Conn struct {
 	s      *session
-	branch *Conn // the one that it is a branch of, which it keeps from being collected; nil: none
+	branch *Conn // what it is a branch of, kept from being collected; nil: it is none
 	closed atomic.Bool
 }
 
@@ -36,14 +36,14 @@ type session struct {
 	place site
 	over  chan struct{} // closed when the connection has gone back
 
-	waits atomic.Int32          // calls of the engine's, made in this Conn's scope, that have not ended
+	waits atomic.Int32          // the engine's calls made in this Conn's scope that have not ended
 	scope atomic.Pointer[scope] // the innermost; written by WithTx and WithNested
 	top   atomic.Pointer[level] // the innermost transaction; the thread writes it
 
 	mu        sync.Mutex
 	underway  int                  // guarded by mu: calls in a transaction, or that begin one, that have not ended
-	goroutine uintptr              // guarded by mu: which goroutine made them
-	begins    int                  // guarded by mu: of these, those that begin one
+	goroutine uintptr              // guarded by mu: the goroutine that made them
+	begins    int                  // guarded by mu: how many of them begin a transaction
 	ending    *Future[struct{}]    // guarded by mu: CloseAsync's
 	cleanup   runtime.Cleanup      // guarded by mu: the Conn's, until ending is set
 	guest     *face.Guest          // guarded by mu: SyncConn's; nil: not asked for
@@ -51,8 +51,8 @@ type session struct {
 	streams   map[*stream]struct{} // guarded by mu: those that are open
 }
 
-// ConnectAsync takes a connection out of the pool for the caller's own use. Wait
-// with CloseAsync for its return. ctx bounds the connecting alone.
+// ConnectAsync takes a connection out of the pool for the caller's own use.
+// CloseAsync gives it back. ctx only bounds the connecting.
 func (e *Engine) ConnectAsync(ctx context.Context) *Future[*Conn] {
 	return e.connectAsync(ctx, caller(e.config))
 }
@@ -161,9 +161,9 @@ func (c *Conn) target() (*queue, *session, error) {
 	return c.s.queue, c.s, nil
 }
 
-// enter notes a call in a transaction, or one that begins one; outside of
-// transactions nothing is noted. It refuses the call of a goroutine while another
-// one's is under way: it would become part of the other's transaction.
+// enter counts a call that begins a transaction or is made in one. It refuses a
+// goroutine's call while another goroutine's is under way: it would become part of
+// the other's transaction.
 func (s *session) enter(o *callOptions) error {
 	if sc := s.scope.Load(); sc != nil && o.kind != ending {
 		o.scope = sc
@@ -171,7 +171,7 @@ func (s *session) enter(o *callOptions) error {
 	begins := o.begins
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !begins && s.begins == 0 && !s.lane.pc.InTxNow() || s.lane.pc.OnThread() { // there the call is part of one that was counted
+	if !begins && s.begins == 0 && !s.lane.pc.InTxNow() || s.lane.pc.OnThread() { // on the thread it is part of a call that was counted
 		return nil
 	}
 	id := goid.Get()
@@ -194,10 +194,10 @@ func (s *session) enter(o *callOptions) error {
 	return nil
 }
 
-// SyncConn returns a sql.Conn on the connection: the way to make blocking calls
-// on purpose. They queue with the others. It shares no lock with a function of
-// RunInThread's; inside of one it is the function's own. It need not be closed.
-// After CloseAsync its calls fail with sql.ErrConnDone.
+// SyncConn returns a sql.Conn on the connection, for blocking calls that are meant.
+// They queue with the other calls. In a function of RunInThread, SyncConn returns the
+// function's own sql.Conn. It need not be closed. After CloseAsync its calls fail with
+// sql.ErrConnDone.
 func (c *Conn) SyncConn() *sql.Conn {
 	s := c.s
 	if s.lane.pc.OnThread() && s.lane.function != nil {
@@ -236,10 +236,9 @@ func (c *Conn) Branch() *Conn {
 // Closed reports whether CloseAsync was called.
 func (c *Conn) Closed() bool { return c.closed.Load() || c.s.isClosed() }
 
-// InTransaction reports whether a transaction is open, as far as the calls that
-// have ended tell: also one begun with a BEGIN of the application's, and no
-// longer one that the database has rolled back by itself, on databases that can
-// say so.
+// InTransaction reports whether a transaction is open, as of the calls that have
+// ended. One that the text of a statement has begun counts. One that the database has
+// rolled back by itself does not, where the database can say so.
 func (c *Conn) InTransaction() bool { return c.s.lane.pc.InTxNow() }
 
 // String describes the connection in one line.
@@ -254,10 +253,10 @@ func (c *Conn) String() string {
 	return fmt.Sprintf("overlay.Conn(%v, %s)", c.s.config.dialect, state)
 }
 
-// CloseAsync gives the connection back to the pool after the calls that wait. A
-// transaction that is open is rolled back, streams are closed. Later calls fail
-// with ErrClosed. Closing again returns the same future's result; closing a
-// branch closes nothing else.
+// CloseAsync gives the connection back to the pool after the calls that wait. An
+// open transaction is rolled back, and streams are closed. Later calls fail with
+// ErrClosed. Closing again returns the same future. Closing a branch closes nothing
+// else.
 func (c *Conn) CloseAsync(ctx context.Context) *Future[struct{}] {
 	c.closed.Store(true)
 	if c.branch != nil {
@@ -328,8 +327,7 @@ func (l *lane) cleanUp() {
 }
 
 // WithConn calls fn with a connection, and gives the connection back when fn
-// returns or panics. It blocks until then, and returns fn's error or that of
-// connecting.
+// returns or panics. It blocks until then. The error is fn's or that of connecting.
 func (e *Engine) WithConn(ctx context.Context, fn func(ctx context.Context, c *Conn) error) error {
 	after, err := waits(ctx, "Engine.WithConn")
 	if err != nil {
@@ -355,8 +353,8 @@ func (e *Engine) withConn(ctx context.Context, place site, fn func(ctx context.C
 	return fn(ctx, c)
 }
 
-// waits warns of a method that blocks where nothing may block. after is to be
-// called when it returns; on an error the method must not block.
+// waits warns if a method blocks where nothing may block. The method calls after
+// when it returns. On an error it must not block.
 func waits(ctx context.Context, what string) (after func(), err error) {
 	after, err = reflectguard.Wait(ctx, what)
 	if after == nil {
@@ -365,9 +363,9 @@ func waits(ctx context.Context, what string) (after func(), err error) {
 	return after, err
 }
 
-// settled waits for a call of the connection that nothing stops, but no longer than
-// pinned.Grace after ctx's end, and reports whether it is complete. If the thread
-// is busy with a call that was left, Grace is over.
+// settled waits for a call of the connection that nothing stops, until pinned.Grace
+// after ctx's end, and reports whether it is complete. If the thread is busy with a
+// call that was left, it waits only until ctx's end: Grace was waited for already.
 func (c *Conn) settled(ctx context.Context, f *core) bool {
 	select {
 	case <-f.done():

@@ -16,39 +16,54 @@
 //		...
 //	}
 //
-// It stands on package driver: each connection has an OS thread of its own, and
-// a call is a function that runs there from beginning to end, so that it
-// costs one hop and no goroutine waits for it.
+// It is built on package driver: each connection has an OS thread of its own. A
+// call runs there as one function, from beginning to end. So it costs one hop,
+// and no goroutine waits for it.
 //
 // # Where calls run
 //
-// An [Engine] has a few lanes, which are connections of its sql.DB: a call goes to an
-// idle one or waits in one queue for the next. A [Conn] is a connection for the
-// caller alone, with transactions ([Tx]) and savepoints. [RunInThread] runs a
-// whole function on a connection's thread, in which ordinary database/sql calls
-// cost no hop at all.
+// An [Engine] has a few lanes, which are connections of its sql.DB. A call goes to
+// an idle one, or waits in a queue for the next. A [Conn] is a connection for the
+// caller alone, with transactions ([Tx]) and savepoints. [RunInThread] runs a whole
+// function on a connection's thread. The database/sql calls in it cost no hop.
+//
+// # Results
+//
+// The rows of QueryAsync and ExecuteAsync are all in memory when the future
+// completes. [WithResultLimit] bounds them. StreamAsync reads rows as they are
+// fetched, and keeps a connection meanwhile.
 //
 // # Cancelling
 //
-// The context given to a call withdraws it while it waits and interrupts it while it
-// runs, and so does [Future.Cancel]. The context given to [Future.Await]
-// ends the waiting alone. A commit that runs is never interrupted.
+// When the context given to a call ends, the call is withdrawn if it waits, and
+// interrupted if it runs. [Future.Cancel] does the same. The context given to
+// [Future.Await] only ends the waiting. A commit that runs is never interrupted.
+// A call that has not ended 100 ms after it was to stop is left: its future
+// completes, with [ErrOutcomeUnknown] unless the call only reads.
+//
+// # Transactions that end by themselves
+//
+// A database may roll a transaction back by itself, and DDL may commit it. Later
+// statements would be carried out outside of it, so they are refused, with
+// [ErrRolledBack] or [ErrTxEnded]. This is known from the database, or else from the
+// texts of the statements. It is not noticed if a procedure commits the transaction
+// and begins another.
 //
 // # Deadlocks and lost connections
 //
-// database/sql makes a call again that met a dead connection, but no transaction.
-// [Engine.RetryTx] does, for all that passes: deadlocks, conflicts, locks, nodes of a
-// cluster that are gone. It never makes one again whose commit may have been
-// made: that is [ErrOutcomeUnknown].
+// Like database/sql, an Engine repeats a call that met a dead connection.
+// [Engine.RetryTx] repeats a whole transaction that failed for a reason that passes:
+// a deadlock, a conflict, a lock, a node of a cluster that is gone. It does not repeat
+// one that may have been committed ([ErrOutcomeUnknown]).
 //
 // # What is left open
 //
-// A [Conn], [Tx] or [Result] that is garbage collected without being closed is closed
-// on its own thread, with a warnings.ResourceWarning that says where it was
-// made. A [Future] whose error nobody looked at gives a warnings.UnawaitedWarning.
+// A [Conn], a [Tx] or the [Result] of a stream that is garbage collected while it is
+// open is closed on its own thread. A warnings.ResourceWarning says where it was made.
+// A [Future] whose error nobody looked at gives a warnings.UnawaitedWarning.
 //
 // # Coming from sqlalchemy_aio
 //
-// The README maps its names to those of this package. Much is the same without
-// the await; what ends in Async returns a Future.
+// The README maps its names to those of this package. A method whose name ends in
+// Async returns a Future.
 package overlay

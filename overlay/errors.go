@@ -40,19 +40,24 @@ var (
 	ErrMemoryDB = errors.New("overlay: each connection to :memory: has a database of its own: use one lane (WithLanes(1)), or the DSN file::memory:?cache=shared")
 
 	// ErrOutcomeUnknown is wrapped by the error of a write, a COMMIT or a function
-	// whose outcome could not be learned in time, or whose connection was lost: it
-	// may have been carried out. Only a look at the data can tell. The context's or
-	// the driver's error is wrapped too.
+	// that may have been carried out, in whole or in part. Its connection broke, or
+	// it had not ended 100 ms after it was to stop, or it was a text of several
+	// statements or a CALL that was stopped in the middle. Look at the data. The
+	// context's error is wrapped too if that has ended, or else the driver's;
+	// driver.ErrBadConn may stand in the text alone.
 	ErrOutcomeUnknown = pinned.ErrOutcomeUnknown
 
 	// ErrRolledBack is wrapped by the error of a statement or a commit in a
 	// transaction that the database has rolled back by itself. The error that
-	// made it do so is wrapped too. Roll back and begin again.
+	// made it do so is wrapped too. Roll back and begin again. If the text of a
+	// statement has begun the transaction, statements are refused until the text of
+	// one is a ROLLBACK or a BEGIN.
 	ErrRolledBack = pinned.ErrRolledBack
 
 	// ErrTxEnded is wrapped by the error of a statement or a commit in a
 	// transaction that an earlier statement has ended: DDL on MySQL, or a COMMIT
-	// or ROLLBACK in the text of a statement.
+	// or ROLLBACK in the text of a statement. What was done before that may have
+	// been committed.
 	ErrTxEnded = pinned.ErrTxEnded
 
 	// ErrTxLeftOpen is wrapped by the error of a call that has left a transaction
@@ -63,8 +68,9 @@ var (
 	// memory than WithResultLimit allows. StreamAsync has no such limit.
 	ErrResultTooLarge = errors.New("overlay: the result is too large to be kept in memory: use StreamAsync, or raise WithResultLimit")
 
-	// ErrStreamOpen is returned by a call on a Conn whose connection can have but
-	// one result open, while a stream is. Read it to its end, or close it.
+	// ErrStreamOpen is returned by a call on a Conn while a stream is open, or rows
+	// of SyncConn are, if the connection can have only one result open. Read it to
+	// its end, or close it.
 	ErrStreamOpen = errors.New("overlay: a stream is open on this connection: read it to its end or close it first")
 
 	errRowsOpen = fmt.Errorf("%w (they are rows of SyncConn, or of a function's sql.Conn)", ErrStreamOpen)

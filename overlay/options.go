@@ -45,8 +45,8 @@ func newConfig(opts []Option) *config {
 }
 
 // WithLanes sets how many connections an engine's own calls use at once. The
-// default is 4; for SQLite, which only computes, half of GOMAXPROCS if that is
-// less; and never more than the sql.DB allows. Values below 1 mean 1.
+// default is 4, or for SQLite half of GOMAXPROCS if that is less, since SQLite keeps
+// a processor busy. It is never more than the sql.DB allows. Values below 1 mean 1.
 func WithLanes(n int) Option { return func(c *config) { c.lanes = max(n, 1) } }
 
 // WithQueue bounds the calls that wait for a lane, and on each Conn for its
@@ -62,21 +62,21 @@ func WithResultLimit(bytes int64) Option {
 	return func(c *config) { c.resultLimit = max(bytes, 0) }
 }
 
-// WithDispatcher sets what calls the functions given to OnDone and Then: an
-// event loop passes them to itself. run must not block. Without it they are
-// called in the goroutine that completes the future.
+// WithDispatcher sets what calls the functions given to OnDone and Then. An event
+// loop's run passes them to the loop. run must not block. Without a dispatcher they
+// are called in the goroutine that completes the future.
 func WithDispatcher(run func(fn func())) Option {
 	return func(c *config) { c.dispatcher = run }
 }
 
 // WithoutPlaces has connections, results and futures not remember where they
-// were made, which costs some 200 ns each. Warnings about them then
-// cannot say it.
+// were made. Remembering costs some 200 ns each. Without it warnings about them
+// cannot name the place.
 func WithoutPlaces() Option { return func(c *config) { c.noSites = true } }
 
-// dispatch calls fn, or has it called: by the dispatcher, in the order in which
-// futures complete, and in a goroutine of its own. A dispatcher that is stuck
-// keeps no lane busy.
+// dispatch calls fn. If there is a dispatcher, a goroutine gives fn to it instead,
+// in the order in which futures complete. A dispatcher that is stuck keeps no lane
+// busy.
 func (c *config) dispatch(fn func()) {
 	if c.dispatcher == nil {
 		fn()
@@ -91,15 +91,15 @@ func (c *config) dispatch(fn func()) {
 	}
 }
 
-// onDispatcher reports whether the caller is called by the dispatcher.
+// onDispatcher reports whether the dispatcher has called the caller.
 func (c *config) onDispatcher() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.dispatcherID == goid.Get()
 }
 
-// undispatched returns a channel that is closed when nothing is left to be given to
-// the dispatcher; nil if nothing is.
+// undispatched returns a channel that is closed when nothing is left for the
+// dispatcher. It is nil if nothing is left now.
 func (c *config) undispatched() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,8 +112,8 @@ func (c *config) undispatched() <-chan struct{} {
 	return c.dispatched
 }
 
-// dispatchAll gives the dispatcher what there is. If one of the functions ends the
-// goroutine, another one goes on with the rest.
+// dispatchAll gives the dispatcher all functions that wait. If one of them ends the
+// goroutine, another goroutine goes on with the rest.
 func (c *config) dispatchAll() {
 	id := goid.Get()
 	all := false

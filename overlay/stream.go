@@ -15,14 +15,14 @@ import (
 )
 
 // A stream is the rows of StreamAsync on their way to a Result. It does not refer
-// to the Result, so an unused Result can be collected. Its err says where it is:
-// nil while more rows may come, afterwards what comes after the rows that are
-// buffered: io.EOF, ErrClosed, the context's error or the driver's. It is set once.
+// to the Result, so an unused Result can be collected. While more rows may come its
+// err is nil. Then err is what comes after the buffered rows: io.EOF, ErrClosed, the
+// context's error or the driver's. CloseAsync after that replaces it.
 type stream struct {
 	s       *session
 	owns    bool // the session is the stream's own and ends with it
 	place   site
-	plain   bool        // the query only reads: to stop it costs nothing but its rows
+	plain   bool        // the query only reads: stopping it costs only its rows
 	unwatch func() bool // ends the watch over the context
 
 	// The thread's.
@@ -39,11 +39,11 @@ type stream struct {
 	closing  *Future[struct{}] // guarded by mu: closeAsync's
 	cleanup  runtime.Cleanup   // guarded by mu: the Result's, until err or closing is set
 	closed   error             // guarded by mu: what closeAsync was given; nil: it was not called
-	untold   error             // guarded by mu: what the rows have ended with; nil: their end, or nobody need be told
+	untold   error             // guarded by mu: the error that ended the rows, until somebody is told; nil: none
 }
 
-// A fetching is a fetch that waits. It is done on the thread, in its turn, or by
-// serve if its rows are there while the thread waits for another row.
+// A fetching is a fetch that waits. The thread does it in its turn. If its rows have
+// arrived while the thread waits for another row, serve does it.
 type fetching struct {
 	n     int
 	claim func() bool            // keeps the thread from doing it; nil: only the thread can do it
@@ -55,18 +55,22 @@ const (
 	// aheadBytes and aheadRows bound what a stream reads ahead.
 	aheadBytes = 1 << 20
 	aheadRows  = 256
-	// chunkTime is how long rows that somebody waits for may be kept back, so that
-	// slow rows arrive when they are there and quick ones many at a time.
+	// chunkTime is how long rows that somebody waits for may be kept back. So slow
+	// rows arrive one by one, and quick ones many at a time.
 	chunkTime = time.Millisecond
 	// patience is how long the rest of a query's rows may take to be dropped
 	// before the database is asked to stop sending them.
 	patience = 10 * time.Millisecond
 )
 
-// StreamAsync runs a query whose rows are read as they are fetched, with up to
-// 1 MiB of them read ahead. The result has a connection of its own until the rows
-// end, it is closed, its loop ends, or ctx does. One that is left open is closed
-// when it is garbage collected, with a ResourceWarning.
+// StreamAsync runs a query whose rows are read as they are fetched. Up to 256 rows
+// or 1 MiB are read ahead. The future completes with the first row. The result has a
+// connection of its own until its rows or the loop over them end, it is closed, or
+// ctx ends. A stream that is garbage collected while it is open is closed, with a
+// ResourceWarning.
+//
+// A write is not stopped when its stream is closed. If ctx ends first, fetches fail
+// with ErrOutcomeUnknown.
 func (e *Engine) StreamAsync(ctx context.Context, query string, args ...any) *Future[*Result] {
 	place := caller(e.config)
 	q := newRequest(query, args)
@@ -95,8 +99,8 @@ func (e *Engine) StreamAsync(ctx context.Context, query string, args ...any) *Fu
 	return f
 }
 
-// openStream opens a stream on a connection of its own; another one is taken if
-// that turns out to be dead.
+// openStream opens a stream on a connection of its own. If that turns out to be
+// dead, it takes another one.
 func (e *Engine) openStream(opening, ctx context.Context, place site, q *request) (*Result, error) {
 	for attempt := 1; ; attempt++ {
 		s, err := e.openSession(opening, place)
@@ -125,8 +129,9 @@ type staleError struct{ error }
 
 func (e *staleError) Unwrap() error { return e.error }
 
-// StreamAsync is Engine.StreamAsync on this connection, which cannot do anything
-// else meanwhile on databases that have but one result open at a time.
+// StreamAsync is Engine.StreamAsync on this connection. On databases that can have
+// only one result open at a time, such as MySQL, other calls fail with ErrStreamOpen
+// meanwhile.
 func (c *Conn) StreamAsync(ctx context.Context, query string, args ...any) *Future[*Result] {
 	q := newRequest(query, args)
 	place := caller(c.s.config)
@@ -147,7 +152,7 @@ func streamOn(opening, ctx context.Context, s *session, owns bool, place site, q
 		return completed[*Result](s.config, nil, err)
 	}
 	return start(opening, s.queue, o, func(inner context.Context, l *lane) (*Result, error) {
-		if !l.pc.Stops() { // the driver watches the context for as long as the rows are open
+		if !l.pc.Stops() { // the driver watches the context while the rows are open
 			inner = ctx
 		}
 		rows, err := l.query(inner, q)
@@ -161,7 +166,7 @@ func streamOn(opening, ctx context.Context, s *session, owns bool, place site, q
 		l.streams = append(l.streams, st)
 		l.setBusy()
 		st.opened()
-		// The others are read ahead: the second one may take its time.
+		// The others are read ahead: the second row may be slow.
 		if err := st.read(l, 1); err != nil && err != io.EOF && err != ErrReturnsNoRows {
 			return nil, err
 		}
@@ -213,9 +218,9 @@ func (st *stream) ended() {
 	delete(st.s.streams, st)
 }
 
-// read reads rows on the thread until n are buffered, for -1 all; for 0 it reads
-// ahead, and does not keep those waiting whose rows are there. After the last row,
-// or an error, the stream has ended; it returns why.
+// read reads rows on the thread until n are buffered; -1 means all. For 0 it reads
+// ahead, and does not delay fetches whose rows have arrived. If the stream has ended
+// it returns why.
 func (st *stream) read(l *lane, n int) error {
 	start := time.Now()
 	for read := 0; ; read++ {
@@ -296,8 +301,8 @@ func (st *stream) end(l *lane, why error) {
 	}
 }
 
-// release closes the session of a stream that has ended, if it is the stream's
-// own, after the fetches that wait: they may not have reached its queue yet.
+// release closes the stream's own session after the stream has ended and no fetch
+// waits. A fetch may not have reached the session's queue yet.
 func (st *stream) release() {
 	st.mu.Lock()
 	over := st.owns && st.err != nil && len(st.fetches) == 0
@@ -314,8 +319,8 @@ func (st *stream) closeRows(l *lane) error {
 	return l.closeRows(st.rows, st.plain)
 }
 
-// closeRows closes rows. Where that reads the rest of them, and the query only
-// reads, the database is asked to stop after a while.
+// closeRows closes rows. On some databases that means to read the rest. If the query
+// only reads, the database is then asked to stop after a while.
 func (l *lane) closeRows(rows *pinned.Rows, plain bool) error {
 	if plain && l.q.config.dialect.oneResult() {
 		return rows.CloseSoon(patience)
@@ -323,8 +328,8 @@ func (l *lane) closeRows(rows *pinned.Rows, plain bool) error {
 	return rows.Close()
 }
 
-// setBusy has other users of the connection, such as SyncConn's, refused while a
-// stream is open, where it can have but one result open.
+// setBusy refuses other users of the connection, such as SyncConn, while a stream is
+// open, if the connection can have only one result open.
 func (l *lane) setBusy() {
 	var why error
 	if len(l.streams) > 0 {
@@ -341,8 +346,8 @@ func (l *lane) closeStreams() {
 }
 
 // closeAsync ends the stream from anywhere. Fetching fails with why from now on.
-// The future has the error of closing the rows, if nobody has been told of it.
-// Quietly, nobody will look at it.
+// The future's error is that of closing the rows, if nobody has been told of it.
+// quietly says that nobody will look at the future.
 func (st *stream) closeAsync(why error, quietly bool) *Future[struct{}] {
 	st.mu.Lock()
 	if st.closing != nil {

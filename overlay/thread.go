@@ -11,19 +11,18 @@ import (
 	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
-// RunInThread calls fn on the thread of a connection: an Engine's or a Conn's. All
-// of it is one hop: the calls that fn makes on the sql.Conn, and on the statements
-// and transactions made from it, are made on the spot. Only fn's own goroutine may
-// make them.
+// RunInThread calls fn on the thread of a connection: an Engine's or a Conn's. It
+// costs one hop. The calls that fn makes on the sql.Conn, and on the statements and
+// transactions made from it, cost none. Only fn's own goroutine may make them.
 //
-// ctx's end, and Cancel, end the context that fn gets, and stop the statement that
-// runs; fn should use that context. If fn has not returned 100 ms later, the future
-// completes with ErrOutcomeUnknown, and the thread goes on with fn. A panic in fn
-// comes out of Await as a *threadpin.PanicError.
+// When ctx ends, or Cancel is called, the context that fn gets ends too, and the
+// statement that runs is stopped. fn should use that context. If fn has not returned
+// 100 ms later, the future completes with ErrOutcomeUnknown, and the thread goes on
+// with fn. A panic in fn comes out of Await as a *threadpin.PanicError.
 //
 // Rows and statements that fn leaves open are closed. A transaction that it leaves
-// open is rolled back, and the error says so (ErrTxLeftOpen); on a Conn a plain
-// BEGIN may stay.
+// open is rolled back, and the error says so (ErrTxLeftOpen). On a Conn, one that the
+// text of a statement has begun stays open.
 func RunInThread[T any](ctx context.Context, to Target, fn func(ctx context.Context, c *sql.Conn) (T, error)) *Future[T] {
 	return send(ctx, to, callOptions{kind: function, describe: "RunInThread"}, func(ctx context.Context, l *lane) (v T, err error) {
 		err = l.callFunction(ctx, func(c *sql.Conn) (err error) {
@@ -34,7 +33,7 @@ func RunInThread[T any](ctx context.Context, to Target, fn func(ctx context.Cont
 	})
 }
 
-// callFunction calls a function of the application's with a sql.Conn of its own.
+// callFunction calls an application's function with a sql.Conn of its own.
 func (l *lane) callFunction(ctx context.Context, fn func(c *sql.Conn) error) (err error) {
 	if err := l.free(); err != nil {
 		return err

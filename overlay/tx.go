@@ -22,14 +22,13 @@ type Tx struct {
 	*level
 }
 
-// level is one transaction or savepoint. Its fields are the thread's but for
-// those that say otherwise.
+// level is one transaction or savepoint. Fields without a note are the thread's.
 type level struct {
 	tx     *pinned.Tx       // of the outermost
 	failed int              // how many streams had failed when it began
 	name   string           // of a savepoint
 	over   atomic.Bool      // committed, rolled back, or gone with the one around it; anybody may look
-	scoped atomic.Bool      // WithTx or WithNested ends it; anybody may look
+	scoped atomic.Bool      // WithTx or WithNested will end it; anybody may look
 	user   weak.Pointer[Tx] // set before the level is known to anybody else
 	place  site             // likewise
 
@@ -44,8 +43,8 @@ type txState struct {
 	failed []*stream // of the open transaction: writes that nobody may have been told of
 }
 
-// verdict returns the error of a streamed write in the transaction that nobody has
-// been told of.
+// verdict returns the error of a streamed write in the transaction, if nobody has
+// been told of it.
 func (t *txState) verdict() error {
 	for _, st := range t.failed {
 		if err := st.unseen(); err != nil {
@@ -55,7 +54,7 @@ func (t *txState) verdict() error {
 	return nil
 }
 
-// set makes levels those that are open.
+// set notes which levels are open now.
 func (t *txState) set(levels []*level) {
 	for _, v := range t.levels[min(len(levels), len(t.levels)):] {
 		v.cleanup.Stop()
@@ -85,9 +84,9 @@ func (t *txState) gone() {
 	t.set(nil)
 }
 
-// BeginAsync begins a transaction. ctx bounds the beginning alone: the
-// transaction lasts until it is ended, or its Conn is closed. With one open already
-// it fails with ErrInTransaction.
+// BeginAsync begins a transaction. ctx only bounds the beginning. The transaction
+// lasts until it is ended or its Conn is closed. If one is open already, the future
+// fails with ErrInTransaction.
 func (c *Conn) BeginAsync(ctx context.Context, opts *sql.TxOptions) *Future[*Tx] {
 	if opts != nil { // as they are now
 		own := *opts
@@ -96,8 +95,8 @@ func (c *Conn) BeginAsync(ctx context.Context, opts *sql.TxOptions) *Future[*Tx]
 	return c.beginAsync(ctx, "BEGIN", func(ctx context.Context, l *lane) (*level, error) { return l.begin(ctx, opts) })
 }
 
-// BeginNestedAsync makes a savepoint in the open transaction, to any depth.
-// Without one it begins a transaction.
+// BeginNestedAsync makes a savepoint in the open transaction, to any depth. If no
+// transaction is open, it begins one.
 func (c *Conn) BeginNestedAsync(ctx context.Context) *Future[*Tx] {
 	return c.beginAsync(ctx, "SAVEPOINT", func(ctx context.Context, l *lane) (*level, error) {
 		if len(l.tx.levels) == 0 {
@@ -130,18 +129,19 @@ func (c *Conn) beginAsync(ctx context.Context, what string, begin func(context.C
 	})
 }
 
-// CommitAsync commits a transaction, or releases a savepoint. If that fails the
-// transaction is rolled back. ctx may withdraw a commit before it begins. One
-// that runs is not interrupted: if ctx ends and the answer does not come, the
-// error wraps ErrOutcomeUnknown.
+// CommitAsync commits a transaction, or releases a savepoint. If that fails, the
+// transaction or savepoint is rolled back. A commit that waits is withdrawn when ctx
+// ends. One that runs is not interrupted. If its answer does not come within 100 ms
+// of ctx's end, the error wraps ErrOutcomeUnknown.
 func (t *Tx) CommitAsync(ctx context.Context) *Future[struct{}] { return t.endAsync(ctx, true) }
 
 // RollbackAsync rolls back a transaction, or to a savepoint. If the database has done
-// so by itself it returns nil; after CommitAsync or RollbackAsync, sql.ErrTxDone.
+// so by itself, the error is nil. After CommitAsync or RollbackAsync it is
+// sql.ErrTxDone.
 func (t *Tx) RollbackAsync(ctx context.Context) *Future[struct{}] { return t.endAsync(ctx, false) }
 
-// CloseAsync rolls back what is still open, and does nothing otherwise. It does so
-// also if ctx has ended.
+// CloseAsync rolls back if the transaction or savepoint is still open, even if ctx
+// has ended. Otherwise it does nothing.
 func (t *Tx) CloseAsync(ctx context.Context) *Future[struct{}] {
 	s := t.conn.s
 	if t.over.Load() {
@@ -173,9 +173,8 @@ func (t *Tx) String() string {
 	return fmt.Sprintf("overlay.Tx(%s, %s)", kind, state)
 }
 
-// Tx returns the innermost open transaction or savepoint, as far as the calls that
-// have ended tell; nil if none was begun by BeginAsync, BeginNestedAsync, WithTx
-// or WithNested.
+// Tx returns the innermost open transaction or savepoint, as of the calls that have
+// ended. It is nil if there is none, or if only the text of a statement has begun it.
 func (c *Conn) Tx() *Tx {
 	if v := c.s.top.Load(); v != nil && !v.over.Load() {
 		return v.user.Value()
@@ -194,8 +193,7 @@ func (t *Tx) endAsync(ctx context.Context, commit bool) *Future[struct{}] {
 	})
 }
 
-// begin begins a transaction on the thread. On an Engine's lane nobody else knows
-// of it.
+// begin begins a transaction on the thread.
 func (l *lane) begin(ctx context.Context, opts *sql.TxOptions) (*level, error) {
 	if l.tx != nil && len(l.tx.levels) > 0 {
 		return nil, ErrInTransaction
@@ -328,14 +326,15 @@ func (l *lane) statement(ctx context.Context, text string) error {
 	return err
 }
 
-// WithTx calls fn with a connection in a transaction, commits when fn returns nil,
-// and rolls back when it returns an error or panics. It rolls back, and returns an
-// error, also when a statement in it has failed and nobody has looked at its error,
-// and when a call is still under way as fn returns. It blocks until then. It
-// returns fn's error, or that of the commit, after which nothing is left of the
-// transaction unless the error wraps ErrOutcomeUnknown, or ErrTxEnded, since a
-// statement such as DDL on MySQL has committed what came before it. A connection
-// that turns out to be dead as the transaction begins is replaced.
+// WithTx calls fn with a connection in a transaction. It commits when fn returns nil,
+// and rolls back when fn returns an error or panics. It also rolls back, and returns
+// an error, if a statement has failed and nobody has looked at its error, or if a call
+// is still under way when fn returns. WithTx blocks until the transaction has ended.
+//
+// The error is fn's or that of the commit. Then nothing of the transaction is kept,
+// unless the error wraps ErrOutcomeUnknown or ErrTxEnded. The latter says that a
+// statement, such as DDL on MySQL, may have committed what came before it. A
+// connection that turns out to be dead when the transaction begins is replaced.
 func (e *Engine) WithTx(ctx context.Context, opts *sql.TxOptions, fn func(ctx context.Context, c *Conn) error) error {
 	after, err := waits(ctx, "Engine.WithTx")
 	if err != nil {
@@ -381,7 +380,7 @@ func (c *Conn) WithNested(ctx context.Context, fn func(ctx context.Context, c *C
 }
 
 func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx context.Context, c *Conn) error) (err error) {
-	quiet := reflectguard.MayBlock(ctx) // whoever has called has warned
+	quiet := reflectguard.MayBlock(ctx) // the caller has warned
 	tx, err := begun.Await(quiet)
 	if err != nil {
 		begun.Cancel()
@@ -421,9 +420,9 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 	return err
 }
 
-// rollBack rolls back, and waits for it as long as ctx allows. A server that does
-// not answer then is hung up. It reports whether a statement had ended the
-// transaction before.
+// rollBack rolls back, and waits for that until 100 ms after ctx's end. If the server
+// has not answered by then, the connection is cut. rollBack reports whether a
+// statement had ended the transaction before.
 func (c *Conn) rollBack(ctx context.Context, tx *Tx) (ended bool) {
 	o := tx.closing(caller(c.s.config))
 	o.quiet = true

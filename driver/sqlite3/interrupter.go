@@ -108,8 +108,7 @@ func (i *interrupter) Settle() error {
 }
 
 // InTransaction reports whether a transaction is open that a statement has
-// begun. It costs a call of C, some 30 ns, and is false once the connection
-// is closed.
+// begun. It costs a call of C, and is false once the connection is closed.
 func (i *interrupter) InTransaction() bool {
 	db := *i.db
 	return db != nil && C.in_transaction(db) != 0

@@ -11,8 +11,8 @@ import (
 // It may also implement Opener and Traiter.
 type Adapter interface {
 	// Interrupter is called on a connection's thread right after inner was
-	// opened. Its result serves that connection alone. If it is nil, contexts
-	// go to the inner driver unchanged, which then does what it does.
+	// opened. Its result serves that connection alone. If it is nil, contexts go to
+	// the inner driver unchanged.
 	Interrupter(inner driver.Conn, c driver.Connector) Interrupter
 }
 
@@ -33,26 +33,25 @@ type Interrupter interface {
 	Interrupted(err error) bool
 }
 
-// A Settler is an Interrupter that leaves something behind.
+// A Settler is an Interrupter whose attempts may have an effect after their call.
 type Settler interface {
-	// Settle runs on the connection's thread between a call that Interrupt or
-	// StopWaiting was called for and the next one, and takes back what may
+	// Settle runs on the connection's thread after a call that Interrupt or
+	// StopWaiting was called for, and before the next one. It takes back what may
 	// still come. If it fails, the next call returns its error.
 	Settle() error
 }
 
-// A Reader is an Interrupter that can tell for which queries it costs nothing but
-// their rows. Only for those are rows interrupted that the caller has closed
-// before their end: of a write they would be undone. Without it that is decided
-// by the query's text.
+// A Reader is an Interrupter that can tell which queries only read. When the caller
+// closes rows before their end, only those of such a query may be interrupted: an
+// interrupt would undo a write. Without a Reader the query's text decides.
 type Reader interface {
-	// ReadsOnly reports whether a query that is interrupted costs nothing but
-	// its own rows. It may be called in any goroutine and must be quick.
+	// ReadsOnly reports whether interrupting a query costs only its rows. It may be
+	// called in any goroutine and must be quick.
 	ReadsOnly(query string) bool
 }
 
-// A LockWaiter is an Interrupter whose COMMIT may wait for a lock before it
-// does anything.
+// A LockWaiter is an Interrupter of a database whose COMMIT may wait for a lock
+// before it does anything.
 type LockWaiter interface {
 	// StopWaiting ends such a wait: COMMIT then fails and changes nothing. It
 	// is called as Interrupt is, for a COMMIT or ROLLBACK, and must not stop
@@ -62,8 +61,8 @@ type LockWaiter interface {
 
 // A HangUpper is an Interrupter of a connection over a network.
 type HangUpper interface {
-	// HangUp cuts the connection, from any goroutine and without blocking:
-	// whatever runs ends soon, with an error.
+	// HangUp cuts the connection, so that what runs ends soon with an error. It may
+	// be called in any goroutine and does not block.
 	HangUp()
 }
 
@@ -81,7 +80,7 @@ type TxReporter interface {
 	TxStatus(err error) TxStatus
 }
 
-// A Watcher is an Interrupter that has to know what is executed.
+// A Watcher is an Interrupter that needs to know what is executed.
 type Watcher interface {
 	// Executing and Executed are called on the thread before and after a
 	// statement is prepared or executed, with its text. They must be quick.
@@ -97,18 +96,18 @@ type ContextAdapter interface {
 	InterrupterContext(ctx context.Context, inner driver.Conn, c driver.Connector) Interrupter
 }
 
-// A Reporter is an Adapter that can tell of any connection of its driver whether
-// a transaction is open, of one without an Interrupter too.
+// A Reporter is an Adapter that can tell whether a transaction is open on a
+// connection, even one without an Interrupter.
 type Reporter interface {
-	// Reporter is called on the connection's thread. It returns nil if it
-	// cannot be told.
+	// Reporter is called on the connection's thread. It returns nil if the
+	// connection cannot tell.
 	Reporter(inner driver.Conn) TxReporter
 }
 
 // Volatile is an Interrupter of a connection that may hold a database.
 type Volatile interface {
-	// Memory reports whether the database ends with the connection, which then
-	// is never dropped as long as it works.
+	// Memory reports whether the database ends with the connection. Such a
+	// connection is not dropped while it works.
 	Memory() bool
 }
 
@@ -130,7 +129,7 @@ type Opener interface {
 	OpenConnector(d driver.Driver, dsn string) (driver.Connector, error)
 }
 
-// A Traiter is an Adapter of a driver whose rows spare the shim some work.
+// A Traiter is an Adapter that makes promises about its driver's rows.
 type Traiter interface {
 	// Traits is asked once for each connector.
 	Traits() Traits
@@ -143,7 +142,7 @@ type Traits struct {
 	FreshBytes bool
 
 	// QuietEnd: after io.EOF rows hold nothing that others could wait for, and
-	// their Close returns nil. It may then run at the start of the next call.
+	// their Close returns nil. So Close may run at the start of the next call.
 	QuietEnd bool
 }
 

@@ -26,12 +26,12 @@ type Call struct {
 	state atomic.Uint32
 	stop  atomic.Pointer[stopping] // set by the first Stop
 	abort atomic.Pointer[func()]
-	hit   error // the thread's: what the stop made the database answer
-	// several is the thread's: a text of several statements has failed. Those
-	// before the one that did may have been kept.
+	hit   error // the thread's: the database's answer to the stop; nil: none yet
+	// several is the thread's: a text of several statements, or a CALL, has failed.
+	// What was done before the failure may have been kept.
 	several bool
 	opens   bool  // it opens the connection: the thread may be about to set the interrupter
-	outer   *Call // the thread's: the call that this one is made inside of
+	outer   *Call // the thread's: the call that this one is made inside of; nil: none
 }
 
 const (
@@ -49,15 +49,15 @@ type stopping struct {
 	done  chan struct{}      // closed when nothing more will come of the attempt
 }
 
-// Stop withdraws a call that waits, and has one that runs stopped. It does not
-// wait. It reports whether the call was withdrawn: then it never begins. Only
-// the first Stop of a call counts.
+// Stop withdraws a call that waits, and has a call that runs stopped. It does not
+// block. It reports whether the call was withdrawn, and so never begins. Only the
+// first Stop of a call counts.
 func (cl *Call) Stop(ctx context.Context, c *Conn, cause error) (withdrawn bool) {
 	return cl.stopWith(ctx, c, cause)
 }
 
-// StopBegun is Stop for a call that is not to be withdrawn: it does nothing to
-// one that waits.
+// StopBegun is Stop for a call that must not be withdrawn. It does nothing to one
+// that waits.
 func (cl *Call) StopBegun(ctx context.Context, c *Conn, cause error) {
 	if cl.state.Load() != 0 {
 		cl.stopWith(ctx, c, cause)
@@ -98,8 +98,8 @@ func (cl *Call) stopWith(ctx context.Context, c *Conn, cause error) (withdrawn b
 	return false
 }
 
-// Leave gives up waiting for a call. It reports false if the call is over: its
-// result is there. One that waits is still made.
+// Leave gives up waiting for a call. It reports false if the call is over, and its
+// result is there. A call that has not begun is still made.
 func (cl *Call) Leave() bool {
 	for {
 		was := cl.state.Load()
@@ -126,12 +126,12 @@ func (cl *Call) Stopped() error {
 	return nil
 }
 
-// SetAbort sets what is called once when a begun call is stopped: it ends the
-// context that the call's work has got. It is to be set before Run.
+// SetAbort sets what is called once when a begun call is stopped. It ends the context
+// that the work has got. It must be set before Run.
 func (cl *Call) SetAbort(fn func()) { cl.abort.Store(&fn) }
 
-// Reset makes a call that is over, or was never given to Run, wait again. The
-// caller must be its only user, but for a Stop of the last use that comes late.
+// Reset makes a call that is over, or was never given to Run, wait again. Nobody else
+// may use the call, except for a late Stop of its last use.
 func (cl *Call) Reset() {
 	cl.state.Store(0)
 	cl.hit, cl.several = nil, false
@@ -145,8 +145,8 @@ func (cl *Call) begin() bool {
 	return cl.state.CompareAndSwap(0, begun) || cl.state.CompareAndSwap(left, left|begun)
 }
 
-// finish ends the call on the thread. It returns what is left of an attempt to
-// stop it, which the next call has to wait for; nil if there was none.
+// finish ends the call on the thread. If there was an attempt to stop it, finish
+// returns that; the next call has to wait for it.
 func (cl *Call) finish() *stopping {
 	was := cl.state.Or(over)
 	var s *stopping
@@ -166,8 +166,8 @@ const (
 	longestPause = 20 * time.Millisecond
 )
 
-// insist asks the database to stop the call, again and again: the call may be
-// between two statements, or not yet have reached the database.
+// insist asks the database again and again to stop the call. The call may be between
+// two statements, or may not have reached the database yet.
 func (c *Conn) insist(cl *Call, s *stopping) {
 	defer close(s.done)
 	timer := time.NewTimer(firstPause)
@@ -186,8 +186,8 @@ func (c *Conn) insist(cl *Call, s *stopping) {
 	}
 }
 
-// interrupt makes one attempt. A transaction that is being ended is not
-// interrupted: at most its wait for a lock is. It reports false then.
+// interrupt makes one attempt. The end of a transaction is not interrupted, at most
+// its wait for a lock. Then interrupt returns false.
 func (c *Conn) interrupt(cl *Call, s *stopping) bool {
 	if !c.firm.TryLock() {
 		if w, ok := c.intr.(LockWaiter); ok {
@@ -202,9 +202,10 @@ func (c *Conn) interrupt(cl *Call, s *stopping) bool {
 	return true
 }
 
-// Verdict returns the error of a call as its caller gets it: that of the stop if
-// the database says so, and ErrOutcomeUnknown if a write was lost on the way.
-// It runs on the thread, or after the call's end.
+// Verdict returns the error of a call as its caller gets it. If the database has
+// stopped the call, that is the cause of the stop. It is ErrOutcomeUnknown if a write's
+// connection broke, or if a text of several statements was stopped. Verdict runs on the
+// thread, or after the call's end.
 func (c *Conn) Verdict(cl *Call, err error, writes bool) error {
 	if err == nil || c.intr == nil || errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrRolledBack) {
 		return err

@@ -23,9 +23,9 @@ type Conn struct {
 	pinger    driver.Pinger
 	traits    Traits
 	memory    bool    // the connection holds a database of its own
-	dsn       *string // what it was opened with, out of sight; nil: not known
+	dsn       *string // what it was opened with; a pointer, so that fmt does not print it; nil: not known
 
-	valid atomic.Bool // what IsValid said after the last call, or that it was killed; the thread writes it
+	valid atomic.Bool // what IsValid said after the last call; false also if killed, or left in a transaction
 	owes  atomic.Bool // later is not empty
 	inTx  atomic.Bool // what InTx said after the last call; the thread writes it
 
@@ -34,19 +34,19 @@ type Conn struct {
 	firm sync.Mutex
 
 	mu    sync.Mutex
-	later []func() // guarded by mu: what others have left to the thread
+	later []func() // guarded by mu: functions that the thread calls before or after its next call
 
 	// The thread's.
 	inner   driver.Conn // nil once closed
-	current *Call       // the innermost that runs; nil: none does
+	current *Call       // the innermost call that runs; nil: none
 	stopped *stopping   // of the last call that was stopped; nil: settled
 	holders list        // what faces have open
 	late    []*Rows     // exhausted rows that are still to be closed
-	tx      *Tx         // begun and not ended; nil: none
+	tx      *Tx         // begun, and not yet finished or forgotten; nil: none
 	status  TxStatus    // what the database said after the last call
 	dead    bool        // the connection is of no more use
-	killed  bool        // by this package: it cannot be left as its next user wants it
-	busy    error       // why it can do nothing else while rows are open; nil: it can
+	killed  bool        // dead because of Kill, not of the driver
+	busy    error       // why it can do nothing else while some rows are open; nil: it can
 	free    func()      // closes those rows
 }
 
@@ -60,11 +60,10 @@ type Func func(inner context.Context)
 // Do calls f.
 func (f Func) Do(inner context.Context) { f(inner) }
 
-// Open starts a thread and opens a connection of ctor on it. If that fails the
-// thread ends before Open returns. ctx goes to the connector, which decides what
-// its end means; if it has not returned some time after that, Open returns
-// ctx.Err() and the thread closes what still comes.
-// dsn is the data source name if it is known.
+// Open starts a thread and opens a connection of ctor on it. If that fails, the
+// thread ends before Open returns. ctx goes to the connector. If the connector has not
+// returned Grace after ctx's end, Open returns ctx.Err(), and the thread closes what
+// still comes. dsn is the data source name; nil if it is not known.
 func Open(ctx context.Context, ctor driver.Connector, dsn *string, a Adapter, traits Traits, opts []thread.Option) (*Conn, error) {
 	c := &Conn{traits: traits, dsn: dsn}
 	c.valid.Store(true)
@@ -105,7 +104,8 @@ func Open(ctx context.Context, ctor driver.Connector, dsn *string, a Adapter, tr
 	return c, nil
 }
 
-// learn asks what is to be known of a new connection.
+// learn asks a new connection which optional interfaces it has, and the adapter for
+// its interrupter and reporter.
 func (c *Conn) learn(ctx context.Context, ctor driver.Connector, a Adapter) {
 	c.resetter, _ = c.inner.(driver.SessionResetter)
 	c.validator, _ = c.inner.(driver.Validator)
@@ -156,7 +156,8 @@ func (c *Conn) DSN() string {
 	return *c.dsn
 }
 
-// Valid reports what the inner connection said of itself after its last call.
+// Valid reports what the inner connection's IsValid said after its last call. A
+// connection that was killed is not valid.
 func (c *Conn) Valid() bool { return c.valid.Load() }
 
 // Inner returns the inner connection. The thread's; nil once it is closed.
@@ -168,15 +169,16 @@ func (c *Conn) Resets() bool    { return c.resetter != nil }
 func (c *Conn) Validates() bool { return c.validator != nil }
 func (c *Conn) Pings() bool     { return c.pinger != nil }
 
-// SetBusy says that the connection can do nothing else while some rows are open,
-// and how they are closed: what would break them fails with why, and the end of a
-// transaction closes them first. With nil they are closed. The thread's.
+// SetBusy says that the connection can do nothing else while some rows are open.
+// Calls then fail with why. The end of a transaction calls free first, which closes
+// the rows. A nil why says that they are closed. The thread's.
 func (c *Conn) SetBusy(why error, free func()) { c.busy, c.free = why, free }
 
 // Dead reports whether the connection is of no more use. The thread's.
 func (c *Conn) Dead() bool { return c.dead || c.inner == nil }
 
-// Kill makes the connection of no more use. The thread's.
+// Kill makes the connection of no more use, unless it holds a database in memory. The
+// thread's.
 func (c *Conn) Kill() {
 	if !c.memory {
 		c.dead, c.killed = true, true
@@ -184,22 +186,23 @@ func (c *Conn) Kill() {
 	}
 }
 
-// Drop makes the connection of no more use to anybody: whoever used it says so.
-// One that holds a database in memory is kept, without its transaction. The thread's.
+// Drop kills the connection because its user says that it is bad. One that holds a
+// database in memory is kept, and its transaction is rolled back. The thread's.
 func (c *Conn) Drop() {
 	c.RollBackOpen()
 	c.Kill()
 }
 
-// HangUp cuts the connection if it is one over a network and its driver is
-// known. It may be called from any goroutine and does not block.
+// HangUp cuts the connection if its adapter can. It may be called from any goroutine
+// and does not block.
 func (c *Conn) HangUp() {
 	if h, ok := c.intr.(HangUpper); ok {
 		h.HangUp()
 	}
 }
 
-// ReadsOnly reports whether a query can be stopped at no cost but its own rows.
+// ReadsOnly reports whether stopping a query costs only its rows. A query of a view
+// that calls a function that writes is not recognized.
 func (c *Conn) ReadsOnly(query string) bool {
 	if r, ok := c.intr.(Reader); ok {
 		return r.ReadsOnly(query)
@@ -207,9 +210,9 @@ func (c *Conn) ReadsOnly(query string) bool {
 	return sqltext.ReadsOnly(query, sqltext.Unknown)
 }
 
-// Later leaves fn, which closes something, to the thread. It may be called from
-// any goroutine, does not wait, and is meant for those who may hold a lock that
-// the thread's function wants.
+// Later leaves fn, which closes something, to the thread. It may be called from any
+// goroutine and does not wait. It is for callers who may hold a lock that the function
+// on the thread wants.
 func (c *Conn) Later(fn func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -217,10 +220,9 @@ func (c *Conn) Later(fn func()) {
 	c.owes.Store(true)
 }
 
-// Run carries out a call on the thread: what was left over from the one before
-// is settled first, and the state of the connection is known afterwards. It
-// returns the cause of a call that was withdrawn, or the error that kept it from
-// being made. Calls made inside of w's work, on the thread, may use Run too.
+// Run carries out a call on the thread. It first settles what the last stopped call
+// has left behind, and notes the connection's state afterwards. If the call was
+// withdrawn it returns why; if it could not be made, the error. w may call Run itself.
 func (c *Conn) Run(ctx context.Context, cl *Call, w Work) error {
 	if err := c.settle(); err != nil {
 		return err
@@ -228,8 +230,8 @@ func (c *Conn) Run(ctx context.Context, cl *Call, w Work) error {
 	return c.run(ctx, cl, w)
 }
 
-// RunClosing is Run for work that only closes what is open: it is done also if
-// the connection cannot be settled.
+// RunClosing is Run for work that only closes something. The work is done even if the
+// connection cannot be settled.
 func (c *Conn) RunClosing(ctx context.Context, cl *Call, w Work) error {
 	c.settle()
 	return c.run(ctx, cl, w)
@@ -254,7 +256,7 @@ func (c *Conn) run(ctx context.Context, cl *Call, w Work) error {
 	return nil
 }
 
-// after is done whatever the work did: return, panic or end its goroutine.
+// after runs however the work ends: it may return, panic or call runtime.Goexit.
 func (c *Conn) after(cl *Call) {
 	c.current, cl.outer = cl.outer, nil
 	if c.owes.Load() {
@@ -304,8 +306,8 @@ func (c *Conn) doLater() {
 	}
 }
 
-// Observe notes after each call of the inner driver what has become of the
-// connection and its transaction.
+// Observe is called after each call of the inner driver, with its error. It notes what
+// has become of the connection and its transaction.
 func (c *Conn) Observe(err error) {
 	if err != nil {
 		c.dead = c.dead || errors.Is(err, driver.ErrBadConn)
@@ -317,8 +319,8 @@ func (c *Conn) Observe(err error) {
 	}
 }
 
-// noteHit remembers for the calls that are being stopped that the database has
-// stopped them: what comes after it in the same call may make it forget.
+// noteHit notes for the calls that are being stopped that the database has stopped
+// them. A later error in the same call may say something else.
 func (c *Conn) noteHit(err error) {
 	for cl := c.current; cl != nil; cl = cl.outer {
 		if cl.Stopped() != nil && c.intr != nil && c.intr.Interrupted(err) {
@@ -364,8 +366,8 @@ func (c *Conn) Ping(inner context.Context) error {
 	return err
 }
 
-// CloseInner closes the connection whole: rows, statements and the transaction
-// first. The thread's. Closing again does nothing.
+// CloseInner closes the rows, the statements and the transaction, and then the
+// connection. The thread's. Closing again does nothing.
 func (c *Conn) CloseInner() error {
 	if c.inner == nil {
 		return nil
@@ -381,11 +383,11 @@ func (c *Conn) CloseInner() error {
 // closeAll is the last thing on the thread, however it ends.
 func (c *Conn) closeAll() { c.CloseInner() }
 
-// Quit ends the thread after the calls that wait, from any goroutine, and does
-// not wait for it.
+// Quit ends the thread after the calls that wait. It may be called from any goroutine
+// and does not wait.
 func (c *Conn) Quit() { go c.worker.Quit() }
 
-// QuitAndWait ends the thread after the calls that wait.
+// QuitAndWait ends the thread after the calls that wait, and waits for its end.
 func (c *Conn) QuitAndWait() { c.worker.Quit() }
 
 // NewTask returns a task that will run job on the thread.

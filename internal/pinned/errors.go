@@ -9,9 +9,9 @@ import (
 )
 
 var (
-	// ErrOutcomeUnknown is wrapped by the error of a write or a COMMIT whose
-	// answer did not come: it may have been carried out. Only a look at the data
-	// can tell. The context's or the driver's error is wrapped too.
+	// ErrOutcomeUnknown is wrapped by the error of a write or a COMMIT that may have
+	// been carried out, in whole or in part. The context's error is wrapped too if
+	// that has ended, or else the driver's, unless that is driver.ErrBadConn.
 	ErrOutcomeUnknown = errors.New("sqlaio: it is unknown whether the write was carried out")
 
 	// ErrRolledBack is wrapped by the error of a statement or a commit in a
@@ -33,8 +33,8 @@ var (
 	// thread it is made on, or for the connection that its own scope holds.
 	ErrWouldDeadlock = errors.New("sqlaio: the call would wait for itself")
 
-	// ErrLost is what a connection that was lost returns to a sql.Conn that
-	// does not own it.
+	// ErrLost is returned in place of driver.ErrBadConn by a sql.Conn that does not
+	// own its connection.
 	ErrLost = errors.New("sqlaio: the connection is lost")
 
 	errSpoilt = errors.New("sqlaio: the transaction can only be rolled back, since what was done after its savepoint could not be undone")
@@ -43,8 +43,7 @@ var (
 	errOpenRows   = errors.New("sqlaio: the rows were closed with their connection")
 )
 
-// Unknown returns the error of a call that was left, or whose connection broke,
-// before its outcome was known.
+// Unknown returns the error of a call whose outcome is unknown.
 func Unknown(cause error) error { return fmt.Errorf("%w: %w", ErrOutcomeUnknown, cause) }
 
 // broken translates the error of a worker that is gone, so that database/sql

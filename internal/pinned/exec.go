@@ -5,8 +5,8 @@ import (
 	"database/sql/driver"
 )
 
-// Result is what the inner Result said, asked on the thread in the call's own
-// hop.
+// Result is what the inner Result returned. It was asked on the thread, in the
+// call's own hop.
 type Result struct {
 	ID, Affected       int64
 	IDErr, AffectedErr error

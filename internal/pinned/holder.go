@@ -1,8 +1,8 @@
 package pinned
 
 // A Holder is what one face has open on a connection: rows, statements and a
-// transaction. It is the thread's. It does not know the face, so that one that
-// nobody uses can be collected.
+// transaction. It is the thread's. It does not refer to the face, so an unused face
+// can be collected.
 type Holder struct {
 	link
 	c    *Conn
@@ -17,8 +17,8 @@ func (c *Conn) NewHolder() *Holder {
 	return h
 }
 
-// Close closes what the holder has open: rows and statements, then its
-// transaction, which is rolled back. It reports whether there was one.
+// Close closes the holder's rows and statements, and rolls back its transaction. It
+// reports whether there was one.
 func (h *Holder) Close() (tx bool) {
 	h.open.closeAll()
 	if t := h.c.tx; t != nil && t.holder == h {
@@ -31,11 +31,10 @@ func (h *Holder) Close() (tx bool) {
 
 func (h *Holder) close() { h.Close() }
 
-// CloseOpen closes the rows and statements alone.
+// CloseOpen closes the rows and statements only.
 func (h *Holder) CloseOpen() { h.open.closeAll() }
 
-// Reading reports whether somebody has rows open whose end has not been read. The
-// thread's.
+// Reading reports whether rows are open whose end has not been read. The thread's.
 func (c *Conn) Reading() bool {
 	for e := c.holders.first; e != nil; e = e.next {
 		for o := e.self.(*Holder).open.first; o != nil; o = o.next {
@@ -52,7 +51,7 @@ func (c *Conn) closeHolders() { c.holders.closeAll() }
 // link is an element of a list: something that can be closed.
 type link struct {
 	prev, next *link
-	self       interface{ close() } // what the link is part of
+	self       interface{ close() } // the element that has the link
 }
 
 // list is a list of what is open. Its zero value is empty.
@@ -82,11 +81,11 @@ func (l *list) remove(e *link) {
 	e.prev, e.next = nil, nil
 }
 
-// closeAll closes what is in the list, the latest first. Each removes itself.
+// closeAll closes all elements, the latest first.
 func (l *list) closeAll() {
 	for l.first != nil {
 		e := l.first
 		e.self.close()
-		l.remove(e) // if it has not done so
+		l.remove(e) // if close has not done so
 	}
 }

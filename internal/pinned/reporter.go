@@ -5,8 +5,8 @@ import (
 	"reflect"
 )
 
-// reporterOf returns how a connection whose driver has no adapter tells whether
-// a transaction is open; nil if it cannot be told.
+// reporterOf returns a reporter for a connection whose driver has no adapter; nil if
+// the connection cannot tell whether a transaction is open.
 func reporterOf(inner driver.Conn) TxReporter {
 	if a, ok := inner.(interface{ AutoCommit() bool }); ok { // go-sqlite3
 		return &autoCommitter{c: a}
@@ -37,7 +37,8 @@ func (a *autoCommitter) TxStatus(err error) TxStatus {
 // pgStatus returns the transaction status byte of PostgreSQL's protocol.
 type pgStatus func() byte
 
-// TxStatus: in a failed transaction PostgreSQL itself refuses what comes.
+// TxStatus never returns TxLost: in a failed transaction PostgreSQL itself refuses
+// statements.
 func (f pgStatus) TxStatus(error) TxStatus {
 	switch f() {
 	case 'I':

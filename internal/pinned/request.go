@@ -5,17 +5,17 @@ import (
 	"database/sql/driver"
 )
 
-// A Request is a query with its arguments, or a statement with them, and how the
-// inner driver is asked to carry it out: the rules are those of database/sql
-// for drivers with and without the optional interfaces.
+// A Request is a query or a statement, with its arguments. The inner driver is asked
+// to carry it out by the rules of database/sql, for drivers with and without the
+// optional interfaces.
 type Request struct {
 	Query string
 	Args  []driver.NamedValue
-	Stmt  *Stmt // nil: the connection is to do it
+	Stmt  *Stmt // nil: the connection itself executes Query
 }
 
-// exec carries the request out. skipped reports that a statement prepared for
-// it, not the connection, has returned ErrSkip.
+// exec carries the request out. skipped reports that ErrSkip came from a statement
+// prepared for it, not from the connection.
 func (q *Request) exec(ctx context.Context, c driver.Conn) (r driver.Result, skipped bool, err error) {
 	if q.Stmt != nil {
 		r, err = execStmt(ctx, c, q.Stmt.inner, q.Args)
@@ -33,8 +33,8 @@ func (q *Request) exec(ctx context.Context, c driver.Conn) (r driver.Result, ski
 	return r, err == driver.ErrSkip, err
 }
 
-// rows is exec for rows. s is the statement that was prepared for the request
-// and is to be closed with them, if there is one.
+// rows is exec for rows. s is the statement that was prepared for the request, if
+// any. It is to be closed with the rows.
 func (q *Request) rows(ctx context.Context, c driver.Conn) (rs driver.Rows, s driver.Stmt, skipped bool, err error) {
 	if q.Stmt != nil {
 		rs, err = queryStmt(ctx, c, q.Stmt.inner, q.Args)

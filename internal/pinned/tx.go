@@ -10,18 +10,19 @@ import (
 	"github.com/sqlaio/sqlaio/internal/sqltext"
 )
 
-// A Tx is a transaction that was begun on a connection. It is the thread's, and
-// has one of these fates:
+// A Tx is a transaction on a connection. It is the thread's, and has one of these
+// fates:
 //
-//	open         as far as the database has said  -> rolledBack, spoilt, ended (observe, took), finished
+//	open         as far as the database has said  -> rolledBack, ended (observe, took), spoilt (Spoil), finished
 //	rolledBack   by the database, after an error  -> finished (Commit, Rollback)
 //	spoilt       a part of it could not be undone -> finished (Commit, Rollback)
 //	ended        by a statement that succeeded    -> finished (Commit, Rollback)
-//	finished     committed or rolled back
+//	finished     committed or rolled back by its owner
 //
-// One that the text of a statement has begun has nobody who ends it but texts: it is
-// forgotten when it has ended. If the database has rolled it back, statements are
-// refused until a text ends or begins one.
+// A transaction that the text of a statement has begun has no owner. The connection
+// forgets it when a text has ended it. If the database has rolled it back, statements
+// are refused until a text ends a transaction or begins one. It is rolled back when
+// the connection changes hands (RollBackOpen).
 type Tx struct {
 	holder *Holder   // nil: a text has begun it
 	inner  driver.Tx // likewise
@@ -43,7 +44,7 @@ const (
 // byText reports whether the text of a statement has begun the transaction.
 func (t *Tx) byText() bool { return t.inner == nil }
 
-// observe takes what the database said after a call with that error.
+// observe notes what the database said after a call that returned err.
 func (c *Conn) observe(st TxStatus, err error) {
 	t := c.tx
 	switch {
@@ -61,9 +62,9 @@ func (c *Conn) observe(st TxStatus, err error) {
 	}
 }
 
-// took notes what the text of a statement that has succeeded did to the
-// transaction, where the database does not tell: whether one is open at all, or
-// that it is another one than before.
+// took notes what the text of a statement did to the transaction, where the database
+// does not tell. It may not tell whether a transaction is open, or that it is another
+// one than before. A procedure that commits and begins again is not noticed.
 func (c *Conn) took(query string) {
 	switch {
 	case c.tx == nil && c.reporter != nil:
@@ -91,8 +92,8 @@ func (t *Tx) Spoil(why error) {
 	}
 }
 
-// refused returns why a statement in the transaction is not to be made: it would
-// be carried out outside of it.
+// refused returns why statements in the transaction are refused; nil if they are not.
+// They would be carried out outside of it, or it cannot be committed.
 func (t *Tx) refused() error {
 	switch {
 	case t.fate == rolledBack && t.why != nil:
@@ -107,13 +108,13 @@ func (t *Tx) refused() error {
 	return nil
 }
 
-// refusedText is refused for a statement after the database has rolled back a
-// transaction that a text had begun. The next text that ends or begins one is
-// the end of that.
+// refusedText is refused after the database has rolled back a transaction that a
+// text had begun. It looks at the next statement: a text that ends or begins a
+// transaction ends the refusals. COMMIT itself is still refused.
 func (c *Conn) refusedText(query string) error {
 	err := c.tx.refused()
-	switch sqltext.FirstControlOf(query) { // what comes before it would be outside of any
-	case sqltext.Begins, sqltext.RollsBack, sqltext.Nests: // the last is SQLite's, too, for BEGIN
+	switch sqltext.FirstControlOf(query) { // what comes before a later one would be outside of any transaction
+	case sqltext.Begins, sqltext.RollsBack, sqltext.Nests: // SQLite's SAVEPOINT begins a transaction too
 		c.tx, err = nil, nil
 	case sqltext.Commits:
 		c.tx = nil
@@ -121,19 +122,19 @@ func (c *Conn) refusedText(query string) error {
 	return err
 }
 
-// Ended reports whether a statement has ended the transaction: what had been
-// done in it may have been committed.
+// Ended reports whether a statement has ended the transaction. What was done in it
+// before may have been committed.
 func (t *Tx) Ended() bool { return t.fate == ended }
 
 // Over reports whether the transaction was committed or rolled back by its owner.
 func (t *Tx) Over() bool { return t.fate == finished }
 
-// ErrInTransaction is wrapped by the error of a Begin on a connection with an
-// open transaction, which some databases would commit then.
+// ErrInTransaction is returned by Begin on a connection with an open transaction,
+// which some databases would commit.
 var ErrInTransaction = errors.New("sqlaio: a transaction is open already on this connection")
 
-// Begin begins a transaction of the holder's. In a strict one statements are
-// refused also after a statement that succeeded has ended it.
+// Begin begins a transaction of the holder's. In a strict one, statements are also
+// refused after a statement has ended it.
 func (c *Conn) Begin(inner context.Context, h *Holder, opts driver.TxOptions, strict bool) (*Tx, error) {
 	if c.inner == nil {
 		return nil, driver.ErrBadConn
@@ -157,9 +158,9 @@ func (c *Conn) Begin(inner context.Context, h *Holder, opts driver.TxOptions, st
 	return t, nil
 }
 
-// taken reports whether a transaction is open in which none may begin, for some
-// databases would commit it. Where the database does not tell, the one of a sql.Conn
-// in itself is left to the driver.
+// taken reports whether a transaction is open that keeps another from beginning: some
+// databases would commit it. A second Begin of the same sql.Conn is left to the driver
+// if the database does not say that a transaction is open.
 func (c *Conn) taken(h *Holder, strict bool) bool {
 	t := c.tx
 	if t == nil || t.byText() {
@@ -186,8 +187,8 @@ func begin(ctx context.Context, inner driver.Conn, opts driver.TxOptions) (drive
 	return t, err
 }
 
-// Commit commits. It returns nil only if COMMIT was carried out and answered; if
-// it fails nothing of the transaction is left open, or the connection is dead.
+// Commit commits. If it fails, the transaction is no longer open, or the connection
+// is dead.
 func (c *Conn) Commit(t *Tx) (err error) {
 	switch {
 	case t.fate == finished:
@@ -239,9 +240,9 @@ func (c *Conn) endByText() {
 	}
 }
 
-// Rollback rolls back. The error is the inner driver's, whatever it says of a
-// transaction that the database has ended by itself. If the transaction is still
-// open then, the connection is dead.
+// Rollback rolls back. The error is the inner driver's, also for a transaction that
+// the database has ended by itself. If the transaction cannot be ended, the connection
+// is dead.
 func (c *Conn) Rollback(t *Tx) (err error) {
 	c.ending(t, func() {
 		if t.byText() {
@@ -264,8 +265,8 @@ func (c *Conn) Rollback(t *Tx) (err error) {
 	return err
 }
 
-// Firmly calls fn, on the thread, with no interrupt meanwhile: one that is under way is waited for
-// and taken back.
+// Firmly calls fn on the thread without interrupts. One that is under way is waited
+// for and taken back first.
 func (c *Conn) Firmly(fn func()) {
 	c.firm.Lock()
 	defer c.firm.Unlock()
@@ -278,7 +279,7 @@ func (c *Conn) Firmly(fn func()) {
 	fn()
 }
 
-// ending ends a transaction firmly.
+// ending ends a transaction with end, firmly. It does nothing if that was done before.
 func (c *Conn) ending(t *Tx, end func()) {
 	if t.fate == finished {
 		return
@@ -309,8 +310,8 @@ func (c *Conn) Refused() error {
 	return c.tx.refused()
 }
 
-// InTx reports whether a transaction is open: as the database says, or else as
-// it was begun and ended. The thread's.
+// InTx reports whether a transaction is open, as the database says. If the database
+// does not tell, the begins and ends on this connection do. The thread's.
 func (c *Conn) InTx() bool {
 	if c.Dead() || !c.Valid() {
 		return false
@@ -324,16 +325,16 @@ func (c *Conn) InTx() bool {
 	return c.tx != nil && c.tx.fate == open
 }
 
-// RolledBack reports whether the database has rolled back a transaction in the last
-// call. The thread's.
+// RolledBack reports whether the database has rolled back a transaction by itself in
+// the last call. The thread's.
 func (c *Conn) RolledBack() bool { return c.status == TxLost }
 
 // InTxNow is InTx as it was after the last call, for any goroutine.
 func (c *Conn) InTxNow() bool { return c.inTx.Load() }
 
-// RollBackLeft is RollBackOpen from any goroutine, between two calls. It costs a hop
-// only if a transaction is open. If the thread is busy with something that was left,
-// the connection is no longer valid.
+// RollBackLeft is RollBackOpen for other goroutines, between two calls. It costs a hop
+// only if a transaction is open. If the thread is busy with a call that was left, and
+// does not come to it within Grace, the connection is no longer valid.
 func (c *Conn) RollBackLeft() (was bool) {
 	if !c.inTx.Load() {
 		return false
@@ -352,9 +353,8 @@ func (c *Conn) RollBackLeft() (was bool) {
 	return was
 }
 
-// RollBackOpen leaves the connection with no transaction open, and reports
-// whether there was one. If one is still open then, the connection is dead. The
-// thread's.
+// RollBackOpen rolls back whatever transaction is open, and reports whether there was
+// one. If that fails, the connection is dead. The thread's.
 func (c *Conn) RollBackOpen() (was bool) {
 	if c.inner == nil || c.dead {
 		return c.tx != nil
