@@ -8,9 +8,13 @@ SHELL := bash
 TIMEOUT    ?= 20m
 TESTFLAGS  ?=
 BENCHFLAGS ?=
-# stress: what to repeat, how often, and how many busy processes run beside it.
-STRESS     ?= ./internal/thread ./threadpin ./driver/...
+# stress: what to repeat, how often, and how many busy processes run beside it; then how
+# many runs, of 48 steps and more, the models of one type make, and how many steps the
+# ledger's model takes on each database.
+STRESS     ?= ./internal/thread/... ./threadpin ./internal/pinned/... ./driver/... ./overlay
 COUNT      ?= 100
+CHECKS     ?= 4200
+STEPS      ?= 200000
 LOAD       ?= $(shell nproc 2>/dev/null || echo 2)
 # cluster: how often a node is killed.
 KILLS      ?= 12
@@ -45,6 +49,7 @@ deps: ## install what the tests need: a C compiler and MariaDB (root on Debian o
 .PHONY: test
 test: deps ## run all tests with the race detector, against SQLite and a private MariaDB
 	$(WITH_MARIADB) go test -race -timeout $(TIMEOUT) $(TESTFLAGS) $$(go list ./... | grep -Ev '/internal/test/(ledger|liveness|faults)$$')
+	$(WITH_MARIADB) go test -race -timeout $(TIMEOUT) $(TESTFLAGS) -run '^TestModel' ./internal/test/ledger
 	go test -timeout $(TIMEOUT) $(TESTFLAGS) -run Conformance ./driver
 	go test -timeout $(TIMEOUT) $(TESTFLAGS) ./internal/test/conformance
 	$(WITH_MARIADB) go -C internal/test/reflectors test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
@@ -69,9 +74,11 @@ portable: deps ## run the tests of the code for systems other than Linux
 	$(WITH_MARIADB) go test -race -timeout $(TIMEOUT) -tags threadpin_portable $(TESTFLAGS) $(PORTABLE)
 
 .PHONY: stress
-stress: deps ## repeat the concurrency tests under CPU load (STRESS=packages COUNT=100 LOAD=processes)
+stress: deps ## repeat the concurrency tests under CPU load (STRESS=packages COUNT=100 LOAD=processes), and run the models (CHECKS=4200 STEPS=200000)
 	@scripts/with-load $(LOAD) $(WITH_MARIADB) \
-		go test -race -timeout 2h -count $(COUNT) $(TESTFLAGS) $(STRESS)
+		go test -race -short -timeout 2h -count $(COUNT) $(TESTFLAGS) $(STRESS)
+	go test -race -timeout 2h -v -run Model $(TESTFLAGS) ./internal/thread ./driver ./driver/sqlite3 ./overlay -rapid.checks $(CHECKS)
+	$(WITH_MARIADB) go test -race -timeout 2h -v -run '^TestModel' $(TESTFLAGS) ./internal/test/ledger -model.steps $(STEPS)
 
 .PHONY: conformance
 conformance: deps ## run the test suites of the wrapped drivers, bare and through the shim, and compare

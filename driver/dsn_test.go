@@ -311,3 +311,22 @@ func TestWrappedOpenIsTheInnerOpen(t *testing.T) {
 		}
 	}
 }
+
+// TestConnectorPrintsNoDataSourceName: nor does a connection, as Raw shows it.
+func TestConnectorPrintsNoDataSourceName(t *testing.T) {
+	c, err := aio.Wrap(dt.New(dt.Minimal).Driver()).(driver.DriverContext).OpenConnector("secret")
+	must(t, err)
+	db := sql.OpenDB(c)
+	defer db.Close()
+	conn, err := db.Conn(context.Background())
+	must(t, err)
+	defer conn.Close()
+	must(t, conn.Raw(func(dc any) error {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			if text := fmt.Sprintf(verb, c) + fmt.Sprintf(verb, dc); strings.Contains(text, "secret") {
+				t.Errorf("%s prints %s", verb, text)
+			}
+		}
+		return nil
+	}))
+}

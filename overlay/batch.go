@@ -195,29 +195,46 @@ func (b *batch) each(ctx context.Context, l *lane, n int, exec func(context.Cont
 		inner = context.WithoutCancel(ctx)
 	}
 	var failed error
+	begun := -1 // which of them has begun the transaction that is open, by its text
+	lost := false
 	for i := range results {
 		err := ctx.Err()
-		if err == nil && failed != nil && !b.keepGoing {
+		if err == nil && failed != nil && (!b.keepGoing || lost) {
 			err = ErrNotRun
 		}
+		was := l.pc.InTx()
 		if err == nil {
 			var r *pinned.Result
 			if r, err = exec(inner, i); err == nil {
 				results[i].Result = r
-				continue
+			} else if isBad(err) && !l.answered { // nothing was done
+				for j := i; j < n; j++ {
+					results[j].Err = ErrNotRun
+				}
+				results[i].Err = err
+				return results, fmt.Errorf("overlay: statement %d of %d: %w", i+1, n, err)
+			} else {
+				lost = l.pc.Lost(err)
+				results[i].Err = l.current.Load().verdict(l, err)
 			}
-		}
-		if isBad(err) && !l.answered { // nothing was done
-			for j := i; j < n; j++ {
-				results[j].Err = ErrNotRun
-			}
+		} else {
 			results[i].Err = err
-			return results, fmt.Errorf("overlay: statement %d of %d: %w", i+1, n, err)
 		}
-		results[i].Err = l.current.Load().verdict(l, err)
-		if failed == nil {
+		switch is := l.pc.InTx(); {
+		case is && !was:
+			begun = i
+		case was && !is && err != nil: // with what had been done in it
+			takeBack(results[max(begun, 0):i], err, !l.pc.RolledBack())
+			begun = -1
+		case !is:
+			begun = -1
+		}
+		if err != nil && failed == nil {
 			failed = fmt.Errorf("overlay: statement %d of %d: %w", i+1, n, err)
 		}
+	}
+	if begun >= 0 && l.lease != nil && !b.inTx {
+		takeBack(results[begun:], pinned.ErrTxLeftOpen, false)
 	}
 	return results, failed
 }

@@ -36,16 +36,14 @@ func (e *Engine) ExecContext(ctx context.Context, query string, args ...any) (r 
 		return nil, err
 	}
 	defer leave()
-	for attempt := 1; ; attempt++ { // as sql.DB does
-		err = e.onConn(ctx, func(sc *sql.Conn) (err error) {
-			r, err = execContext(ctx, sc, engineOptOut, query, args)
-			return err
-		})
-		if !isBad(err) || attempt > 2 {
-			break
-		}
-	}
-	if err != nil {
+	err = e.onConn(ctx, func(sc *sql.Conn) (err error) {
+		r, err = execContext(ctx, sc, engineOptOut, query, args)
+		return err
+	})
+	switch {
+	case isBad(err): // nothing was done: sql.DB looks for a connection that works
+		return e.db.ExecContext(reflectguard.MayBlock(ctx), query, args...)
+	case err != nil:
 		return nil, err
 	}
 	return r, nil
@@ -53,7 +51,7 @@ func (e *Engine) ExecContext(ctx context.Context, query string, args ...any) (r 
 
 // onConn calls fn with a connection of the pool, which is left without a
 // transaction.
-func (e *Engine) onConn(ctx context.Context, fn func(*sql.Conn) error) error {
+func (e *Engine) onConn(ctx context.Context, fn func(*sql.Conn) error) (err error) {
 	sc, err := e.db.Conn(ctx)
 	if err != nil {
 		return err
@@ -64,11 +62,12 @@ func (e *Engine) onConn(ctx context.Context, fn func(*sql.Conn) error) error {
 		return fn(sc)
 	}
 	pc.RollBackLeft()
-	err = fn(sc)
-	if pc.RollBackLeft() {
-		err = leftOpen(err)
-	}
-	return err
+	defer func() { // after a panic too; a sql.Conn that fn has closed is somebody else's
+		if _, ok := face.OfConn(sc); ok && pc.RollBackLeft() {
+			err = leftOpen(err)
+		}
+	}()
+	return fn(sc)
 }
 
 // PrepareContext is sql.DB's. It blocks, and warns.

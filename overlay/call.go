@@ -238,15 +238,18 @@ func (c *call) begin(l *lane) bool {
 	}
 	c.lane.Store(l)
 	c.pinned.Reset()
-	switch {
+	if !c.phase.CompareAndSwap(waiting, running) {
+		return false
+	}
+	switch { // a stop finds that the connection has not begun it
 	case c.kind == function:
-		c.inner.outer = c.ctx
+		c.inner.restart(c.ctx)
 		c.pinned.SetAbort(c.inner.stop)
 	case !l.pc.Stops() && c.kind != ending:
 		c.given, c.drop = context.WithCancel(c.ctx)
 		c.pinned.SetAbort(c.drop)
 	}
-	return c.phase.CompareAndSwap(waiting, running)
+	return true
 }
 
 // release ends the contexts that were made for the work, which is done: the

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -33,3 +34,17 @@ func TestPanicInACallbackEndsTheProgram(t *testing.T) {
 }
 
 func panicsInCallback() { panic("out of a callback") }
+
+// A callback that ends its goroutine, as t.FailNow does, ends neither the callbacks after it nor
+// Shutdown.
+func TestGoexitInACallback(t *testing.T) {
+	db := newScripted().openDB()
+	defer db.Close()
+	e := overlay.New(db, overlay.WithLanes(1), overlay.WithDispatcher(func(fn func()) { fn() }))
+	exited, called := make(chan struct{}), make(chan struct{})
+	e.ExecAsync(background, "noop").OnDone(func(sql.Result, error) { close(exited); runtime.Goexit() })
+	within(t, "the callback", exited)
+	e.ExecAsync(background, "noop").OnDone(func(sql.Result, error) { close(called) })
+	within(t, "a later callback", called)
+	noError(t, e.Shutdown(atMost(t, patience)))
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,7 @@ type session struct {
 	goroutine uintptr              // guarded by mu: which goroutine made them
 	begins    int                  // guarded by mu: of these, those that begin one
 	ending    *Future[struct{}]    // guarded by mu: CloseAsync's
+	cleanup   runtime.Cleanup      // guarded by mu: the Conn's, until ending is set
 	guest     *face.Guest          // guarded by mu: SyncConn's; nil: not asked for
 	places    []site               // guarded by mu: of the open transactions, the outermost first
 	streams   map[*stream]struct{} // guarded by mu: those that are open
@@ -272,6 +274,7 @@ func (s *session) closeAsync() *Future[struct{}] {
 	}
 	f := &Future[struct{}]{core: core{origin: s.config}}
 	s.ending = f
+	s.cleanup.Stop()
 	o := callOptions{kind: ending, quiet: true, tidy: true, closes: true, place: s.place, describe: "CloseAsync"}
 	last := start(background, s.queue, o, func(_ context.Context, l *lane) (struct{}, error) {
 		l.cleanUp()

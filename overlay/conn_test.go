@@ -3,10 +3,15 @@ package overlay_test
 import (
 	"context"
 	"database/sql"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	aio "github.com/sqlaio/sqlaio/driver"
+	"github.com/sqlaio/sqlaio/internal/test/drivertest"
 	"github.com/sqlaio/sqlaio/overlay"
+	"github.com/sqlaio/sqlaio/threadpin"
 )
 
 func TestConnectAsValue(t *testing.T) {
@@ -133,4 +138,91 @@ func TestWithTxEndsWhileAnotherGoroutineCalls(t *testing.T) {
 			t.Error("the transaction is still open")
 		}
 	})
+}
+
+// SyncConn, and a function's sql.Conn, are of use after the context of one of their transactions
+// has ended.
+func TestSyncConnAfterItsTransactionsContext(t *testing.T) {
+	onEach(t, func(t *testing.T, db *testDB) {
+		db.people(t)
+		use := func(sc func() *sql.Conn) (err error) {
+			ctx, cancel := context.WithCancel(db.ctx)
+			tx, err := sc().BeginTx(ctx, nil)
+			noError(t, err)
+			noError(t, second(tx.Exec(insertPerson, "Ann")))
+			cancel()
+			for range 100 { // database/sql rolls back in a goroutine of its own
+				if err = second(sc().ExecContext(db.ctx, insertPerson, "Bob")); err == nil {
+					break
+				}
+				time.Sleep(time.Millisecond)
+			}
+			return err
+		}
+		c := db.connect(t)
+		noError(t, use(c.SyncConn))
+		db.close(t, c)
+		must(t, overlay.RunInThread(db.ctx, db.e, func(_ context.Context, sc *sql.Conn) (int, error) {
+			return 0, use(func() *sql.Conn { return sc })
+		}))
+		db.wantPeople(t, 2)
+	})
+}
+
+// A Conn gets its turn on its thread however many calls wait for that: its calls, its commit and its
+// close are made.
+func TestConnOnAThreadWithANarrowQueue(t *testing.T) {
+	d := newScripted()
+	db := aio.OpenDB(scriptedConnector{d.Connector("test"), d}, aio.WithThread(threadpin.WithQueue(1)))
+	defer db.Close()
+	e := overlay.New(db)
+	c := must(t, e.ConnectAsync(background))
+	tx := must(t, c.BeginAsync(background, nil))
+	release := occupy(t, c)
+	inSync := make(chan error, 1)
+	go func() { inSync <- second(c.SyncConn().ExecContext(background, "noop")) }()
+	time.Sleep(10 * time.Millisecond) // it waits for the thread
+	f := c.ExecAsync(background, "noop")
+	release()
+	noError(t, <-inSync)
+	must(t, f)
+	must(t, tx.CommitAsync(background))
+	must(t, c.CloseAsync(background))
+	if n := d.Count("Tx.Commit"); n != 1 {
+		t.Errorf("%d commits, want 1", n)
+	}
+	noError(t, e.Shutdown(background))
+}
+
+// A call's end is that of what was made for it: nothing stays with a context that lives on.
+func TestCallsLeaveNothingWithTheirContext(t *testing.T) {
+	d, e := faked(t)
+	d.On("Conn.ExecContext", func(k drivertest.Call) error { k.Ctx.Done(); return nil })
+	ctx := &countedContext{Context: background, done: make(chan struct{})}
+	for range 10 {
+		must(t, e.ExecAsync(ctx, "noop"))
+		must(t, e.BatchAsync(ctx, []overlay.Statement{{Query: "noop"}}))
+		must(t, overlay.RunInThread(ctx, e, func(ctx context.Context, c *sql.Conn) (int, error) {
+			return 0, second(c.ExecContext(ctx, "noop"))
+		}))
+	}
+	if ctx.uses.Load() == 0 {
+		t.Error("the context was not used")
+	}
+	until(t, "the end of what has used the context", func() bool { return ctx.left.Load() == 0 })
+}
+
+// countedContext counts what waits for its end.
+type countedContext struct {
+	context.Context
+	done       chan struct{}
+	uses, left atomic.Int64
+}
+
+func (c *countedContext) Done() <-chan struct{} { return c.done }
+
+func (c *countedContext) AfterFunc(func()) (stop func() bool) {
+	c.uses.Add(1)
+	c.left.Add(1)
+	return sync.OnceValue(func() bool { c.left.Add(-1); return true })
 }

@@ -53,6 +53,13 @@ func (c *callContext) Value(key any) any {
 	return inner.Value(key)
 }
 
+// restart makes it the context of a call that begins, perhaps once more.
+func (c *callContext) restart(outer context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.outer, c.inner, c.cancel, c.err = outer, nil, nil, nil
+}
+
 // stop ends the context.
 func (c *callContext) stop() {
 	c.mu.Lock()

@@ -23,7 +23,7 @@ var (
 
 	// ErrInTransaction is returned by BeginAsync on a Conn with an open
 	// transaction. BeginNestedAsync makes a savepoint in it.
-	ErrInTransaction = errors.New("overlay: a transaction is open already (BeginNestedAsync makes a savepoint)")
+	ErrInTransaction = pinned.ErrInTransaction
 
 	// ErrConcurrentTx is returned by a call in a transaction that comes from
 	// another goroutine than one that is under way. The call was not made. Await

@@ -36,7 +36,7 @@ func (c *Conn) QueryAsync(ctx context.Context, query string, args ...any) *Futur
 
 // ExecAsync executes a statement that returns no rows. The result's methods cost
 // nothing. The arguments are taken at the call: what the caller changes
-// afterwards has no effect.
+// afterwards has no effect, save in what a pointer to a struct leads to.
 func (e *Engine) ExecAsync(ctx context.Context, query string, args ...any) *Future[sql.Result] {
 	return execAsync(ctx, e, query, args)
 }

@@ -135,7 +135,7 @@ func (f *core) see() {
 // another one will.
 func (f *core) noted() {
 	if f.unseen != nil {
-		f.unseen.looked.Store(true)
+		f.unseen.look()
 	}
 }
 

@@ -73,7 +73,11 @@ func (l *lane) loop() {
 		l.run(c)
 		if l.lease == nil {
 			if l.pc.Queued() > 0 { // blocking calls get their turn
-				if c = l.q.next(l, false); c != nil {
+				c = l.q.next(l, false)
+				if c != nil && c.kind == ending { // they were made after it
+					continue
+				}
+				if c != nil {
 					l.start(c)
 				}
 				return
@@ -108,6 +112,7 @@ func (l *lane) run(c *call) {
 	if l.tx != nil && l.pc.Dead() && !c.tidy && c.kind != ending {
 		l.current.CompareAndSwap(c, nil)
 		l.lost.Store(true) // a guest may have found it out
+		c.release()
 		c.end(driver.ErrBadConn)
 		return
 	}
@@ -151,6 +156,7 @@ type doing struct {
 // Do does what the call is for.
 func (d *doing) Do(inner context.Context) {
 	l, c := d.l, d.c
+	defer c.release()
 	if l.lease != nil && l.used {
 		if d.err = l.pc.Reset(inner); d.err != nil {
 			d.stale = isBad(d.err)
@@ -158,7 +164,6 @@ func (d *doing) Do(inner context.Context) {
 		}
 	}
 	l.used, l.answered = true, false
-	defer c.release()
 	switch {
 	case c.kind == function:
 		inner = &c.inner

@@ -81,6 +81,16 @@ func (m *laneMachine) expect(c *laneCall, want error) {
 	}
 }
 
+// expectStopped is expect for a call that was stopped. One that ran may be left
+// instead: on a busy machine its lane gets no processor in time.
+func (m *laneMachine) expectStopped(c *laneCall, want error) {
+	m.t.Helper()
+	if err := c.outcome(); slices.Contains(m.running, c) && errors.Is(err, overlay.ErrOutcomeUnknown) && errors.Is(err, want) {
+		return
+	}
+	m.expect(c, want)
+}
+
 // finish lets a call end.
 func (m *laneMachine) finish(c *laneCall) {
 	c.open = true
@@ -100,7 +110,7 @@ func (m *laneMachine) cancel(c *laneCall) {
 	} else {
 		c.cancel()
 	}
-	m.expect(c, context.Canceled)
+	m.expectStopped(c, context.Canceled)
 	if i := slices.Index(m.waiting, c); i >= 0 {
 		m.waiting = slices.Delete(m.waiting, i, i+1)
 		m.want.Withdrawn++
@@ -202,7 +212,7 @@ func (m *laneMachine) shutdown(patient bool) {
 	m.shut <- nil
 	for _, c := range slices.Concat(m.running, m.waiting) {
 		if !c.open {
-			m.expect(c, overlay.ErrClosed)
+			m.expectStopped(c, overlay.ErrClosed)
 		}
 	}
 	m.want.Withdrawn += int64(len(m.waiting))

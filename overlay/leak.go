@@ -17,11 +17,17 @@ func init() {
 	}
 }
 
+// The cleanups below may reach the application through the engine's dispatcher, and
+// from there what they watch over, which then is never collected. So each is
+// stopped when there is nothing left to warn about.
+
 // warn warns about something of the engine's.
-func (c *config) warn(w warnings.Warning) {
+func (c *config) warn(w warnings.Warning) { warn(c.heard, w) }
+
+func warn(heard func(warnings.Warning), w warnings.Warning) {
 	warnings.Show(w) // no call is left to fail
-	if c.heard != nil {
-		c.heard(w)
+	if heard != nil {
+		heard(w)
 	}
 }
 
@@ -39,10 +45,17 @@ func caller(c *config) site {
 
 // unseen outlives a future that has failed, to tell whether anybody looked.
 type unseen struct {
-	looked atomic.Bool
-	err    error
-	place  site
-	config *config
+	looked  atomic.Bool
+	err     error
+	place   site
+	heard   func(warnings.Warning) // the config's; the config itself would reach the future
+	cleanup runtime.Cleanup
+}
+
+func (u *unseen) look() {
+	if u.looked.CompareAndSwap(false, true) {
+		u.cleanup.Stop()
+	}
 }
 
 // watchError has a future warn that is collected before anybody has looked at its
@@ -51,8 +64,8 @@ func (f *core) watchError() *unseen {
 	if f.err == nil || f.quiet || errors.Is(f.err, context.Canceled) || errors.Is(f.err, context.DeadlineExceeded) {
 		return nil
 	}
-	u := &unseen{err: f.err, place: f.place, config: f.origin}
-	runtime.AddCleanup(f, warnUnawaited, u)
+	u := &unseen{err: f.err, place: f.place, heard: f.origin.heard}
+	u.cleanup = runtime.AddCleanup(f, warnUnawaited, u)
 	return u
 }
 
@@ -60,7 +73,7 @@ func warnUnawaited(u *unseen) {
 	if u.looked.Load() {
 		return
 	}
-	u.config.warn(&warnings.UnawaitedWarning{
+	warn(u.heard, &warnings.UnawaitedWarning{
 		Info: warnings.Info{
 			Message: "a future has failed and nobody looked at its error",
 			Advice:  "call Await, TryResult or OnDone on every future",
@@ -77,7 +90,12 @@ func (c *config) warnResource(message, advice string, place site) {
 // newConn makes the Conn of a session, which is closed when the Conn is collected.
 func newConn(s *session) *Conn {
 	c := &Conn{s: s}
-	runtime.AddCleanup(c, func(s *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ending != nil {
+		return c
+	}
+	s.cleanup = runtime.AddCleanup(c, func(s *session) {
 		s.mu.Lock()
 		left := s.ending == nil
 		s.mu.Unlock()
@@ -96,7 +114,7 @@ func newTx(c *Conn, v *level) *Tx {
 	s := c.s
 	v.user = weak.Make(t)
 	s.lane.tx.set(s.lane.tx.levels) // with its place
-	runtime.AddCleanup(t, func(v *level) {
+	v.cleanup = runtime.AddCleanup(t, func(v *level) {
 		if !v.over.Load() && !s.isClosed() {
 			s.config.warnResource("a transaction was left open", "call CommitAsync, RollbackAsync or CloseAsync, or use WithTx", v.place)
 			o := callOptions{kind: ending, quiet: true, tidy: true, place: v.place, describe: "ROLLBACK"}
@@ -110,7 +128,13 @@ func newTx(c *Conn, v *level) *Tx {
 
 // watchLeak has a stream end with its Result.
 func (r *Result) watchLeak() {
-	runtime.AddCleanup(r, func(st *stream) {
+	st := r.stream
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.err != nil || st.closing != nil {
+		return
+	}
+	st.cleanup = runtime.AddCleanup(r, func(st *stream) {
 		st.mu.Lock()
 		left := st.err == nil && st.closing == nil
 		st.mu.Unlock()
@@ -118,5 +142,5 @@ func (r *Result) watchLeak() {
 			st.s.config.warnResource("a stream was left open", "read it to its end, or call CloseAsync", st.place)
 			st.closeAsync(ErrClosed, true)
 		}
-	}, r.stream)
+	}, st)
 }

@@ -71,8 +71,6 @@ func (s *leases) acquire(ctx context.Context) (*lease, error) {
 		s.put()
 		return nil, fmt.Errorf("overlay: connecting: %w", errNotAio)
 	}
-	pc.FollowTexts(true)
-	pc.RollBackLeft() // the text of a statement of somebody else's may have begun one
 	return &lease{from: s, sc: sc, pc: pc, reused: reused, since: time.Now()}, nil
 }
 
@@ -181,7 +179,6 @@ func (l *lease) due() bool {
 
 // giveBack gives the connection back to the pool.
 func (l *lease) giveBack() {
-	l.pc.FollowTexts(false)
 	l.sc.Close()
 	l.from.put()
 }

@@ -297,6 +297,27 @@ func TestTextThatWritesAfterItsSelect(t *testing.T) {
 	})
 }
 
+// A SELECT whose function writes is carried out to its end although its first row is enough, as it
+// is by the bare driver.
+func TestSelectOfAFunctionThatWrites(t *testing.T) {
+	onMariaDB(t, func(t *testing.T, db *testDB) {
+		must(t, db.e.ExecAsync(db.ctx, "CREATE TABLE t (id INT)"))
+		must(t, db.e.ExecAsync(db.ctx, "CREATE FUNCTION f(n INT) RETURNS LONGTEXT BEGIN INSERT INTO t VALUES (n); DO SLEEP(0.01); RETURN REPEAT('x', 40000); END"))
+		const query = "SELECT f(seq) FROM seq_1_to_10"
+		for name, run := range map[string]func() error{
+			"Scalar":     func() error { return second(overlay.Scalar[string](db.ctx, db.e, query).Await(db.ctx)) },
+			"FirstAsync": func() error { return second(must(t, db.e.StreamAsync(db.ctx, query)).FirstAsync(db.ctx).Await(db.ctx)) },
+			"QueryRow":   func() error { var s string; return db.e.SyncDB().QueryRowContext(db.ctx, query).Scan(&s) },
+		} {
+			must(t, db.e.ExecAsync(db.ctx, "DELETE FROM t"))
+			err := run()
+			if n := must(t, overlay.Scalar[int](db.ctx, db.e, "SELECT count(*) FROM t")); err == nil && n != 10 {
+				t.Errorf("%s: no error, and %d rows of 10", name, n)
+			}
+		}
+	})
+}
+
 // Rows may have no columns: PostgreSQL's SELECT FROM t.
 func TestRowsWithoutColumns(t *testing.T) {
 	db := aio.OpenDB(noColumns{})

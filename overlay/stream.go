@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -36,6 +37,7 @@ type stream struct {
 	armed    bool              // guarded by mu: serve is going to run
 	ahead    *core             // guarded by mu: the call that reads ahead; nil: none does
 	closing  *Future[struct{}] // guarded by mu: closeAsync's
+	cleanup  runtime.Cleanup   // guarded by mu: the Result's, until err or closing is set
 	closed   error             // guarded by mu: what closeAsync was given; nil: it was not called
 	untold   error             // guarded by mu: what the rows have ended with; nil: their end, or nobody need be told
 }
@@ -46,6 +48,7 @@ type fetching struct {
 	n     int
 	claim func() bool            // keeps the thread from doing it; nil: only the thread can do it
 	give  func([][]value, error) // completes it after claim
+	call  *core                  // the fetch
 }
 
 const (
@@ -266,16 +269,21 @@ func (st *stream) end(l *lane, why error) {
 	}
 	st.mu.Lock()
 	first := st.err == nil
+	untold := closing
+	if untold == nil && why != io.EOF && why != ErrClosed && why != ErrReturnsNoRows {
+		untold = why
+	}
 	if st.closed != nil { // whatever kept the rows from being read to their end since
 		why = st.closed
-	}
-	if first {
-		st.err, st.untold = why, closing
-		if closing == nil && st.closed == nil && why != io.EOF && why != ErrClosed && why != ErrReturnsNoRows {
-			st.untold = why
+		if st.plain {
+			untold = nil
 		}
 	}
-	untold, unwatch := st.untold, st.unwatch
+	if first {
+		st.err, st.untold = why, untold
+		st.cleanup.Stop()
+	}
+	unwatch := st.unwatch
 	st.mu.Unlock()
 	if first && untold != nil && !st.plain && l.tx != nil && len(l.tx.levels) > 0 {
 		l.tx.failed = append(l.tx.failed, st)
@@ -343,8 +351,13 @@ func (st *stream) closeAsync(why error, quietly bool) *Future[struct{}] {
 	}
 	f := &Future[struct{}]{core: core{origin: st.s.config, place: st.place, quiet: quietly}}
 	st.closing, st.closed = f, why
+	st.cleanup.Stop()
 	over, ahead, untold := st.err != nil, st.ahead, st.untold
 	st.buffered, st.size = nil, 0
+	var fetches []*core
+	for _, w := range st.fetches {
+		fetches = append(fetches, w.call)
+	}
 	st.mu.Unlock()
 	if over {
 		st.mu.Lock()
@@ -352,9 +365,6 @@ func (st *stream) closeAsync(why error, quietly bool) *Future[struct{}] {
 		st.mu.Unlock()
 		f.settle(untold)
 		return f
-	}
-	if ahead != nil && st.plain {
-		ahead.stop(why)
 	}
 	o := callOptions{kind: ending, quiet: true, tidy: true, place: st.place, describe: "CloseAsync of a stream"}
 	last := start(background, st.s.queue, o, func(_ context.Context, l *lane) (closing error, _ error) {
@@ -367,6 +377,13 @@ func (st *stream) closeAsync(why error, quietly bool) *Future[struct{}] {
 		st.mu.Unlock()
 		return closing, nil
 	})
+	if st.plain || why != ErrClosed { // now that closing comes before whatever they let go on
+		for _, c := range append(fetches, ahead) {
+			if c != nil {
+				c.stop(why)
+			}
+		}
+	}
 	last.whenDone(func() {
 		if st.owns { // closing the stream is over when its connection has gone back
 			st.s.closeAsync().whenDone(func() { f.settle(last.value) })
@@ -389,7 +406,9 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 	if len(st.fetches) == 0 && st.enough(n) && (!finish || st.err != nil) {
 		rows, err := st.take(n)
 		if finish && err == nil {
-			err = st.failure()
+			if err = st.failure(); err != nil {
+				rows = nil
+			}
 		}
 		st.mu.Unlock()
 		st.after(last)
@@ -410,16 +429,29 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 		st.mu.Unlock()
 		st.release()
 	}
+	var taken [][]value    // the thread's
+	o.undo = func(*lane) { // nobody has got them
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		if st.closed == nil {
+			st.buffered = append(taken, st.buffered...)
+		}
+	}
 	f := start(ctx, st.s.queue, o, func(ctx context.Context, l *lane) (T, error) {
 		st.read(l, cmp.Or(n, 1))
 		st.mu.Lock()
 		rows, err := st.take(n)
+		taken = rows
 		if finish && err == nil {
-			err = st.failure()
+			if err = st.failure(); err != nil {
+				rows = nil
+			}
 		}
 		st.mu.Unlock()
 		if finish && err == nil {
-			err = st.closeRows(l)
+			if err = st.closeRows(l); err != nil {
+				rows = nil
+			}
 		}
 		st.after(last)
 		return as(wrap(r.keys, rows), err)
@@ -437,6 +469,7 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 	c := f.cancel.(*call)
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	w.call = &f.core
 	w.claim = c.claim
 	w.give = func(rows [][]value, err error) {
 		f.value, err = as(wrap(r.keys, rows), err)

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -483,4 +484,28 @@ func TestStreamedWriteWhoseCommitFails(t *testing.T) {
 			t.Errorf("%d rows", n)
 		}
 	})
+}
+
+// A write whose first row alone is fetched has met an error while rows were read ahead: somebody
+// must be told.
+func TestStreamedWriteThatHasFailedAhead(t *testing.T) {
+	for name, use := range map[string]func(r *overlay.Result) error{
+		"FirstAsync": func(r *overlay.Result) error { return second(r.FirstAsync(background).Await(background)) },
+		"FetchOneAsync, CloseAsync": func(r *overlay.Result) error {
+			return errors.Join(second(r.FetchOneAsync(background).Await(background)), second(r.CloseAsync(background).Await(background)))
+		},
+	} {
+		e, err := overlay.Open("sqlite3", filepath.Join(t.TempDir(), "a.db")+"?_foreign_keys=1")
+		noError(t, err)
+		must(t, e.ExecAsync(background, "CREATE TABLE people (id INTEGER PRIMARY KEY)"))
+		must(t, e.ExecAsync(background, "CREATE TABLE orders (person INTEGER REFERENCES people (id) DEFERRABLE INITIALLY DEFERRED)"))
+		r, err := e.StreamAsync(background, "INSERT INTO orders VALUES (99) RETURNING person").Await(background)
+		if err == nil {
+			err = use(r)
+		}
+		if n := must(t, overlay.Scalar[int](background, e, "SELECT count(*) FROM orders")); err == nil && n == 0 {
+			t.Errorf("%s: no error, and no row", name)
+		}
+		noError(t, e.Shutdown(background))
+	}
 }

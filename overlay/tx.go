@@ -26,11 +26,14 @@ type Tx struct {
 // those that say otherwise.
 type level struct {
 	tx     *pinned.Tx       // of the outermost
+	failed int              // how many streams had failed when it began
 	name   string           // of a savepoint
 	over   atomic.Bool      // committed, rolled back, or gone with the one around it; anybody may look
 	scoped atomic.Bool      // WithTx or WithNested ends it; anybody may look
 	user   weak.Pointer[Tx] // set before the level is known to anybody else
 	place  site             // likewise
+
+	cleanup runtime.Cleanup // the thread's: the Tx's, as long as the level is open
 }
 
 // txState is what a Conn's lane knows about its transaction. It is the thread's.
@@ -54,6 +57,9 @@ func (t *txState) verdict() error {
 
 // set makes levels those that are open.
 func (t *txState) set(levels []*level) {
+	for _, v := range t.levels[min(len(levels), len(t.levels)):] {
+		v.cleanup.Stop()
+	}
 	t.levels = levels
 	t.s.top.Store(nil)
 	if len(levels) == 0 {
@@ -204,9 +210,6 @@ func (l *lane) begin(ctx context.Context, opts *sql.TxOptions) (*level, error) {
 	// The transaction outlives the call, so its context must too.
 	tx, err := l.pc.Begin(context.WithoutCancel(ctx), l.held(), o, true)
 	l.answered = l.answered || !isBad(err)
-	if errors.Is(err, pinned.ErrInTransaction) {
-		return nil, ErrInTransaction
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +225,7 @@ func (l *lane) savepoint(ctx context.Context) (*level, error) {
 		return nil, err
 	}
 	l.tx.names++
-	v := &level{name: fmt.Sprintf("sqlaio_%d", l.tx.names)}
+	v := &level{name: fmt.Sprintf("sqlaio_%d", l.tx.names), failed: len(l.tx.failed)}
 	if err := l.statement(ctx, "SAVEPOINT "+v.name); err != nil {
 		return nil, err
 	}
@@ -267,6 +270,9 @@ func (l *lane) end(v *level, commit bool) error {
 			inner.over.Store(true)
 		}
 		l.tx.set(l.tx.levels[:at])
+		if !commit {
+			l.tx.failed = l.tx.failed[:min(v.failed, len(l.tx.failed))]
+		}
 	}
 	if v.tx == nil {
 		return l.endSavepoint(v, commit)
@@ -280,7 +286,7 @@ func (l *lane) end(v *level, commit bool) error {
 		return nil
 	}
 	err := l.pc.Commit(v.tx)
-	if err != nil && inDoubt(err) && !errors.Is(err, ErrOutcomeUnknown) {
+	if err != nil && inDoubt(err) && !errors.Is(err, ErrOutcomeUnknown) && !errors.Is(err, ErrRolledBack) {
 		return pinned.Unknown(err)
 	}
 	return err

@@ -63,6 +63,7 @@ func (adapter) InterrupterContext(ctx context.Context, inner driver.Conn, c driv
 		// The answer may still come, so this connection is of no use. The driver sees
 		// that it is closed, and database/sql opens another.
 		_ = nc.Close()
+		_ = inner.Close() // so that the driver knows
 		return nil
 	}
 	if err != nil || s.id != strconv.FormatUint(uint64(nc.greeting.id), 10) {

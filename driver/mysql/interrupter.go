@@ -112,6 +112,10 @@ func (i *interrupter) Interrupt(ctx context.Context) {
 	i.pause = min(2*i.pause, lastPause)
 }
 
+// ReadsOnly is false for all queries: when rows are closed early the driver reads the
+// others all the same, and what a function or a view does is done with them.
+func (i *interrupter) ReadsOnly(string) bool { return false }
+
 // bound returns ctx with an end after sideTimeout, or when the connection is hung
 // up.
 func (i *interrupter) bound(ctx context.Context) (context.Context, func()) {

@@ -48,12 +48,17 @@ func startProxy(t testing.TB, cfg *mysql.Config) (*proxy, *mysql.Config) {
 
 func (p *proxy) stop() {
 	p.listener.Close()
+	p.cut()
+	p.wg.Wait()
+}
+
+// cut ends all connections.
+func (p *proxy) cut() {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	for c := range p.conns {
 		c.Close()
 	}
-	p.mu.Unlock()
-	p.wg.Wait()
 }
 
 func (p *proxy) set(change func(p *proxy)) {

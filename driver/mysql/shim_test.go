@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	aio "github.com/sqlaio/sqlaio/driver"
 )
 
 func openDB(t testing.TB) *sql.DB {
@@ -271,6 +273,98 @@ func TestCancelStorm(t *testing.T) {
 		}()
 	}
 	wg.Wait()
+}
+
+// returningTable makes a table whose name tests write rows into.
+func returningTable(t *testing.T, db *sql.DB, columns string) (name string) {
+	t.Helper()
+	name = fmt.Sprintf("returning_%d", sessionID(t, db))
+	if _, err := db.Exec("CREATE TABLE " + name + " (" + columns + ") ENGINE=InnoDB"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Exec("DROP TABLE " + name) })
+	return name
+}
+
+func rowCount(t testing.TB, q querier, table string) (n int) {
+	t.Helper()
+	if err := q.QueryRowContext(context.Background(), "SELECT COUNT(*) FROM "+table).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// A write that is refused after its first row is not taken for made by who reads that row alone.
+func TestReturningRefusedAfterItsFirstRow(t *testing.T) {
+	db := openDB(t)
+	table := returningTable(t, db, "id BIGINT PRIMARY KEY")
+	insert := "INSERT INTO " + table + " SELECT IF(seq = 3, 1, seq) FROM seq_1_to_3 RETURNING id"
+	var e *mysql.MySQLError
+	var id int
+	if err := db.QueryRow(insert).Scan(&id); !errors.As(err, &e) || e.Number != 1062 {
+		t.Errorf("QueryRow: %v, want a duplicate entry", err)
+	}
+	rows, err := db.Query(insert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows.Next()
+	if err := rows.Close(); !errors.As(err, &e) || e.Number != 1062 {
+		t.Errorf("Close: %v, want a duplicate entry", err)
+	}
+}
+
+// A write is made to its end, however early its rows are closed.
+func TestReturningIsMadeToItsEnd(t *testing.T) {
+	db := openDB(t)
+	table := returningTable(t, db, "id BIGINT, data LONGTEXT, s BIGINT")
+	var id int
+	var data string
+	err := db.QueryRow("INSERT INTO "+table+" SELECT seq, REPEAT('x', 40000), SLEEP(0.01) FROM seq_1_to_20 RETURNING id, data").Scan(&id, &data)
+	if n := rowCount(t, db, table); err != nil || n != 20 {
+		t.Errorf("QueryRow: %v; %d rows, want 20", err, n)
+	}
+}
+
+// A SELECT of which only the first row is wanted is not interrupted in the eyes of its caller.
+func TestQueryRowOfSlowRowsIsNotInterrupted(t *testing.T) {
+	db := openDB(t)
+	for range 8 {
+		var id, x int
+		var s string
+		if err := db.QueryRow("SELECT seq, REPEAT('x', 40000), SLEEP(0.01) FROM seq_1_to_6").Scan(&id, &s, &x); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A Commit whose answer does not come says that its outcome is unknown.
+func TestCommitWithoutAnAnswer(t *testing.T) {
+	front, through := startProxy(t, testConfig(t))
+	watch := openDB(t)
+	table := returningTable(t, watch, "id BIGINT")
+	db, err := sql.Open("aio", "mysql:"+through.FormatDSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec("INSERT INTO " + table + " VALUES (1)"); err != nil {
+		t.Fatal(err)
+	}
+	front.set(func(p *proxy) { close(p.swallow) })
+	end := make(chan error, 1)
+	go func() { end <- tx.Commit() }()
+	for rowCount(t, watch, table) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	front.cut()
+	if err := <-end; !errors.Is(err, aio.ErrOutcomeUnknown) {
+		t.Errorf("Commit: %v, want ErrOutcomeUnknown", err)
+	}
 }
 
 // When the server cannot be asked to stop, the caller gets away all the same,

@@ -849,6 +849,28 @@ func TestReturningReadPartly(t *testing.T) {
 	}
 }
 
+// One that its commit refuses was not made: whoever reads its first row alone is told, as he is by
+// the bare driver.
+func TestReturningRefusedByItsCommit(t *testing.T) {
+	cancelCompare(t, "_foreign_keys=1", func(e *cancelEnv) {
+		_, err := e.db.Exec("create table p(k integer primary key); create table c(k references p deferrable initially deferred)")
+		must(e, err)
+		const insert = "insert into c values(99) returning k"
+		var k int
+		e.say("QueryRow: %v", e.db.QueryRow(insert).Scan(&k))
+		rows, err := e.db.Query(insert)
+		must(e, err)
+		e.say("Next: %v", rows.Next())
+		e.say("Close: %v", rows.Close())
+		s, err := e.db.Prepare(insert)
+		must(e, err)
+		e.say("Stmt.QueryRow: %v", s.QueryRow().Scan(&k))
+		must(e, s.Close())
+		must(e, e.db.QueryRow("select count(*) from c").Scan(&k))
+		e.say("%d rows", k)
+	})
+}
+
 // The same if the rows are cancelled: what was done stays done.
 func TestReturningCancelledBetweenRows(t *testing.T) {
 	for _, read := range []int{1, 2, 20, 300} {

@@ -82,6 +82,10 @@ func (cl *call) RunOnThread() {
 		}
 		return
 	}
+	if !cl.c.owns && !cl.closing && cl.c.pc.Dead() { // its host has not seen it yet
+		cl.undone = driver.ErrBadConn
+		return
+	}
 	if cl.closing {
 		cl.undone = cl.c.pc.RunClosing(cl.ctx, &cl.call, cl.work)
 		return
@@ -126,6 +130,7 @@ func (cl *call) await(cond func() bool) error {
 // leave returns the error of a call that was left.
 func (cl *call) leave(cause error) error {
 	cl.isLeft = true
+	cl.c.leftCall = &cl.call
 	cl.c.left()
 	if cl.writes {
 		return pinned.Unknown(cause)

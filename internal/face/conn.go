@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
+	"github.com/sqlaio/sqlaio/warnings"
 )
 
 // conn is the face that database/sql sees of a pinned connection. Like every
@@ -32,10 +33,11 @@ type conn struct {
 	holder *pinned.Holder // the thread's
 	over   atomic.Bool    // of a guest: its host has ended it; set by the thread
 
-	closed    bool       // the caller's
-	returned  bool       // the caller's: the guest's sql.Conn was closed, and is not dropped
-	tx        *tx        // the caller's: the transaction that is open
-	execution *execution // the caller's, and the thread's during an Exec
+	closed    bool         // the caller's
+	leftCall  *pinned.Call // the caller's: the last that was left; nil: none was
+	returned  bool         // the caller's: the guest's sql.Conn was closed, and is not dropped
+	tx        *tx          // the caller's: the transaction that is open
+	execution *execution   // the caller's, and the thread's during an Exec
 
 	// skip is the caller's: a statement that was prepared within a call has
 	// returned ErrSkip. database/sql answers ErrSkip by preparing the statement
@@ -125,6 +127,7 @@ type resetter struct{ c *conn }
 // ResetSession is the one call that cannot ride along with another: its answer
 // decides whether there is another.
 func (r resetter) ResetSession(ctx context.Context) error {
+	r.c.leaveNoTx()
 	return r.c.do(ctx, r.c.pc.Reset, func() {})
 }
 
@@ -132,7 +135,25 @@ type validator struct{ c *conn }
 
 // IsValid answers with what the inner connection said after its last call, if it
 // says anything. One that could not be left without a transaction is not valid.
-func (v validator) IsValid() bool { return v.c.pc.Valid() }
+func (v validator) IsValid() bool {
+	v.c.leaveNoTx()
+	return v.c.pc.Valid()
+}
+
+// leaveNoTx rolls back a transaction that the text of a statement has left open, when
+// the connection has come back to the pool: its next user would work inside of it,
+// and lose what was done.
+func (c *conn) leaveNoTx() {
+	if c.leftCall != nil && !c.leftCall.Over() { // it may begin one yet
+		c.pc.Later(func() { c.pc.RollBackOpen() })
+	}
+	if c.tx == nil && c.pc.RollBackLeft() {
+		warnings.Show(&warnings.ResourceWarning{Info: warnings.Info{
+			Message: "a transaction was left open on a connection of the pool, and rolled back",
+			Advice:  "use BeginTx, or a sql.Conn on which the transaction is ended before it is closed",
+		}})
+	}
+}
 
 // CheckNamedValue accepts everything: the real check is made on the thread, in
 // the call that uses the value.
@@ -187,6 +208,34 @@ func (c *conn) Close() error {
 		})
 	}
 	c.cleanup.Stop()
+	return c.closeWhole()
+}
+
+// closeWhole closes the connection and ends its thread. A thread that does not come to
+// it, since it is busy with a call that was left, is not waited for.
+func (c *conn) closeWhole() error {
+	var begun atomic.Bool
+	cl := &call{closing: true}
+	f := &function{fn: func(context.Context) error {
+		begun.Store(true)
+		cl.signal()
+		return c.pc.CloseInner()
+	}}
+	if err := cl.begin(context.Background(), c, f); err != nil {
+		c.pc.QuitAndWait()
+		return err
+	}
+	if cl.task != nil && !pinned.AwaitGrace(cl.task, begun.Load) {
+		cl.task.Leave()
+		c.pc.Quit()
+		return nil
+	}
 	defer c.pc.QuitAndWait()
-	return c.closing(c.pc.CloseInner)
+	if err := cl.await(nil); err != nil {
+		return err
+	}
+	if err := cl.end(); err != nil {
+		return err
+	}
+	return f.err
 }

@@ -35,7 +35,7 @@ type rows struct {
 	closed    bool
 	told      bool // Next has returned what the rows have ended with
 	stopped   bool // Close has had the fill stopped
-	readsOnly bool // the query can change nothing
+	readsOnly bool // the query may be stopped at no cost but its rows
 	lost      bool // a fill was left: the thread closes the rows
 
 	// The caller's between fills, the worker's during them.
@@ -105,7 +105,7 @@ func (c *conn) query(ctx context.Context, q pinned.Request) (driver.Rows, error)
 	}
 	q.Args = c.own(ctx, q.Args)
 	r := &rows{c: c, request: q, inner: new(pinned.Rows), readsOnly: c.pc.ReadsOnly(q.Query)}
-	r.fill.writes = !r.readsOnly
+	r.fill.writes = !r.readsOnly && !sqltext.ReadsOnly(q.Query, sqltext.Unknown)
 	r.fill.call.Orphan = r.orphan
 	err := r.start(ctx, openQuery)
 	if r.lost { // what the thread finds out now is nobody's
@@ -269,6 +269,8 @@ func (r *rows) Close() error {
 	r.inner.Unwanted.Store(true)
 	err := r.endFill()
 	switch {
+	case r.lost && !r.told && r.writes():
+		return pinned.Unknown(context.Cause(r.fill.ctx))
 	case r.lost:
 		return nil
 	case err != nil, r.c.closed:
@@ -282,19 +284,27 @@ func (r *rows) Close() error {
 	case !r.quiet:
 		err = r.finish()
 	}
-	if r.stopped && err != nil && errors.Is(r.fill.verdict(err), context.Canceled) {
+	switch {
+	case err == nil:
+		return failed
+	case r.stopped && !r.writes() && r.isStop(err):
 		return nil
 	}
-	if err == nil {
-		err = failed
-	}
-	return err
+	return r.fill.verdict(err)
+}
+
+// isStop reports whether an error is what stopping the fill has led to.
+func (r *rows) isStop(err error) bool { return errors.Is(r.fill.verdict(err), r.fill.call.Stopped()) }
+
+// writes reports whether the rows are those of a write, as far as the text tells.
+func (r *rows) writes() bool {
+	return r.fill.writes && sqltext.MayChange(r.request.Query)
 }
 
 // untold returns the error of a write that was met by reading ahead: the bare
 // driver would meet it now.
 func (r *rows) untold() error {
-	if r.told || r.readsOnly || !sqltext.MayChange(r.request.Query) {
+	if r.told || !r.writes() {
 		return nil
 	}
 	for _, b := range []*batch{r.current, r.ahead} {
@@ -317,12 +327,11 @@ func (r *rows) drop() {
 }
 
 // finish closes the inner rows with a hop. A driver that reads them to their end
-// for that is stopped when their context ends, if stopping costs no more than
-// the rows. The thread sees to that: the hop may begin long after the caller has
+// for that is stopped when their context ends. The thread sees to that: the hop may begin long after the caller has
 // left, and it is not withdrawn, for the rows have to be closed.
 func (r *rows) finish() error {
 	ctx, pc := r.fill.ctx, r.c.pc
-	if !r.readsOnly || !pc.Stops() || ctx.Done() == nil {
+	if !pc.Stops() || ctx.Done() == nil {
 		return r.c.closing(r.closeInner)
 	}
 	cl := &call{closing: true}
@@ -406,11 +415,16 @@ func (r *rows) awaitEnd(t *thread.Task) ending {
 		return done
 	}
 	r.stopped = true
-	if r.fill.call.Stop(r.fill.ctx, c.pc, context.Canceled) {
+	cause := context.Canceled
+	if err := r.fill.ctx.Err(); err != nil {
+		cause = err
+	}
+	if r.fill.call.Stop(r.fill.ctx, c.pc, cause) {
 		t.Leave()
 		return withdrawn
 	}
-	if left, _ := pinned.AwaitOutcome(&r.fill.call, t, nil, context.Canceled); left {
+	if left, _ := pinned.AwaitOutcome(&r.fill.call, t, nil, cause); left {
+		r.c.leftCall = &r.fill.call
 		return gone
 	}
 	return done

@@ -116,9 +116,6 @@ func (t *tx) Rollback() error {
 	}
 	t.over()
 	c := t.c
-	if t.ctx.Err() != nil {
-		c.returned = true // database/sql drops a sql.Conn after that, of a guest's only this one
-	}
 	if c.over.Load() {
 		return nil
 	}

@@ -206,7 +206,7 @@ func (c *Conn) interrupt(cl *Call, s *stopping) bool {
 // the database says so, and ErrOutcomeUnknown if a write was lost on the way.
 // It runs on the thread, or after the call's end.
 func (c *Conn) Verdict(cl *Call, err error, writes bool) error {
-	if err == nil || c.intr == nil || errors.Is(err, ErrOutcomeUnknown) {
+	if err == nil || c.intr == nil || errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrRolledBack) {
 		return err
 	}
 	s := cl.stop.Load()

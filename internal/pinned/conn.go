@@ -43,7 +43,6 @@ type Conn struct {
 	holders list        // what faces have open
 	late    []*Rows     // exhausted rows that are still to be closed
 	tx      *Tx         // begun and not ended; nil: none
-	texts   bool        // it may be one that a text has begun
 	status  TxStatus    // what the database said after the last call
 	dead    bool        // the connection is of no more use
 	killed  bool        // by this package: it cannot be left as its next user wants it

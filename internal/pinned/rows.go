@@ -25,6 +25,7 @@ type Rows struct {
 	inner   driver.Rows // nil: not opened
 	stmt    driver.Stmt // to be closed with inner; may be nil
 	nested  []*Rows     // rows that were values of these: they end with them
+	several bool        // the query is several statements
 	gone    bool        // inner is closed
 	ended   bool        // the last row of the result set was read
 	closing error       // what closing it returned
@@ -43,6 +44,7 @@ func (c *Conn) Query(inner context.Context, h *Holder, q *Request, r *Rows) (ski
 		return skipped, err
 	}
 	r.holder, r.inner, r.stmt, r.self = h, rs, stmt, r
+	r.several = sqltext.Several(q.Query)
 	h.open.add(&r.link)
 	return false, nil
 }
@@ -80,10 +82,13 @@ func (c *Conn) executing(q *Request) {
 func (c *Conn) observed(q *Request, err error) {
 	c.Observe(err)
 	switch {
-	case err == nil && (c.tx != nil || c.texts):
+	case err == nil:
 		c.took(q.Query)
-	case err != nil && c.current != nil && sqltext.Several(q.Query):
-		c.current.several = true
+	case sqltext.Several(q.Query):
+		c.took(q.Query) // it may have come that far
+		if c.current != nil {
+			c.current.several = true
+		}
 	}
 	if c.watcher != nil {
 		c.watcher.Executed(q.Query)
@@ -104,15 +109,24 @@ func (r *Rows) Next(dest []driver.Value) error {
 		return errOpenRows
 	}
 	err := r.inner.Next(dest)
-	if err != nil {
-		if err == io.EOF {
-			r.ended = true
-			r.holder.c.Observe(nil)
-		} else {
-			r.holder.c.Observe(err)
-		}
+	switch err {
+	case nil:
+	case io.EOF:
+		r.ended = true
+		r.holder.c.Observe(nil)
+	default:
+		r.failed(err)
 	}
 	return err
+}
+
+// failed is Observe for an error that the rows have met.
+func (r *Rows) failed(err error) {
+	c := r.holder.c
+	if r.several && c.current != nil {
+		c.current.several = true
+	}
+	c.Observe(err)
 }
 
 // HasNextResultSet reports whether another result set follows.
@@ -130,7 +144,7 @@ func (r *Rows) NextResultSet() error {
 	r.ended = false
 	err := n.NextResultSet()
 	if err != io.EOF {
-		r.holder.c.Observe(err)
+		r.failed(err)
 	}
 	return err
 }

@@ -19,8 +19,9 @@ import (
 //	ended        by a statement that succeeded    -> finished (Commit, Rollback)
 //	finished     committed or rolled back
 //
-// One that the text of a statement has begun (see FollowTexts) has nobody who ends
-// it but texts: it is forgotten when it has ended.
+// One that the text of a statement has begun has nobody who ends it but texts: it is
+// forgotten when it has ended. If the database has rolled it back, statements are
+// refused until a text ends or begins one.
 type Tx struct {
 	holder *Holder   // nil: a text has begun it
 	inner  driver.Tx // likewise
@@ -46,7 +47,7 @@ func (t *Tx) byText() bool { return t.inner == nil }
 func (c *Conn) observe(st TxStatus, err error) {
 	t := c.tx
 	switch {
-	case t == nil && st == TxOpen && c.texts:
+	case t == nil && st == TxOpen:
 		c.tx = new(Tx)
 	case t == nil && st == TxLost:
 		c.statement("ROLLBACK") // the session may have begun another one silently
@@ -65,7 +66,7 @@ func (c *Conn) observe(st TxStatus, err error) {
 // that it is another one than before.
 func (c *Conn) took(query string) {
 	switch {
-	case c.tx == nil && (!c.texts || c.reporter != nil):
+	case c.tx == nil && c.reporter != nil:
 		return
 	case c.tx != nil && c.tx.fate != open, c.tx != nil && !c.tx.byText() && !c.tx.strict, c.tx != nil && c.tx.byText() && c.reporter != nil:
 		return
@@ -82,12 +83,6 @@ func (c *Conn) took(query string) {
 		c.tx = nil
 	}
 }
-
-// FollowTexts has the connection take a transaction that the text of a statement
-// begins for one: when the database has rolled it back, statements are refused
-// until another text ends or begins one. Otherwise, as with the bare driver, they
-// are carried out outside of any. The thread's, or the only user's.
-func (c *Conn) FollowTexts(on bool) { c.texts = on }
 
 // Spoil makes a transaction one that can only be rolled back.
 func (t *Tx) Spoil(why error) {
@@ -117,8 +112,8 @@ func (t *Tx) refused() error {
 // the end of that.
 func (c *Conn) refusedText(query string) error {
 	err := c.tx.refused()
-	switch sqltext.ControlOf(query) {
-	case sqltext.Begins, sqltext.RollsBack:
+	switch sqltext.FirstControlOf(query) { // what comes before it would be outside of any
+	case sqltext.Begins, sqltext.RollsBack, sqltext.Nests: // the last is SQLite's, too, for BEGIN
 		c.tx, err = nil, nil
 	case sqltext.Commits:
 		c.tx = nil
@@ -205,6 +200,10 @@ func (c *Conn) Commit(t *Tx) (err error) {
 		c.Rollback(t)
 		return refused
 	}
+	if c.tx != t { // ended, and another one has begun since
+		t.fate = finished
+		return nil
+	}
 	c.ending(t, func() {
 		if err = t.inner.Commit(); err != nil {
 			c.Observe(err)
@@ -285,9 +284,10 @@ func (c *Conn) ending(t *Tx, end func()) {
 		return
 	}
 	t.fate = finished
-	if c.tx == t {
-		c.tx = nil
+	if c.tx != t { // another one has begun since the database or a statement ended it
+		return
 	}
+	c.tx = nil
 	if c.inner == nil {
 		return
 	}
@@ -324,16 +324,31 @@ func (c *Conn) InTx() bool {
 	return c.tx != nil && c.tx.fate == open
 }
 
+// RolledBack reports whether the database has rolled back a transaction in the last
+// call. The thread's.
+func (c *Conn) RolledBack() bool { return c.status == TxLost }
+
 // InTxNow is InTx as it was after the last call, for any goroutine.
 func (c *Conn) InTxNow() bool { return c.inTx.Load() }
 
 // RollBackLeft is RollBackOpen from any goroutine, between two calls. It costs a hop
-// only if a transaction is open.
+// only if a transaction is open. If the thread is busy with something that was left,
+// the connection is no longer valid.
 func (c *Conn) RollBackLeft() (was bool) {
 	if !c.inTx.Load() {
 		return false
 	}
-	Hop(context.Background(), c, new(Call), Func(func(context.Context) { was = c.RollBackOpen() }))
+	ctx, cancel := context.WithTimeout(context.Background(), Grace)
+	defer cancel()
+	rolledBack := make(chan bool, 1)
+	Hop(ctx, c, new(Call), Func(func(context.Context) { rolledBack <- c.RollBackOpen() }))
+	select {
+	case was = <-rolledBack:
+	default:
+		if !c.memory {
+			c.valid.Store(false)
+		}
+	}
 	return was
 }
 

@@ -23,13 +23,17 @@ var beforeParen = func() map[string]bool {
 	return known
 }()
 
-// onlyKnownCalls reports whether the word before each parenthesis is known. It does
-// not look for strings and comments: what is in them can only make it say no.
+// onlyKnownCalls reports whether the word before each parenthesis is known, and is the
+// whole name. It does not look for strings, and not into comments: it says no if
+// there are any.
 func onlyKnownCalls(text string) bool {
 	for from := 0; ; {
 		i := strings.IndexByte(text[from:], '(')
 		if i < 0 {
 			return true
+		}
+		if from == 0 && (strings.Contains(text, "/*") || strings.Contains(text, "--") || strings.Contains(text, "#")) {
+			return false
 		}
 		end := from + i
 		from = end + 1
@@ -37,7 +41,7 @@ func onlyKnownCalls(text string) bool {
 			end--
 		}
 		start := end
-		for start > 0 && (IsWordByte(text[start-1]) || text[start-1] == '`' || text[start-1] == '"') {
+		for start > 0 && (IsWordByte(text[start-1]) || strings.IndexByte("`\"$.", text[start-1]) >= 0) {
 			start--
 		}
 		if start < end && !known(text[start:end]) && !namesTable(text[from:]) {

@@ -34,11 +34,12 @@ func readsOnly(text string) bool {
 	return true
 }
 
-// MayChange reports whether text begins as a statement does that can return rows and
-// change something.
+// MayChange reports whether text begins as a statement, or several, can that return
+// rows and change something.
 func MayChange(text string) bool {
-	s := New(text, Unknown)
-	return s.NextSignificant().IsAny("insert", "update", "delete", "replace", "merge", "with", "select", "call", "execute")
+	s := scanControls(text)
+	return s.NextSignificant().IsAny("insert", "update", "delete", "replace", "merge", "with", "select", "call", "execute", "exec",
+		"begin", "start", "if", "case", "for", "while", "loop", "repeat", "declare", "set", "do", "create", "alter", "drop", "explain", "analyze")
 }
 
 // mentions reports whether text contains a word of ASCII letters, or seems to.
@@ -51,8 +52,12 @@ func mentions(text, word string) bool {
 	return false
 }
 
-// Several reports whether text may be more than one statement.
+// Several reports whether text may be more than one statement, or calls a procedure.
 func Several(text string) bool {
+	s := New(text, Unknown)
+	if s.NextSignificant().IsAny("call", "execute", "exec") {
+		return true
+	}
 	i := strings.IndexByte(text, ';')
 	if i < 0 {
 		return false
@@ -60,7 +65,6 @@ func Several(text string) bool {
 	if strings.Trim(text[i:], "; \t\r\n") == "" {
 		return false
 	}
-	s := New(text, Unknown)
 	for t := s.Next(); t.Kind != EOF; t = s.Next() {
 		switch {
 		case t.Doubtful, t.Open:
@@ -77,39 +81,84 @@ func Several(text string) bool {
 // A Control is what a text does to the transaction of its session.
 type Control uint8
 
-// The controls. ROLLBACK TO a savepoint is none.
+// The controls.
 const (
 	Keeps     Control = iota // nothing, as far as its words tell
 	Begins                   // BEGIN, START TRANSACTION
 	Commits                  // COMMIT, END
 	RollsBack                // ROLLBACK
+	Nests                    // SAVEPOINT, RELEASE, ROLLBACK TO
 )
 
-// ControlOf returns what the last of a text's statements that control a
-// transaction does. The bodies of routines and blocks are not looked into.
+// ControlOf returns what the last of a text's statements that begin or end a
+// transaction does. The bodies of routines and blocks are not looked into, nor what
+// comes after one: where it ends depends on the dialect.
 func ControlOf(text string) Control {
-	s := New(text, Unknown)
 	last := Keeps
+	s := scanControls(text)
 	for {
-		t := s.NextSignificant()
-		next := s
-		switch word := next.NextSignificant(); {
-		case t.Kind == EOF:
-			return last
-		case t.Is("begin") && word.Is("not"), t.IsAny("create", "alter", "declare", "do"):
-			return last // it may have a body
-		case t.Is("begin"), t.Is("start") && word.Is("transaction"):
-			last = Begins
-		case t.Is("commit"), t.Is("end") && !word.IsAny("if", "loop", "case", "while", "repeat"):
-			last = Commits
-		case t.Is("rollback") && !(word.Is("to") || word.IsAny("work", "transaction") && next.NextSignificant().Is("to")):
-			last = RollsBack
+		c, more := nextControl(&s)
+		if c != Keeps && c != Nests {
+			last = c
 		}
-		if strings.IndexByte(text[t.Start:], ';') < 0 {
+		if !more {
 			return last
-		}
-		for t.Kind != EOF && !t.IsPunct(';') {
-			t = s.NextSignificant()
 		}
 	}
+}
+
+// FirstControlOf returns what the first statement of a text does.
+func FirstControlOf(text string) Control {
+	s := scanControls(text)
+	c, _ := nextControl(&s)
+	return c
+}
+
+// scanControls reads what MySQL executes in comments, too.
+func scanControls(text string) Scanner {
+	if strings.Contains(text, "/*!") || strings.Contains(text, "/*M!") {
+		return New(text, MySQL)
+	}
+	return New(text, Unknown)
+}
+
+// nextControl returns what the next statement does, and whether more may follow.
+func nextControl(s *Scanner) (c Control, more bool) {
+	t := s.NextSignificant()
+	next := *s
+	switch word := next.NextSignificant(); {
+	case t.Kind == EOF:
+		return Keeps, false
+	case t.Is("begin") && (word.Kind == EOF || word.IsPunct(';') || word.IsAny("transaction", "tran", "work",
+		"deferred", "immediate", "exclusive", "concurrent", "read", "isolation")):
+		c = Begins
+	case t.IsAny("begin", "declare", "if", "for", "while", "loop", "repeat", "case"), t.Is("create") && createsRoutine(next, word):
+		return Keeps, false // a block, or something with a body
+	case t.Is("start") && word.Is("transaction"):
+		c = Begins
+	case t.Is("commit"), t.Is("end"):
+		c = Commits
+	case t.IsAny("savepoint", "release"), t.Is("rollback") && (word.Is("to") || word.IsAny("work", "transaction") && next.NextSignificant().Is("to")):
+		c = Nests
+	case t.Is("rollback"):
+		c = RollsBack
+	}
+	if strings.IndexByte(s.text[t.Start:], ';') < 0 {
+		return c, false
+	}
+	for t.Kind != EOF && !t.IsPunct(';') && !t.Doubtful {
+		t = s.NextSignificant()
+	}
+	return c, t.IsPunct(';')
+}
+
+// createsRoutine reports whether what follows CREATE names something with a body.
+func createsRoutine(s Scanner, word Token) bool {
+	for n := 0; n < 12 && word.Kind != EOF && !word.IsPunct(';') && !word.IsPunct('('); n++ {
+		if word.IsAny("procedure", "function", "trigger", "event", "package") {
+			return true
+		}
+		word = s.NextSignificant()
+	}
+	return false
 }

@@ -30,6 +30,10 @@ func TestReadsOnly(t *testing.T) {
 		"SELECT f(1)":             false,
 		"SELECT f(1) AS x":        false,
 		"SELECT `f` (1)":          false,
+		"SELECT audit.log(1)":     false,
+		"SELECT f/* count */(1)":  false,
+		"SELECT f -- count\n(1)":  false,
+		"SELECT audit$count(1)":   false,
 		"SELECT nextval('s')":     false,
 		"PRAGMA user_version = 1": false,
 		"":                        false,
@@ -57,6 +61,14 @@ func TestSeveral(t *testing.T) {
 
 func TestControlOf(t *testing.T) {
 	for text, want := range map[string]sqltext.Control{
+		"CREATE TEMPORARY TABLE tt (a INT); COMMIT; BEGIN":      sqltext.Begins,
+		`SELECT 'don\'t; commit; later'`:                        sqltext.Keeps,
+		"DO 1; COMMIT; START TRANSACTION":                       sqltext.Begins,
+		"/*!40000 COMMIT AND CHAIN */":                          sqltext.Commits,
+		"FOR i IN 1..3 DO INSERT INTO t VALUES (i); END FOR":    sqltext.Keeps,
+		"IF 1 THEN BEGIN INSERT INTO t VALUES (1); END; END IF": sqltext.Keeps,
+		"BEGIN my_proc(:1); END;":                               sqltext.Keeps,
+		"BEGIN TRY SELECT 1; END TRY BEGIN CATCH END CATCH":     sqltext.Keeps,
 		"SELECT 1":                              sqltext.Keeps,
 		"INSERT INTO t VALUES ('COMMIT')":       sqltext.Keeps,
 		"BEGIN":                                 sqltext.Begins,

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"testing"
 
 	"github.com/sqlaio/sqlaio/overlay"
 )
@@ -95,7 +94,7 @@ func (g *group) ended(err error) error {
 }
 
 // check compares the ledger with the table: how often each id is in it.
-func (l *ledger) check(t testing.TB, have map[int64]int) {
+func (l *ledger) check(t failer, have map[int64]int) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -144,7 +143,13 @@ func (l *ledger) check(t testing.TB, have map[int64]int) {
 
 func (r *record) describe() string { return fmt.Sprintf("%v (%v)", r.belief, r.err) }
 
-func report(t testing.TB, kind string, texts []string) {
+// failer is what testing.T and rapid.T have in common here.
+type failer interface {
+	Helper()
+	Errorf(format string, args ...any)
+}
+
+func report(t failer, kind string, texts []string) {
 	t.Helper()
 	slices.Sort(texts)
 	for i, text := range texts {

@@ -14,6 +14,9 @@ type step struct {
 	query   string // with a parameter, the row's id, if it writes a row
 	row     bool
 	stopped bool // its context ends as it runs; not in a batch
+
+	ends time.Duration // when its context ends, if not 0; not in a batch
+	do   func()        // what the function does instead of a statement, if not nil; not in a batch
 }
 
 var row = step{query: insert, row: true}
@@ -41,9 +44,16 @@ type execFunc func(ctx context.Context, query string, args ...any) error
 // take makes the steps, one after the other.
 func take(ctx context.Context, g *group, steps []step, exec execFunc) {
 	for _, s := range steps {
+		if s.do != nil {
+			s.do()
+			continue
+		}
 		ctx, cancel := context.WithCancel(ctx)
 		if s.stopped {
 			ctx, cancel = context.WithTimeout(ctx, 30*time.Millisecond)
+		}
+		if s.ends > 0 {
+			ctx, cancel = context.WithTimeout(ctx, s.ends)
 		}
 		if s.row {
 			id := g.next()
@@ -113,6 +123,9 @@ func inBatch(ctx context.Context, to target, g *group, steps []step, inTx, keepG
 		add("BEGIN")
 	}
 	for _, s := range steps {
+		if s.do != nil {
+			continue
+		}
 		if s.row {
 			id := g.next()
 			ids, at = append(ids, id), append(at, int64(len(statements)))
