@@ -268,3 +268,27 @@ func TestBatchInTxThatDDLHasEnded(t *testing.T) {
 		db.wantPeople(t, 1)
 	})
 }
+
+// Statements of a transaction that a batch's own texts begin, and that is rolled back, have its
+// error.
+func TestBatchThatBeginsByText(t *testing.T) {
+	onSQLite(t, func(t *testing.T, db *testDB) {
+		db.people(t)
+		const insert = "INSERT INTO people VALUES (1, 'x')"
+		for _, texts := range [][]string{
+			{"BEGIN", insert},
+			{"BEGIN", insert, "nonsense"},
+			{"BEGIN", insert, "INSERT OR ROLLBACK INTO people VALUES (1, 'x')", "INSERT INTO people VALUES (2, 'x')"},
+		} {
+			var statements []overlay.Statement
+			for _, text := range texts {
+				statements = append(statements, overlay.Statement{Query: text})
+			}
+			results, err := db.e.BatchAsync(db.ctx, statements).Await(db.ctx)
+			if err == nil || len(results) > 1 && results[1].Err == nil {
+				t.Errorf("%q: error %v, results %v", texts, err, results)
+			}
+			db.wantPeople(t, 0)
+		}
+	})
+}

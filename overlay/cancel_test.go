@@ -178,3 +178,24 @@ func TestCancelOfACallInsideAFunction(t *testing.T) {
 	}))
 	must(t, c.CloseAsync(background))
 }
+
+// A query stopped in a later statement has made the first one: its outcome is unknown.
+func TestQueryStoppedInALaterStatement(t *testing.T) {
+	onMariaDB(t, func(t *testing.T, db *testDB) {
+		e := db.scripts(t)
+		must(t, e.ExecAsync(db.ctx, "CREATE TABLE big (id BIGINT, data LONGTEXT, s INT)"))
+		must(t, e.ExecAsync(db.ctx, "CREATE PROCEDURE p() BEGIN INSERT INTO big VALUES (1, '', 0); "+db.sleepyQuery+"; END"))
+		for _, text := range []string{
+			"INSERT INTO big VALUES (1, '', 0); INSERT INTO big SELECT seq + 10, REPEAT('x', 40000), SLEEP(0.02) FROM seq_1_to_50 RETURNING id, data",
+			"CALL p()",
+		} {
+			must(t, e.ExecAsync(db.ctx, "DELETE FROM big"))
+			f := e.QueryAsync(db.ctx, text)
+			until(t, "the first row", func() bool {
+				return must(t, overlay.Scalar[int](db.ctx, db.e, "SELECT count(*) FROM big WHERE id = 1")) == 1
+			})
+			f.Cancel()
+			wantError(t, failure(t, f), overlay.ErrOutcomeUnknown)
+		}
+	})
+}

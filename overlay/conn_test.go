@@ -3,6 +3,7 @@ package overlay_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/sqlaio/sqlaio/internal/test/drivertest"
 	"github.com/sqlaio/sqlaio/overlay"
 	"github.com/sqlaio/sqlaio/threadpin"
+	"github.com/sqlaio/sqlaio/warnings"
 )
 
 func TestConnectAsValue(t *testing.T) {
@@ -210,6 +212,65 @@ func TestCallsLeaveNothingWithTheirContext(t *testing.T) {
 		t.Error("the context was not used")
 	}
 	until(t, "the end of what has used the context", func() bool { return ctx.left.Load() == 0 })
+}
+
+// Raw that says that the connection is bad is believed also after the context of a transaction has
+// ended.
+func TestRawSaysBadConnAfterATransactionsContext(t *testing.T) {
+	e, _ := onFile(t)
+	c := must(t, e.ConnectAsync(background))
+	sc := c.SyncConn()
+	ctx, cancel := context.WithCancel(background)
+	tx, err := sc.BeginTx(ctx, nil)
+	noError(t, err)
+	cancel()
+	until(t, "database/sql's rollback", func() bool { return tx.Rollback() == sql.ErrTxDone && !c.InTransaction() })
+	must(t, c.BeginAsync(background, nil))
+	wantError(t, sc.Raw(func(any) error { return driver.ErrBadConn }), driver.ErrBadConn)
+	wantError(t, failure(t, c.ExecAsync(background, "insert into t values (1)")), driver.ErrBadConn)
+	must(t, c.CloseAsync(background))
+}
+
+// Nor do calls on a Conn whose connection is lost.
+func TestCallsOnALostConnLeaveNothingWithTheirContext(t *testing.T) {
+	d, e := faked(t)
+	c := must(t, e.ConnectAsync(background))
+	d.On("Conn.ExecContext", drivertest.Return(driver.ErrBadConn))
+	ctx := &countedContext{Context: background, done: make(chan struct{})}
+	for range 10 {
+		wantError(t, failure(t, c.ExecAsync(ctx, "noop")), driver.ErrBadConn)
+	}
+	until(t, "the end of what has used the context", func() bool { return ctx.left.Load() == 0 })
+	must(t, c.CloseAsync(background))
+}
+
+// A pool whose idle connections have all died is no obstacle to ExecContext of an Engine: it takes a new
+// one in the end, as sql.DB does.
+func TestExecContextOnAPoolOfDeadConnections(t *testing.T) {
+	warnings.Record(t)
+	const idle = 6
+	d := drivertest.New(drivertest.LikeSQLite) // its connections do not say that they have died
+	d.On("Conn.ExecContext", func(k drivertest.Call) error {
+		if k.Conn <= idle {
+			return driver.ErrBadConn
+		}
+		return nil
+	})
+	db := aio.OpenDB(d.Connector(""))
+	defer db.Close()
+	db.SetMaxIdleConns(idle)
+	var conns []*sql.Conn
+	for range idle {
+		c, err := db.Conn(background)
+		noError(t, err)
+		conns = append(conns, c)
+	}
+	for _, c := range conns {
+		noError(t, c.Close())
+	}
+	e := overlay.New(db, overlay.WithLanes(1))
+	noError(t, second(e.ExecContext(background, "noop")))
+	noError(t, e.Shutdown(background))
 }
 
 // countedContext counts what waits for its end.

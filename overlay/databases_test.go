@@ -90,6 +90,23 @@ func (db *testDB) open(t *testing.T, opts ...overlay.Option) *overlay.Engine {
 	return e
 }
 
+// scripts makes another engine on the database, which takes several statements in a text.
+func (db *testDB) scripts(t *testing.T) *overlay.Engine {
+	t.Helper()
+	if !db.maria {
+		return db.open(t)
+	}
+	cfg, err := mysql.ParseDSN(db.dsn)
+	noError(t, err)
+	cfg.MultiStatements = true
+	e, err := overlay.Open(db.driver, cfg.FormatDSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { noError(t, e.Shutdown(background)) })
+	return e
+}
+
 var databases atomic.Int64
 
 // mariaDatabase makes a database that the test's end drops.

@@ -214,3 +214,27 @@ func TestOverlappingSavepoints(t *testing.T) {
 		}
 	})
 }
+
+// A streamed write that fails in a savepoint is told and undone there: what is around it is not
+// refused for it.
+func TestStreamedWriteThatFailsInASavepoint(t *testing.T) {
+	onMariaDB(t, func(t *testing.T, db *testDB) {
+		db.people(t)
+		for i, returned := range []error{nil, errOwn} {
+			err := db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+				must(t, c.ExecAsync(ctx, insertPerson, "Ann"))
+				err := c.WithNested(ctx, func(ctx context.Context, c *overlay.Conn) error {
+					r := must(t, c.StreamAsync(ctx, "INSERT INTO people SELECT IF(seq = 20000, 1001, seq + 1000), 'x' FROM seq_1_to_20000 RETURNING id"))
+					must(t, r.FetchOneAsync(ctx))
+					return returned
+				})
+				if err == nil {
+					t.Error("WithNested has kept a write that has failed")
+				}
+				return nil
+			})
+			noError(t, err)
+			db.wantPeople(t, i+1)
+		}
+	})
+}

@@ -318,6 +318,31 @@ func TestSelectOfAFunctionThatWrites(t *testing.T) {
 	})
 }
 
+// So is one whose function is written as if it was one of the database's own.
+func TestSelectOfAFunctionThatLooksLikeAnother(t *testing.T) {
+	onMariaDB(t, func(t *testing.T, db *testDB) {
+		must(t, db.e.ExecAsync(db.ctx, "CREATE TABLE t (id INT)"))
+		for _, name := range []string{"log", "f", "audit$count"} {
+			must(t, db.e.ExecAsync(db.ctx, "CREATE FUNCTION "+name+"(n INT) RETURNS LONGTEXT BEGIN INSERT INTO t VALUES (n); DO SLEEP(0.005); RETURN REPEAT('x', 40000); END"))
+		}
+		schema := must(t, overlay.Scalar[string](db.ctx, db.e, "SELECT DATABASE()"))
+		for _, call := range []string{schema + ".log(seq)", "f/* count */(seq)", "f -- count\n(seq)", "audit$count(seq)"} {
+			query := "SELECT " + call + " FROM seq_1_to_10"
+			for name, run := range map[string]func() error{
+				"Scalar":     func() error { return second(overlay.Scalar[string](db.ctx, db.e, query).Await(db.ctx)) },
+				"FirstAsync": func() error { return second(must(t, db.e.StreamAsync(db.ctx, query)).FirstAsync(db.ctx).Await(db.ctx)) },
+				"QueryRow":   func() error { var s string; return db.e.SyncDB().QueryRowContext(db.ctx, query).Scan(&s) },
+			} {
+				must(t, db.e.ExecAsync(db.ctx, "DELETE FROM t"))
+				noError(t, run())
+				if n := must(t, overlay.Scalar[int](db.ctx, db.e, "SELECT count(*) FROM t")); n != 10 {
+					t.Errorf("%s: %s: %d rows of 10", query, name, n)
+				}
+			}
+		}
+	})
+}
+
 // Rows may have no columns: PostgreSQL's SELECT FROM t.
 func TestRowsWithoutColumns(t *testing.T) {
 	db := aio.OpenDB(noColumns{})

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sqlaio/sqlaio/internal/test/drivertest"
 	"github.com/sqlaio/sqlaio/overlay"
@@ -508,4 +509,46 @@ func TestStreamedWriteThatHasFailedAhead(t *testing.T) {
 		}
 		noError(t, e.Shutdown(background))
 	}
+}
+
+// So is one told that fails in the row that is being read ahead as CloseAsync comes.
+func TestStreamedWriteThatFailsAsItIsClosed(t *testing.T) {
+	onMariaDB(t, func(t *testing.T, db *testDB) {
+		must(t, db.e.ExecAsync(db.ctx, "CREATE TABLE big (id INT PRIMARY KEY, data LONGTEXT, s INT)"))
+		write := func(ctx context.Context, to streaming) {
+			r := must(t, to.StreamAsync(ctx, "INSERT INTO big SELECT IF(seq = 10, 1, seq), REPEAT('x', 40000), IF(seq = 10, SLEEP(0.2), 0) FROM seq_1_to_10 RETURNING id, data"))
+			must(t, r.FetchManyAsync(ctx, 9))
+			time.Sleep(20 * time.Millisecond) // the tenth is being read
+			wantCode(t, failure(t, r.CloseAsync(ctx)), 1062)
+		}
+		write(db.ctx, db.e)
+		wantError(t, db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+			write(ctx, c)
+			return errOwn
+		}), errOwn)
+	})
+}
+
+// A fetch that waits for a row ends with its stream, or with the stream's context.
+func TestFetchEndsWithItsStream(t *testing.T) {
+	onShared(t, func(t *testing.T, db *testDB) {
+		query := "SELECT i, '' FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) SELECT i FROM n) UNION ALL SELECT *, '' FROM (" + db.sleepyQuery + ")"
+		if db.maria {
+			query = "SELECT seq, REPEAT('x', 2000) FROM seq_1_to_400 UNION ALL (SELECT (" + db.sleepyQuery + "), '')"
+		}
+		for _, close := range []bool{true, false} {
+			ctx, cancel := context.WithCancel(db.ctx)
+			defer cancel()
+			r := must(t, db.e.StreamAsync(ctx, query))
+			f := r.FetchAllAsync(db.ctx)
+			time.Sleep(50 * time.Millisecond) // it waits for the last row
+			if close {
+				must(t, r.CloseAsync(db.ctx))
+				wantError(t, failure(t, f), overlay.ErrClosed)
+			} else {
+				cancel()
+				wantError(t, failure(t, f), context.Canceled)
+			}
+		}
+	})
 }

@@ -5,11 +5,13 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/sqlaio/sqlaio/internal/test/drivertest"
 	"github.com/sqlaio/sqlaio/overlay"
+	"github.com/sqlaio/sqlaio/warnings"
 )
 
 // endedTxInThread has a function begin a transaction whose context ends: database/sql rolls it
@@ -204,6 +206,58 @@ func TestFunctionThatClosesItsConn(t *testing.T) {
 			t.Errorf("%d rows, want 2", n)
 		}
 	})
+}
+
+// A transaction that RunCallable's function leaves open is nobody else's, however it ends.
+func TestRunCallableLeavesNoTransaction(t *testing.T) {
+	warnings.Record(t)
+	for name, end := range map[string]func(){"panic": func() { panic("the function's") }, "Goexit": runtime.Goexit} {
+		e := oneLane(t)
+		e.SyncDB().SetMaxOpenConns(1)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			defer func() { recover() }()
+			e.RunCallable(background, func(sc *sql.Conn) error {
+				noError(t, second(sc.ExecContext(background, "BEGIN")))
+				end()
+				return nil
+			})
+		}()
+		within(t, "the end of RunCallable", done)
+		noError(t, second(e.SyncDB().ExecContext(background, "INSERT INTO t VALUES (1)")))
+		must(t, e.ExecAsync(background, "INSERT INTO t VALUES (2)"))
+		noTxLeft(t, e, name)
+		if n := must(t, overlay.Scalar[int](background, e, "SELECT count(*) FROM t")); n != 2 {
+			t.Errorf("%s: %d rows, want 2", name, n)
+		}
+	}
+}
+
+// RunCallable leaves alone who has the connection after its function has closed it.
+func TestRunCallableWhoseFunctionClosesItsConn(t *testing.T) {
+	warnings.Record(t)
+	e := oneLane(t)
+	e.SyncDB().SetMaxOpenConns(1)
+	var tx *sql.Tx
+	begun := make(chan error, 1)
+	noError(t, e.RunCallable(background, func(sc *sql.Conn) error {
+		go func() {
+			var err error
+			tx, err = e.SyncDB().BeginTx(background, nil) // waits for the connection
+			if err == nil {
+				_, err = tx.Exec("INSERT INTO t VALUES (1)")
+			}
+			begun <- err
+		}()
+		sc.Close()
+		return <-begun
+	}))
+	noError(t, second(tx.Exec("INSERT INTO t VALUES (2)")))
+	noError(t, tx.Commit())
+	if n := must(t, overlay.Scalar[int](background, e, "SELECT count(*) FROM t")); n != 2 {
+		t.Errorf("%d rows, want 2", n)
+	}
 }
 
 // noTxLeft fails the test if the only lane is in a transaction.

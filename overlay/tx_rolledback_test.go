@@ -80,6 +80,51 @@ func TestDatabaseRollsBackByItself(t *testing.T) {
 	})
 }
 
+// A transaction that the text SAVEPOINT has begun, and SQLite has rolled back, is over when its
+// savepoint is released: the next one begins.
+func TestSavepointByTextThatTheDatabaseRolledBack(t *testing.T) {
+	e, _ := onFile(t)
+	c := must(t, e.ConnectAsync(background))
+	for _, text := range []string{"savepoint a", "insert into t values (1)"} {
+		must(t, c.ExecAsync(background, text))
+	}
+	failure(t, c.ExecAsync(background, "insert or rollback into t values (1)"))
+	for _, text := range []string{"rollback to a", "release a"} {
+		c.ExecAsync(background, text).Await(background) // there is no such savepoint any longer
+	}
+	for _, text := range []string{"savepoint a", "insert into t values (2)", "release a", "insert into t values (3)"} {
+		must(t, c.ExecAsync(background, text))
+	}
+	must(t, c.CloseAsync(background))
+	if n := must(t, overlay.Scalar[int](background, e, "select count(*) from t")); n != 2 {
+		t.Errorf("%d rows, want 2", n)
+	}
+}
+
+// A text that ends, after other statements, a transaction that SQLite has rolled back is refused as
+// a whole.
+func TestTextsAfterTheDatabaseRolledBackAreRefused(t *testing.T) {
+	e, _ := onFile(t)
+	for _, text := range []string{
+		"insert into t values (5); rollback",
+		"insert into t values (6); commit; begin",
+		"insert into t values (7); begin; rollback",
+	} {
+		c := must(t, e.ConnectAsync(background))
+		for _, text := range []string{"begin", "insert into t values (1)"} {
+			must(t, c.ExecAsync(background, text))
+		}
+		failure(t, c.ExecAsync(background, "insert or rollback into t values (1)"))
+		if err := second(c.ExecAsync(background, text).Await(background)); err == nil {
+			t.Errorf("%s: no error", text)
+		}
+		must(t, c.CloseAsync(background))
+		if n := must(t, overlay.Scalar[int](background, e, "select count(*) from t")); n != 0 {
+			t.Errorf("%s: %d rows, want 0", text, n)
+		}
+	}
+}
+
 // losesTransaction has a write interrupted, again if that came before the write had
 // begun, for then the transaction goes on. It returns what InTransaction has said at once.
 func losesTransaction(t *testing.T, db *testDB, c *overlay.Conn) (in bool) {

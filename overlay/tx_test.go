@@ -297,6 +297,88 @@ func TestWithTxThatDDLHasEnded(t *testing.T) {
 	})
 }
 
+// A sql.Tx that the database, or a statement, has ended does nothing to the transaction after it.
+func TestLateEndOfATxThatHasEnded(t *testing.T) {
+	onEach(t, func(t *testing.T, db *testDB) {
+		db.people(t, "Zoe")
+		ending := "INSERT OR ROLLBACK INTO people VALUES (1, 'x')"
+		if db.maria {
+			ending = "CREATE TABLE IF NOT EXISTS other (id INT)"
+		}
+		for name, end := range map[string]func(*sql.Tx) error{"Commit": (*sql.Tx).Commit, "Rollback": (*sql.Tx).Rollback} {
+			for _, commit := range []bool{true, false} {
+				c := db.connect(t)
+				old, err := c.SyncConn().BeginTx(db.ctx, nil)
+				noError(t, err)
+				old.Exec(ending)
+				tx := must(t, c.BeginAsync(db.ctx, nil))
+				must(t, c.ExecAsync(db.ctx, insertPerson, "Ann"))
+				end(old)
+				must(t, c.ExecAsync(db.ctx, insertPerson, "Bob"))
+				want := 1
+				if commit {
+					must(t, tx.CommitAsync(db.ctx))
+					want = 3
+				} else {
+					must(t, tx.RollbackAsync(db.ctx))
+				}
+				db.close(t, c)
+				if n := count(t, db, db.e); n != want {
+					t.Errorf("%s of the old one, commit of the next %v: %d people, want %d", name, commit, n, want)
+				}
+				must(t, db.e.ExecAsync(db.ctx, "DELETE FROM people WHERE id > 1"))
+			}
+		}
+	})
+}
+
+// Nor does WithTx go on in another transaction that a text has begun, whatever the text is.
+func TestWithTxThatATextHasEndedAndBegun(t *testing.T) {
+	onMariaDB(t, func(t *testing.T, db *testDB) {
+		db.people(t)
+		e := db.scripts(t)
+		for _, text := range []string{
+			"CREATE TEMPORARY TABLE tt (a INT); COMMIT; BEGIN",
+			"CREATE TABLE u (a INT); BEGIN",
+			"DO 1; COMMIT; START TRANSACTION",
+			"COMMIT; DO 1; BEGIN",
+			"COMMIT; BEGIN; INSERT INTO nowhere VALUES (1)",
+			"/*!40000 COMMIT AND CHAIN */",
+		} {
+			err := e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+				must(t, c.ExecAsync(ctx, insertPerson, "Ann"))
+				c.ExecAsync(ctx, text).Await(ctx)
+				wantError(t, second(c.ExecAsync(ctx, insertPerson, "Bob").Await(ctx)), overlay.ErrTxEnded)
+				return errOwn
+			})
+			wantError(t, err, errOwn)
+			wantError(t, err, overlay.ErrTxEnded)
+			db.wantPeople(t, 1)
+			must(t, db.e.ExecAsync(db.ctx, "DELETE FROM people"))
+		}
+	})
+}
+
+// Blocks, and words in strings, end no transaction.
+func TestWithTxGoesOnAfterABlock(t *testing.T) {
+	onMariaDB(t, func(t *testing.T, db *testDB) {
+		db.people(t)
+		for i, text := range []string{
+			"FOR i IN 1..1 DO INSERT INTO people (name) VALUES (i); END FOR",
+			"IF 1 THEN BEGIN INSERT INTO people (name) VALUES ('Ann'); END; END IF",
+			"IF 1 THEN INSERT INTO people (name) VALUES ('Ann'); ELSE BEGIN DO 0; END; END IF",
+			`INSERT INTO people (name) VALUES ('don\'t; commit; later')`,
+			`INSERT INTO people (name) VALUES ("say \"x; commit; y\"")`,
+		} {
+			noError(t, db.e.WithTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+				must(t, c.ExecAsync(ctx, text))
+				return second(c.ExecAsync(ctx, insertPerson, "Bob").Await(ctx))
+			}))
+			db.wantPeople(t, 2*(i+1))
+		}
+	})
+}
+
 // A driver that does not tell whether a transaction is open is not asked to begin one in one:
 // MySQL's BEGIN commits the transaction that it is in.
 func TestBeginInATransactionOfASilentDriver(t *testing.T) {

@@ -326,6 +326,102 @@ func TestReturningIsMadeToItsEnd(t *testing.T) {
 	}
 }
 
+// A write whose context ends as its rows are being closed is not taken for made if it was stopped.
+func TestReturningWhoseContextEndsAsItsRowsAreClosed(t *testing.T) {
+	db := openDB(t)
+	table := returningTable(t, db, "id BIGINT, data LONGTEXT, s BIGINT")
+	insert := "INSERT INTO " + table + " SELECT seq, REPEAT('x', 40000), SLEEP(0.02) FROM seq_1_to_20 RETURNING id, data"
+	for _, after := range []time.Duration{100 * time.Millisecond, 150 * time.Millisecond, 200 * time.Millisecond} {
+		if _, err := db.Exec("DELETE FROM " + table); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), after)
+		var id int
+		var data string
+		err := db.QueryRowContext(ctx, insert).Scan(&id, &data)
+		cancel()
+		n := rowCount(t, db, table)
+		for start := time.Now(); err == nil && n != 20 && time.Since(start) < time.Second; n = rowCount(t, db, table) {
+			time.Sleep(time.Millisecond)
+		}
+		if err == nil && n != 20 {
+			t.Errorf("context of %v: no error, and %d rows, want 20", after, n)
+		}
+	}
+}
+
+// scriptDB is openDB for texts of several statements, with one connection.
+func scriptDB(t *testing.T) *sql.DB {
+	t.Helper()
+	cfg := testConfig(t)
+	cfg.MultiStatements = true
+	db, err := sql.Open("aio", "mysql:"+cfg.FormatDSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	db.SetMaxOpenConns(1)
+	return db
+}
+
+// A write is told that it was refused after its first row, whatever its text begins with.
+func TestReturningRefusedInOtherStatements(t *testing.T) {
+	db := scriptDB(t)
+	db.SetMaxOpenConns(2)
+	table := returningTable(t, db, "id BIGINT PRIMARY KEY, data LONGTEXT")
+	c, err := db.Conn(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	insert := "INSERT INTO " + table + " SELECT IF(seq = 2, 1, seq), REPEAT('x', 40000) FROM seq_1_to_2 RETURNING id"
+	for _, text := range []string{
+		"BEGIN NOT ATOMIC " + insert + "; END",
+		"IF 1 THEN " + insert + "; END IF",
+		"SET @x = 1; " + insert,
+		"START TRANSACTION; " + insert,
+	} {
+		var e *mysql.MySQLError
+		var id int
+		if err := c.QueryRowContext(context.Background(), text).Scan(&id); !errors.As(err, &e) || e.Number != 1062 {
+			t.Errorf("%s: %v, want a duplicate entry", text, err)
+		}
+		if _, err := c.ExecContext(context.Background(), "ROLLBACK"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What is stopped in a later statement has made the first one: its outcome is unknown.
+func TestStoppedInALaterStatement(t *testing.T) {
+	db := scriptDB(t)
+	table := returningTable(t, db, "id BIGINT, data LONGTEXT, s BIGINT")
+	procedure := "make_" + table
+	if _, err := db.Exec("CREATE PROCEDURE " + procedure + "() BEGIN INSERT INTO " + table + " VALUES (1, '', 0); SELECT COUNT(*) FROM seq_1_to_1000000 a, seq_1_to_1000000 b; END"); err != nil {
+		t.Fatal(err)
+	}
+	defer db.Exec("DROP PROCEDURE " + procedure)
+	insert := "INSERT INTO " + table
+	for _, text := range []string{
+		insert + " VALUES (1, '', 0); " + insert + " SELECT seq + 10, REPEAT('x', 40000), SLEEP(0.02) FROM seq_1_to_50 RETURNING id, data",
+		"CALL " + procedure + "()",
+	} {
+		if _, err := db.Exec("DELETE FROM " + table); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+		_, err := db.ExecContext(ctx, text)
+		cancel()
+		var n int
+		if err := db.QueryRow("SELECT COUNT(*) FROM " + table + " WHERE id = 1").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		if err == nil || n > 0 && !errors.Is(err, aio.ErrOutcomeUnknown) {
+			t.Errorf("%s: %v, and the first row is there %d times; want ErrOutcomeUnknown", text, err, n)
+		}
+	}
+}
+
 // A SELECT of which only the first row is wanted is not interrupted in the eyes of its caller.
 func TestQueryRowOfSlowRowsIsNotInterrupted(t *testing.T) {
 	db := openDB(t)

@@ -871,6 +871,29 @@ func TestReturningRefusedByItsCommit(t *testing.T) {
 	})
 }
 
+// One that is left at its context's end, as its commit takes long, is not taken for made.
+func TestReturningLeftInItsCommit(t *testing.T) {
+	var refuse atomic.Bool
+	e := cancelAio(t, "", func(c *sqlite3.SQLiteConn) {
+		c.RegisterCommitHook(func() int {
+			if refuse.Load() {
+				time.Sleep(400 * time.Millisecond)
+				return 1
+			}
+			return 0
+		})
+	})
+	refuse.Store(true)
+	ctx, cancel := context.WithTimeout(cancelBackground, 50*time.Millisecond)
+	defer cancel()
+	var x int
+	err := e.db.QueryRowContext(ctx, "insert into t values(1) returning x").Scan(&x)
+	must(t, e.db.QueryRow("select count(*) from t").Scan(&x))
+	if err == nil || x != 0 {
+		t.Errorf("error %v, and %d rows; want an error and none", err, x)
+	}
+}
+
 // The same if the rows are cancelled: what was done stays done.
 func TestReturningCancelledBetweenRows(t *testing.T) {
 	for _, read := range []int{1, 2, 20, 300} {

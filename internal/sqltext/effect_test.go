@@ -85,7 +85,15 @@ func TestControlOf(t *testing.T) {
 		"COMMIT; BEGIN":                         sqltext.Begins,
 		"BEGIN NOT ATOMIC SELECT 1; END":        sqltext.Keeps,
 		"CREATE TRIGGER x AFTER INSERT ON t BEGIN DELETE FROM u; END": sqltext.Keeps,
-		"SAVEPOINT a": sqltext.Keeps,
+		"SAVEPOINT a":                                   sqltext.Keeps,
+		"CREATE TABLE u (a INT); BEGIN":                 sqltext.Begins,
+		"COMMIT; DO 1; BEGIN":                           sqltext.Begins,
+		"COMMIT; BEGIN; INSERT INTO nowhere VALUES (1)": sqltext.Begins,
+		"IF 1 THEN INSERT INTO t VALUES (1); ELSE BEGIN DO 0; END; END IF": sqltext.Keeps,
+		"IF 1 = 1 BEGIN INSERT INTO t VALUES (1); END":                     sqltext.Keeps,
+		`INSERT INTO t VALUES ('don\'t; commit; later')`:                   sqltext.Keeps,
+		`INSERT INTO t VALUES ("say \"x; commit; y\"")`:                    sqltext.Keeps,
+		"INSERT INTO t VALUES ('a') # it; commit; later":                   sqltext.Keeps,
 	} {
 		if got := sqltext.ControlOf(text); got != want {
 			t.Errorf("ControlOf(%q) = %v", text, got)
