@@ -111,7 +111,7 @@ var mistakes = map[string]func(*testing.T, context.Context) error{
 			return <-failed
 		})
 	},
-	"overlay: a transaction is open already": func(t *testing.T, ctx context.Context) error {
+	"sqlaio: a transaction is open already": func(t *testing.T, ctx context.Context) error {
 		return engine(t).WithTx(ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
 			_, err := c.BeginAsync(ctx, nil).Await(ctx)
 			return err
