@@ -62,7 +62,8 @@ func everyWay(t *testing.T, s script) {
 			case "bare":
 				bare = watch.log()
 			case "aio":
-				if log := watch.log(); log != bare {
+				// The shim rolls back after a COMMIT that has failed.
+				if log := strings.Replace(watch.log(), "Commit\nRollback", "Commit", 1); log != bare {
 					t.Errorf("the mock saw\n%s\nand bare\n%s", log, bare)
 				}
 				if found := watch.strayed(); found != nil {
