@@ -20,9 +20,9 @@ func (c *conn) Begin() (driver.Tx, error) {
 }
 
 // BeginTx begins a transaction. One that was begun is returned even if ctx has ended
-// meanwhile: with an error it would stay open. If there is still one whose context has ended, which
-// database/sql is about to roll back, it is rolled back first: some databases commit
-// the old transaction when a new one begins.
+// meanwhile: with an error it would stay open. If there is still one whose context
+// has ended, which database/sql is about to roll back, it is rolled back first: some
+// databases commit the old transaction when a new one begins.
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	if c.ended() != nil {
 		t := c.tx
