@@ -141,9 +141,9 @@ func (v validator) IsValid() bool {
 	return v.c.pc.Valid()
 }
 
-// leaveNoTx is called when the connection has come back to the pool. It rolls back a
-// transaction that the text of a statement has left open: the next user would work
-// inside of it, and lose what was done.
+// leaveNoTx is called when the connection comes back to the pool (IsValid), and before
+// its next use (ResetSession). It rolls back a transaction that the text of a statement
+// has left open: the next user would work inside of it, and lose what was done.
 func (c *conn) leaveNoTx() {
 	if c.leftCall != nil && !c.leftCall.Over() { // it may still begin one
 		c.pc.Later(func() { c.pc.RollBackOpen() })
