@@ -9,9 +9,9 @@ import (
 	"github.com/sqlaio/sqlaio/reflectguard"
 )
 
-// What follows blocks, and gives a warnings.BlockingWarning. It is the interface that
-// object-relational mappers and schema tools take, so that they accept an Engine
-// or a Conn. SyncDB and SyncConn say that blocking is meant.
+// The methods below block, and give a warnings.BlockingWarning. Object-relational
+// mappers and schema tools take an interface with these methods, so they accept an
+// Engine or a Conn. SyncDB and SyncConn return handles that do not warn.
 
 const (
 	engineOptOut = "Engine.SyncDB()"
@@ -28,8 +28,8 @@ func (e *Engine) QueryContext(ctx context.Context, query string, args ...any) (*
 	return queryContext(ctx, e.db, engineOptOut, query, args)
 }
 
-// ExecContext is sql.DB's, and leaves no transaction open (ErrTxLeftOpen). It blocks,
-// and warns.
+// ExecContext is sql.DB's. A transaction that it leaves open is rolled back
+// (ErrTxLeftOpen). It blocks, and warns.
 func (e *Engine) ExecContext(ctx context.Context, query string, args ...any) (r sql.Result, err error) {
 	leave, err := e.enter(ctx)
 	if err != nil {
@@ -49,8 +49,8 @@ func (e *Engine) ExecContext(ctx context.Context, query string, args ...any) (r 
 	return r, nil
 }
 
-// onConn calls fn with a connection of the pool, which is left without a
-// transaction.
+// onConn calls fn with a connection of the pool. A transaction that fn leaves open is
+// rolled back.
 func (e *Engine) onConn(ctx context.Context, fn func(*sql.Conn) error) (err error) {
 	sc, err := e.db.Conn(ctx)
 	if err != nil {
@@ -115,8 +115,8 @@ func (e *Engine) RunCallable(ctx context.Context, fn func(*sql.Conn) error) erro
 	return e.onConn(ctx, fn)
 }
 
-// enter is called by what is about to wait for a connection of the pool. It fails
-// where that would be the one that the caller itself holds.
+// enter is called before a call waits for a connection of the pool. It fails if that
+// would be the one that the caller itself holds.
 func (e *Engine) enter(ctx context.Context) (leave func(), err error) {
 	if e.onlyConnection() {
 		return nil, ErrWouldDeadlock
@@ -175,7 +175,7 @@ type blocker interface {
 	BeginTx(context.Context, *sql.TxOptions) (*sql.Tx, error)
 }
 
-// Each of these has warned when it makes its call: the driver need not do it again.
+// Each of these warns before it makes its call, so the driver need not warn again.
 
 func queryContext(ctx context.Context, b blocker, optOut, query string, args []any) (*sql.Rows, error) {
 	if err := reflectguard.Handle(query, optOut); err != nil {

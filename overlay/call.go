@@ -17,8 +17,8 @@ import (
 //
 //	waiting -> running   a lane has taken it
 //	waiting -> over      withdrawn, refused, or claimed: it is done without a lane
-//	running -> over      the lane has done it, or its waiters have left: what the
-//	                     lane still does then concerns nobody
+//	running -> over      the lane has done it, or its waiters have left: then
+//	                     nobody gets what the lane still does
 //	running -> waiting   the connection was dead before it did anything
 type call struct {
 	link  // the queue's, under its mutex
@@ -36,9 +36,9 @@ type call struct {
 	pinned  pinned.Call          // used while running
 	cause   atomic.Pointer[error]
 	inner   callContext     // what a function gets
-	given   context.Context // the thread's: what a driver gets that watches contexts itself; nil: another
+	given   context.Context // the thread's: for a driver that watches contexts itself; nil: none was made
 	drop    func()          // the thread's: ends given; nil if that is
-	outer   *call           // the thread's: in which this one is made there and then; nil: none
+	outer   *call           // the thread's: the call that this one is made inside of; nil: none
 	retries int             // the lane's
 }
 
@@ -53,13 +53,13 @@ type work interface {
 	do(ctx context.Context, l *lane) error
 }
 
-// kind is what a call does when it is to stop.
+// kind says what becomes of a call that is to stop.
 type kind uint8
 
 const (
 	read     kind = iota // the database stops it, and nothing is lost
-	write                // likewise; where that cannot be known, the error says so
-	function             // likewise, and the context of the function ends
+	write                // likewise; if its outcome is unknown, the error says so
+	function             // like write, and the function's context ends
 	ending               // a COMMIT or ROLLBACK: it is not stopped
 )
 
@@ -67,14 +67,14 @@ const (
 type callOptions struct {
 	kind   kind
 	ended  func()      // called when the call is over, before its future settles; may be nil
-	undo   func(*lane) // called on the thread after work that nobody waits for any longer; may be nil
+	undo   func(*lane) // called on the thread after the work if nobody waits for it any longer; may be nil
 	quiet  bool        // nobody will look at the future
 	tidy   bool        // it puts something in order: there is always room for it, and it is not withdrawn
-	queued bool        // it waits for its turn also when it is made on the thread
+	queued bool        // it waits for its turn even if it is made on the thread
 	closes bool        // the queue refuses calls that come after it
 	begins bool        // it begins a transaction
-	// repeatable: a function that tells by ErrBadConn, as the other kinds do, that
-	// nothing was done. It may be made again on another connection.
+	// repeatable: a function that returns ErrBadConn only if nothing was done, as the
+	// other kinds do. It may be made again on another connection.
 	repeatable bool
 	scope      *scope // the transaction scope that it is part of; nil: none
 	place      site
@@ -158,11 +158,11 @@ func (c *call) refuse(err error) bool {
 	return true
 }
 
-// claim takes a call that waits from its lane: whoever did that finishes it.
+// claim takes a call that waits from its lane. Whoever claims it finishes it.
 func (c *call) claim() bool { return c.phase.CompareAndSwap(waiting, over) }
 
-// stop withdraws a call that waits and has one that runs stopped. It does not
-// wait: what runs is left pinned.Grace later if it has not ended by then.
+// stop withdraws a call that waits, and has one that runs stopped. It does not block.
+// A call that runs is left if it has not ended pinned.Grace later.
 func (c *call) stop(cause error) {
 	if !c.cause.CompareAndSwap(nil, &cause) {
 		return
@@ -196,8 +196,8 @@ func (c *call) stop(cause error) {
 	}
 }
 
-// leave ends a call that was to stop and has not: its outcome is unknown. The
-// thread goes on with it.
+// leave ends a call that was to stop and has not ended. The thread goes on with it.
+// Unless it only reads, its outcome is unknown.
 func (c *call) leave() {
 	if !c.phase.CompareAndSwap(running, over) {
 		return
@@ -221,8 +221,8 @@ func (c *call) stopped() error {
 	return nil
 }
 
-// begin reports whether the lane is to run the call. One whose context has ended
-// is withdrawn, even if the watch over the context has not come to it.
+// begin reports whether the lane is to run the call. A call whose context has ended is
+// withdrawn, even if the watch over the context has not done so yet.
 func (c *call) begin(l *lane) bool {
 	if c.phase.Load() != waiting {
 		return false
@@ -252,8 +252,8 @@ func (c *call) begin(l *lane) bool {
 	return true
 }
 
-// release ends the contexts that were made for the work, which is done: the
-// application's may go on for long. It runs on the thread.
+// release ends the contexts that were made for the work. The application's context,
+// which they belong to, may go on for long. It runs on the thread after the work.
 func (c *call) release() {
 	if c.kind == function {
 		c.inner.stop()
@@ -263,9 +263,9 @@ func (c *call) release() {
 	}
 }
 
-// again makes a call wait once more that the connection's death has kept from
-// doing anything. reused says that the connection was not new: the next one may
-// have died in the pool as well.
+// again makes a call wait again that has done nothing because the connection was dead.
+// reused says that the connection was not new. The next one may have died in the pool
+// as well.
 func (c *call) again(reused bool) bool {
 	if c.stopped() != nil || c.retries >= 2 && !reused {
 		return false
@@ -350,5 +350,5 @@ func (c *call) stuck() (release func(), stuck bool) {
 // isBad reports whether the connection is of no more use.
 func isBad(err error) bool { return errors.Is(err, driver.ErrBadConn) }
 
-// background is the context of what has to be done in any case.
+// background is the context of calls that nothing may stop.
 var background = context.Background()

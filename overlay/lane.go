@@ -29,15 +29,15 @@ type lane struct {
 
 	since   time.Time            // the queue's, under its mutex: idle since
 	current atomic.Pointer[call] // what it runs, the innermost; anybody may look
-	lost    atomic.Bool          // a Conn's connection is of no more use; anybody may look
+	lost    atomic.Bool          // a Conn's connection is lost; anybody may look
 
 	holder   *pinned.Holder
 	streams  []*stream // that are open
 	used     bool      // it has done a call
 	answered bool      // the call that runs has got an answer from the database
-	retry    *call     // the call that found the connection dead, to be made again
-	function *sql.Conn // what the function that runs has got; nil: none runs
-	first    *call     // the call that begins the loop; whoever starts the lane sets it
+	retry    *call     // the call that hit the dead connection; it will be made again
+	function *sql.Conn // of the function that runs; nil: none runs
+	first    *call     // the call that the loop begins with; whoever starts the lane sets it
 	loopFn   func()
 	goneFn   func(error)
 }
@@ -111,7 +111,7 @@ func (l *lane) run(c *call) {
 	l.q.ran.Add(1)
 	if l.tx != nil && l.pc.Dead() && !c.tidy && c.kind != ending {
 		l.current.CompareAndSwap(c, nil)
-		l.lost.Store(true) // a guest may have found it out
+		l.lost.Store(true) // a call of the guest may have lost it
 		c.release()
 		c.end(driver.ErrBadConn)
 		return

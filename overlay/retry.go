@@ -16,14 +16,14 @@ const (
 	longestPause  = time.Second
 )
 
-// RetryTx is WithTx, made again in a new transaction, on another connection if need
-// be, as long as it fails for a reason that passes: a deadlock or a conflict
-// with others, a lock that is taken, a node that is lost or not ready. fn may be called
-// up to 20 times and must do nothing that a rollback does not undo. When ctx ends
-// in a pause, the error is ctx's joined with the last one.
+// RetryTx is WithTx, repeated in a new transaction, and on another connection if need
+// be, while it fails for a reason that passes: a deadlock, a conflict with others, a
+// lock that is taken, a node that is lost or not ready. fn may be called up to 20 times.
+// It must do nothing that a rollback does not undo. When ctx ends in a pause, the error
+// is ctx's joined with the last one.
 //
-// A connection that is lost during the commit leaves open whether it was made: the
-// error then wraps ErrOutcomeUnknown, and nothing is made again.
+// If it is unknown whether the transaction was committed, the error wraps
+// ErrOutcomeUnknown, and nothing is repeated.
 func (e *Engine) RetryTx(ctx context.Context, opts *sql.TxOptions, fn func(ctx context.Context, c *Conn) error) error {
 	return retry(ctx, pause, func() error { return e.WithTx(ctx, opts, fn) })
 }

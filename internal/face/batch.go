@@ -5,9 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// batch is a run of rows on their way from the worker to the caller. The worker
-// fills it, adding to n after each row, and seals it; then it is the caller's
-// until it is reset for another fill.
+// batch is a run of rows on their way from the worker to the caller. The worker fills
+// it, adding to n after each row, and seals it. Then it is the caller's until it is
+// reset for another fill.
 type batch struct {
 	values []driver.Value // row by row
 	width  int
@@ -16,7 +16,7 @@ type batch struct {
 
 	_      line         // the caller polls these
 	n      atomic.Int32 // rows that the caller may take
-	sealed atomic.Bool  // no more rows will come, and err is there
+	sealed atomic.Bool  // no more rows will come, and err is set
 	_      line
 }
 

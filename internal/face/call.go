@@ -11,25 +11,24 @@ import (
 	"github.com/sqlaio/sqlaio/internal/thread"
 )
 
-// call is one hop of a connection, or on its thread no hop at all. The goroutine
-// that makes it owns it until it has left it.
+// call is one hop of a connection, or no hop if it is made on the thread. It belongs
+// to the goroutine that makes it, until that leaves it.
 type call struct {
 	c       *conn
 	ctx     context.Context // the caller's
-	until   context.Context // withdraws the call, or has it stopped
+	until   context.Context // its end withdraws the call, or has it stopped
 	work    pinned.Work
 	closing bool // the work only closes what is open: it can be done unsettled
 	writes  bool // it may change something: its outcome matters
 	call    pinned.Call
 	task    *thread.Task // nil: the call was made on the thread, and is over
-	hop     *thread.Task // the thread's, for signal: its caller may have let go of task
+	hop     *thread.Task // the thread's, for signal: the caller may have let go of task
 	undone  error        // the thread's: what kept the work from being done
 	isLeft  bool         // the caller's: the call was left, and is the thread's
 }
 
 // begin hands the call to the thread. With an adapter the inner driver gets a
-// context that never ends. Without one it gets ctx, and gets it also if it has
-// ended already: what that means is then the driver's affair.
+// context that never ends. Without one it gets ctx, even if that has ended already.
 func (cl *call) begin(ctx context.Context, c *conn, w pinned.Work) error {
 	cl.c, cl.ctx, cl.until, cl.work, cl.undone, cl.isLeft = c, ctx, ctx, w, nil, false
 	cl.call.Reset()
@@ -73,8 +72,8 @@ func (cl *call) inline() error {
 	return nil
 }
 
-// RunOnThread is the thread's side. A guest that its host has ended since the call
-// was made has nothing open, and the connection may be somebody else's.
+// RunOnThread is the thread's side. If the host has ended its guest since the call was
+// made, the call is refused: the connection may be somebody else's.
 func (cl *call) RunOnThread() {
 	if cl.c.over.Load() {
 		if !cl.closing {
@@ -82,7 +81,7 @@ func (cl *call) RunOnThread() {
 		}
 		return
 	}
-	if !cl.c.owns && !cl.closing && cl.c.pc.Dead() { // its host has not seen it yet
+	if !cl.c.owns && !cl.closing && cl.c.pc.Dead() { // its host does not know yet
 		cl.undone = driver.ErrBadConn
 		return
 	}
@@ -101,8 +100,8 @@ func (cl *call) signal() {
 }
 
 // await waits until the call is over or cond holds, and has it stopped when the
-// context ends. After an error the call is the thread's: it was never begun, or
-// it was left because nothing could be learned of it in time.
+// context ends. After an error the call is the thread's: it was withdrawn, or left
+// because it did not end in time.
 func (cl *call) await(cond func() bool) error {
 	switch {
 	case cl.task == nil:
@@ -138,8 +137,8 @@ func (cl *call) leave(cause error) error {
 	return cause
 }
 
-// end returns the error of a call that is over: of one whose work was not done,
-// or ended its goroutine.
+// end returns why the work of a call that is over was not done, or that it has ended
+// its goroutine.
 func (cl *call) end() error {
 	t := cl.task
 	cl.task = nil // before End raises a panic, for other calls may come after that
@@ -151,13 +150,13 @@ func (cl *call) end() error {
 	return cl.verdict(cl.undone)
 }
 
-// verdict returns the error of the work as the caller gets it. database/sql closes
-// a sql.Conn that has met ErrBadConn, and waits for its transaction and its rows
-// for that: a guest is told of it in other words.
+// verdict returns the error of the work as the caller gets it.
 func (cl *call) verdict(err error) error {
 	return cl.c.lost(cl.c.pc.Verdict(&cl.call, err, cl.writes))
 }
 
+// lost replaces ErrBadConn with ErrLost for a guest: after ErrBadConn database/sql would
+// close the guest's sql.Conn, and wait for its transaction and its rows.
 func (c *conn) lost(err error) error {
 	if !c.owns && err != nil && errors.Is(err, driver.ErrBadConn) {
 		return fmt.Errorf("%w: %v", pinned.ErrLost, err)
@@ -165,8 +164,8 @@ func (c *conn) lost(err error) error {
 	return err
 }
 
-// whole makes a call and waits for its end. The error is that of a call
-// that was not made or was left, or whose work was not done or ended its goroutine.
+// whole makes a call and waits for its end. An error says that the call was withdrawn
+// or left, or that its work was not done or has ended its goroutine.
 func (cl *call) whole(ctx context.Context, c *conn, w pinned.Work) error {
 	if err := cl.begin(ctx, c, w); err != nil {
 		return err
@@ -198,7 +197,7 @@ func (c *conn) do(ctx context.Context, fn func(context.Context) error, orphan fu
 	return cl.verdict(f.err)
 }
 
-// blocking is do for calls that the application makes, under the guard's eyes.
+// blocking is do for calls that the application makes, which the guard looks at.
 func (c *conn) blocking(ctx context.Context, query string, fn func(context.Context) error, orphan func()) error {
 	if c.guarded(ctx) {
 		after, err := c.guard(ctx, query)
@@ -212,9 +211,9 @@ func (c *conn) blocking(ctx context.Context, query string, fn func(context.Conte
 	return c.do(ctx, fn, orphan)
 }
 
-// closing calls fn, which closes something, on the thread. No context ends that.
-// A face of a function's leaves it to the thread when it is called elsewhere:
-// database/sql closes from goroutines of its own, and may hold a lock that the
+// closing calls fn, which closes something, on the thread. No context ends that. If an
+// inline face is called on another thread, it leaves fn to its own thread and does not
+// wait: database/sql closes in goroutines of its own, and may hold a lock that the
 // function wants.
 func (c *conn) closing(fn func() error) error {
 	if c.over.Load() { // what it had open is closed

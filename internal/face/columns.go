@@ -5,8 +5,7 @@ import (
 	"reflect"
 )
 
-// columnType is what inner rows say of a column, or what database/sql takes it
-// to be if they don't.
+// columnType is what inner rows say of a column, or else what database/sql assumes.
 type columnType struct {
 	scan                  reflect.Type
 	name                  string
@@ -25,8 +24,8 @@ var (
 	_ driver.RowsColumnTypePrecisionScale   = (*rows)(nil)
 )
 
-// describes reports whether inner rows can tell anything of their columns, which
-// the application may ask as long as it has not closed them.
+// describes reports whether inner rows can describe their columns. The application may
+// ask for that until it closes the rows.
 func describes(inner driver.Rows) bool {
 	switch inner.(type) {
 	case driver.RowsColumnTypeScanType, driver.RowsColumnTypeDatabaseTypeName, driver.RowsColumnTypeLength,
@@ -36,7 +35,7 @@ func describes(inner driver.Rows) bool {
 	return false
 }
 
-// describe asks inner rows of n columns, on the thread, all about all columns.
+// describe asks inner rows for everything about all n columns, on the thread.
 func describe(inner driver.Rows, n int) []columnType {
 	scan, hasScan := inner.(driver.RowsColumnTypeScanType)
 	name, hasName := inner.(driver.RowsColumnTypeDatabaseTypeName)
@@ -66,8 +65,8 @@ func describe(inner driver.Rows, n int) []columnType {
 	return types
 }
 
-// column returns the description of column i. The first one asked for costs a
-// hop for all of them, if the inner rows have anything to tell.
+// column returns the description of column i. The first call costs a hop for all
+// columns, if the inner rows can describe them.
 func (r *rows) column(i int) columnType {
 	if r.described == nil && !r.lost && describes(r.inner.Inner()) {
 		var types []columnType

@@ -12,16 +12,16 @@ import (
 	"github.com/sqlaio/sqlaio/warnings"
 )
 
-// conn is the face that database/sql sees of a pinned connection. Like every
+// conn is the face of a pinned connection that database/sql sees. Like every
 // driver.Conn it serves one call at a time, which database/sql ensures with a
-// lock. "The caller's" is what that call may touch.
+// lock. "The caller's" fields are for that call only.
 //
-// A face is one of these, for good:
+// There are three kinds of face:
 //
 //	the pool's    closing it closes the connection            (New)
-//	a guest       closing it closes what it has opened alone  (NewGuest)
+//	a guest       closing it closes only what it has opened   (NewGuest)
 //	inline        a guest of a function on the thread: it makes no hops, and
-//	              refuses calls made elsewhere                 (NewInline)
+//	              refuses calls made elsewhere                (NewInline)
 type conn struct {
 	pc      *pinned.Conn
 	opts    *Options
@@ -34,15 +34,15 @@ type conn struct {
 	over   atomic.Bool    // of a guest: its host has ended it; set by the thread
 
 	closed    bool         // the caller's
-	leftCall  *pinned.Call // the caller's: the last that was left; nil: none was
+	leftCall  *pinned.Call // the caller's: the last call that was left; nil: none was
 	returned  bool         // the caller's: the guest's sql.Conn was closed, and is not dropped
 	tx        *tx          // the caller's: the transaction that is open
 	execution *execution   // the caller's, and the thread's during an Exec
 
-	// skip is the caller's: a statement that was prepared within a call has
-	// returned ErrSkip. database/sql answers ErrSkip by preparing the statement
-	// itself; since that has been done, its attempt gets the same error, which
-	// so arrives as it would from the bare driver.
+	// skip is the caller's: a statement that was prepared within a call has returned
+	// ErrSkip. database/sql answers ErrSkip by preparing the statement itself. That
+	// has been done already, so its attempt gets ErrSkip again, and the application
+	// gets it as from the bare driver.
 	skip bool
 }
 
@@ -58,9 +58,10 @@ var (
 
 var errOffThread = errors.New("sqlaio: the function's sql.Conn can be used in its own goroutine alone")
 
-// New returns the pool's face of a connection that was just opened. database/sql can
-// see whether it has both of the optional interfaces. One without ResetSession, which
-// costs a hop, has IsValid in any case: it may have to be dropped.
+// New returns the pool's face of a connection that was just opened. It has
+// ResetSession, which costs a hop, only if the inner connection has. It has IsValid if
+// the inner connection has, or if it has no ResetSession: by one of them the pool must
+// learn that a connection is to be dropped.
 func New(pc *pinned.Conn, opts *Options) driver.Conn {
 	c := &conn{pc: pc, opts: opts, owns: true}
 	c.cleanup = runtime.AddCleanup(c, (*pinned.Conn).Quit, pc)
@@ -105,7 +106,7 @@ func OfConn(sc *sql.Conn) (pc *pinned.Conn, ok bool) {
 // self finds the conn in each of New's types.
 func (c *conn) self() *conn { return c }
 
-// held returns what the face has open. It runs on the thread.
+// held returns the holder of what the face has open. It runs on the thread.
 func (c *conn) held() *pinned.Holder {
 	if c.holder == nil {
 		c.holder = c.pc.NewHolder()
@@ -113,19 +114,19 @@ func (c *conn) held() *pinned.Holder {
 	return c.holder
 }
 
-// scoped reports whether a context ends with that of the function whose face
-// this is: then the function is stopped, and nobody has to watch the context.
+// scoped reports whether a context ends together with that of the function that uses
+// the face. The function is stopped then, so nobody has to watch the context.
 func (c *conn) scoped(ctx context.Context) bool {
 	return c.scope != nil && (ctx == c.scope || ctx.Done() == c.scope.Done())
 }
 
-// left gives the thread what it goes on using after a call was left.
+// left lets go of what the thread may still use after a call was left.
 func (c *conn) left() { c.execution = nil }
 
 type resetter struct{ c *conn }
 
-// ResetSession is the one call that cannot ride along with another: its answer
-// decides whether there is another.
+// ResetSession costs a hop of its own: its answer decides whether the connection is
+// used at all.
 func (r resetter) ResetSession(ctx context.Context) error {
 	r.c.leaveNoTx()
 	return r.c.do(ctx, r.c.pc.Reset, func() {})
@@ -133,18 +134,18 @@ func (r resetter) ResetSession(ctx context.Context) error {
 
 type validator struct{ c *conn }
 
-// IsValid answers with what the inner connection said after its last call, if it
-// says anything. One that could not be left without a transaction is not valid.
+// IsValid returns what the inner connection's IsValid said after its last call. A
+// connection whose transaction could not be rolled back is not valid.
 func (v validator) IsValid() bool {
 	v.c.leaveNoTx()
 	return v.c.pc.Valid()
 }
 
-// leaveNoTx rolls back a transaction that the text of a statement has left open, when
-// the connection has come back to the pool: its next user would work inside of it,
-// and lose what was done.
+// leaveNoTx is called when the connection comes back to the pool (IsValid), and before
+// its next use (ResetSession). It rolls back a transaction that the text of a statement
+// has left open: the next user would work inside of it, and lose what was done.
 func (c *conn) leaveNoTx() {
-	if c.leftCall != nil && !c.leftCall.Over() { // it may begin one yet
+	if c.leftCall != nil && !c.leftCall.Over() { // it may still begin one
 		c.pc.Later(func() { c.pc.RollBackOpen() })
 	}
 	if c.tx == nil && c.pc.RollBackLeft() {
@@ -211,8 +212,8 @@ func (c *conn) Close() error {
 	return c.closeWhole()
 }
 
-// closeWhole closes the connection and ends its thread. A thread that does not come to
-// it, since it is busy with a call that was left, is not waited for.
+// closeWhole closes the connection and ends its thread. It does not wait for a thread
+// that is busy with a call that was left.
 func (c *conn) closeWhole() error {
 	var begun atomic.Bool
 	cl := &call{closing: true}

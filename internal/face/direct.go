@@ -55,7 +55,7 @@ func (r *direct) Columns() []string {
 	return r.inner.Inner().Columns()
 }
 
-// Next reads a row. Elsewhere than on the thread it costs a hop a row.
+// Next reads a row. Off the thread it costs a hop.
 func (r *direct) Next(dest []driver.Value) error {
 	if r.c.pc.OnThread() && (r.ctx.Done() == nil || r.c.scoped(r.ctx)) {
 		return r.next(dest)

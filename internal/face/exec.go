@@ -8,8 +8,8 @@ import (
 	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
-// execution is an Exec under way. A connection reuses one for all, for it
-// serves one call at a time.
+// execution is an Exec under way. A connection serves one call at a time, so it reuses
+// one execution for all.
 type execution struct {
 	call
 	pinned.Request
@@ -59,8 +59,8 @@ func (c *conn) execute(ctx context.Context, q pinned.Request) (driver.Result, er
 	return r, err
 }
 
-// own returns the arguments as a call may keep them that its caller may leave: a
-// []byte is the caller's again then.
+// own returns the arguments for a call that its caller may leave. It copies []byte
+// values, which the caller may change after that.
 func (c *conn) own(ctx context.Context, args []driver.NamedValue) []driver.NamedValue {
 	if ctx.Done() == nil || !c.pc.Stops() {
 		return args
@@ -73,8 +73,8 @@ func (c *conn) own(ctx context.Context, args []driver.NamedValue) []driver.Named
 	return args
 }
 
-// ExecContext executes in one hop, also where the inner connection cannot
-// without a statement, or declines with ErrSkip.
+// ExecContext executes in one hop, even if the inner connection needs a statement for
+// it, or declines with ErrSkip.
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	return c.execute(ctx, pinned.Request{Query: query, Args: args})
 }

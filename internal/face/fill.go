@@ -34,9 +34,9 @@ func (r *rows) open() {
 	r.fill.signal()
 }
 
-// read reads rows into b until b is full, the rows end, the caller has closed
-// them, or another call of the connection waits: a row may take its time, and
-// perhaps nobody waits for this one.
+// read reads rows into b until b is full, the rows end, or the caller has closed them.
+// It also stops if another call of the connection waits: the next row may be slow, and
+// perhaps nobody waits for it.
 func (r *rows) read(b *batch) {
 	limit := r.nextSize()
 	var space []driver.Value
@@ -66,12 +66,12 @@ func (r *rows) read(b *batch) {
 	}
 }
 
-// mostValues bounds the values of a batch: a row of 2,000 columns is a lot.
+// mostValues bounds the values of a batch: a row may have 2,000 columns.
 const mostValues = 4096
 
-// nextSize grows from fill to fill. The first one is small: many a result is
-// one row, and many a caller wants no more. Strictly lazy rows begin
-// with none.
+// nextSize returns how many rows the next fill reads, which grows from fill to fill.
+// The first fill is small: many results have one row, and many callers want only one.
+// Strictly lazy rows begin with none.
 func (r *rows) nextSize() int {
 	first := r.size == 0
 	switch {
@@ -89,8 +89,8 @@ func (r *rows) nextSize() int {
 	return r.size
 }
 
-// own makes the values of a row the batch's own and returns how many bytes of
-// text and binary they hold.
+// own copies what the driver may overwrite in a row's values, and returns how many
+// bytes of text and binary they hold.
 func (r *rows) own(b *batch, row []driver.Value) int {
 	bytes := 0
 	for i, v := range row {
@@ -136,7 +136,7 @@ func (r *rows) end(err error) {
 		r.quiet = true
 		r.inner.CloseLate()
 	case !describes(r.inner.Inner()):
-		r.closeInner() // in this hop: nobody has a question left
+		r.closeInner() // in this hop: nothing more is asked of them
 	}
 }
 

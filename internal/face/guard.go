@@ -12,10 +12,9 @@ func (c *conn) guarded(ctx context.Context) bool {
 	return !c.inline && (reflectguard.IsNonBlocking(ctx) || c.pc.OnOtherThread())
 }
 
-// guard has reflectguard look at a call that is about to be made, unless it is made
-// on the connection's own thread, where it does not wait for anybody. The
-// function returned, which may be nil, is to be called after the call; on an
-// error the call must not be made.
+// guard has reflectguard look at a call that is about to be made. A call on the
+// connection's own thread waits for nobody, and is not looked at. after, which may be
+// nil, is to be called after the call. On an error the call must not be made.
 func (c *conn) guard(ctx context.Context, query string) (after func(), err error) {
 	if c.pc.OnThread() {
 		return nil, nil

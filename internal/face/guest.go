@@ -8,30 +8,29 @@ import (
 	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
-// A Guest is a sql.Conn on a connection that belongs to somebody else, its host,
-// in a private pool of one: it shares no lock with anything.
+// A Guest is a sql.Conn on a connection that belongs to somebody else, its host. It is
+// in a private pool of one, and so shares no lock with anything.
 type Guest struct {
 	Conn *sql.Conn
 	face *conn
 }
 
-// NewGuest returns a guest whose calls hop, or run on the spot where they are
-// made on the thread.
+// NewGuest returns a guest whose calls hop, unless they are made on the thread.
 func NewGuest(pc *pinned.Conn) (Guest, error) {
 	return private(&conn{pc: pc, opts: Default})
 }
 
 // NewInline returns a guest for a function that runs on the thread, with the
-// function's context. Its calls run on the spot. Made elsewhere they are refused,
-// but for what database/sql closes and rolls back from goroutines of its own when
-// a context ends: that is left to the thread, and nobody waits for it.
+// function's context. Its calls make no hop. On other threads they are refused. Only
+// what database/sql closes and rolls back in goroutines of its own is left to the
+// thread, and not waited for.
 func NewInline(ctx context.Context, pc *pinned.Conn) (Guest, error) {
 	return private(&conn{pc: pc, opts: Default, inline: true, scope: ctx})
 }
 
-// End closes on the thread what the guest has open, and refuses its later calls.
-// It reports whether that was a transaction, which is rolled back. The sql.Conn
-// need not be closed: somebody may hold rows of it, for which its Close waits.
+// End closes what the guest has open, and refuses its later calls. It reports whether
+// there was a transaction, which is rolled back. It is called on the thread. The
+// sql.Conn need not be closed: its Close would wait for rows that somebody holds.
 func (g Guest) End() (tx bool) {
 	if g.face.holder != nil {
 		tx = g.face.holder.Close()
@@ -43,8 +42,8 @@ func (g Guest) End() (tx bool) {
 // Refuse refuses the guest's later calls. It may be called from any goroutine.
 func (g Guest) Refuse() { g.face.over.Store(true) }
 
-// private puts a connection into a pool of its own that is closed already: the
-// sql.Conn goes on working, and no goroutine is left.
+// private puts a connection into a pool of its own, and closes the pool. The sql.Conn
+// goes on working, and no goroutine is left.
 func private(c *conn) (Guest, error) {
 	db := sql.OpenDB(one{guest{c}})
 	defer db.Close()
@@ -58,8 +57,8 @@ type one struct{ c guest }
 func (o one) Connect(context.Context) (driver.Conn, error) { return o.c, nil }
 func (o one) Driver() driver.Driver                        { return noDriver{} }
 
-// guest tells why database/sql closes a connection: it asks IsValid first, unless
-// it drops the connection because of an ErrBadConn, such as that of a function
+// guest learns why database/sql closes the connection. database/sql asks IsValid first,
+// unless it drops the connection because of an ErrBadConn, such as that of a function
 // given to Raw.
 type guest struct{ *conn }
 
@@ -68,8 +67,8 @@ func (g guest) IsValid() bool {
 	return true
 }
 
-// ResetSession has database/sql keep the guest after a transaction whose context
-// has ended.
+// ResetSession exists so that database/sql keeps the guest after a transaction whose
+// context has ended.
 func (g guest) ResetSession(context.Context) error { return nil }
 
 type noDriver struct{}

@@ -4,8 +4,8 @@ import (
 	"context"
 )
 
-// Raw runs fn on the thread of a connection of New's, and waits for it once it
-// has begun: it is the caller's, and may use what the caller uses.
+// Raw runs fn on the thread of a connection of New's. Once fn has begun, Raw waits for
+// its end whatever ctx does: fn may use what the caller uses.
 func Raw(ctx context.Context, dc any, fn func() error) error {
 	c := dc.(interface{ self() *conn }).self()
 	cl := &call{writes: true}

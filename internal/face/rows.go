@@ -20,28 +20,28 @@ import (
 //	query ─────────────────── first fill ─────► opened, row, row, …, seal
 //	Next, Next: takes rows ── second fill ────► row, row, …, seal
 //
-// There are two batches; the worker fills one while the caller takes from the
-// other, and at most one fill is under way.
+// There are two batches. The worker fills one while the caller takes from the
+// other. At most one fill is under way.
 type rows struct {
 	c    *conn
 	fill call // the last fill begun
 
 	// The caller's.
 	current   *batch       // rows are taken from here
-	taken     int          // how many
-	ahead     *batch       // begun or filled after current; nil: nothing is
-	fills     int          // begun in this result set
-	described []columnType // once the caller has asked for them
+	taken     int          // how many rows of current were taken
+	ahead     *batch       // begun or filled after current; nil: none
+	fills     int          // how many were begun in this result set
+	described []columnType // nil: the caller has not asked for them
 	closed    bool
-	told      bool // Next has returned what the rows have ended with
+	told      bool // Next has returned the error that ended the rows
 	stopped   bool // Close has had the fill stopped
-	readsOnly bool // the query may be stopped at no cost but its rows
+	readsOnly bool // stopping the query costs only its rows
 	lost      bool // a fill was left: the thread closes the rows
 
 	// The caller's between fills, the worker's during them.
 	request pinned.Request
 	step    step   // what the next fill has to do first
-	into    *batch // where it reads rows to
+	into    *batch // the batch that it fills
 
 	// The worker's, during a fill. The caller reads them after opened, a
 	// batch's seal or the end of the fill has shown them.
@@ -63,7 +63,8 @@ type rows struct {
 	failed error // shown by the fill's end: the result set was not opened
 }
 
-// line keeps what the caller and the thread write on different cache lines.
+// line keeps what the caller writes and what the thread writes on different cache
+// lines.
 type line [64]byte
 
 var (
@@ -79,8 +80,8 @@ const (
 	readOn
 )
 
-// QueryContext queries in one hop, which brings the columns and the first rows
-// along, also where the inner connection needs a statement for it.
+// QueryContext queries in one hop, which also brings the columns and the first rows,
+// even if the inner connection needs a statement for it.
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	return c.query(ctx, pinned.Request{Query: query, Args: args})
 }
@@ -108,7 +109,7 @@ func (c *conn) query(ctx context.Context, q pinned.Request) (driver.Rows, error)
 	r.fill.writes = !r.readsOnly && !sqltext.ReadsOnly(q.Query, sqltext.Unknown)
 	r.fill.call.Orphan = r.orphan
 	err := r.start(ctx, openQuery)
-	if r.lost { // what the thread finds out now is nobody's
+	if r.lost { // the fill was left: its results are the thread's
 		return nil, err
 	}
 	if r.skipped {
@@ -177,14 +178,14 @@ func (r *rows) Next(dest []driver.Value) error {
 	}
 }
 
-// mayReadAhead says no for the first row of a result: many callers want but
+// mayReadAhead returns false for the first row of a result: many callers want only
 // one.
 func (r *rows) mayReadAhead() bool {
 	return !r.lazy && r.c.opts.Rows > 1 && (r.taken > 0 || r.fills > 1)
 }
 
-// refill begins the next fill, into the batch that the caller is not taking
-// from. That the last one is sealed means that it is as good as over.
+// refill begins the next fill, into the batch that the caller is not taking from. The
+// last batch is sealed, so its fill is about to end.
 func (r *rows) refill() {
 	b := &r.batches[0]
 	if b == r.current {
@@ -203,7 +204,7 @@ func (r *rows) refill() {
 	}
 }
 
-// awaitRow waits until b has a row that was not taken, or is sealed.
+// awaitRow waits until b has a row that was not taken yet, or is sealed.
 func (r *rows) awaitRow(b *batch) {
 	err := r.fill.await(func() bool { return int(b.n.Load()) > r.taken || b.sealed.Load() })
 	if err == nil && r.fill.task != nil && r.fill.task.Over() && !b.sealed.Load() && int(b.n.Load()) == r.taken {
@@ -217,9 +218,9 @@ func (r *rows) awaitRow(b *batch) {
 	}
 }
 
-// abandon makes all that is asked of the rows fail. A fill that was left goes
-// on using the batches, so the caller gets one of its own. If it was withdrawn
-// the rows are still to be closed.
+// abandon makes Next fail with err. A fill that was left goes on using the batches, so
+// the caller gets one of its own. If the fill was withdrawn, Close still has to close
+// the inner rows.
 func (r *rows) abandon(err error) {
 	r.lost = r.fill.isLeft
 	b := new(batch)
@@ -240,8 +241,8 @@ func (r *rows) settleFill() error {
 	return r.fill.end()
 }
 
-// HasNextResultSet is asked after Next has returned io.EOF; the worker has
-// asked the inner rows then.
+// HasNextResultSet is called after Next has returned io.EOF. The worker has asked the
+// inner rows by then.
 func (r *rows) HasNextResultSet() bool { return r.more }
 
 func (r *rows) NextResultSet() error {
@@ -254,13 +255,13 @@ func (r *rows) NextResultSet() error {
 	return r.start(r.fill.ctx, openNextSet)
 }
 
-// Close stops the fill under way and closes the inner rows. After the worker
-// has met the end of the rows that costs no hop.
+// Close ends the fill under way and closes the inner rows. It costs no hop if the
+// worker has met the end of the rows.
 //
-// Nobody waits for the fill, and it may be in the middle of a step that takes
-// its time. It is stopped if the query only reads. Others are waited for,
-// unless their context ends too: a write that is stopped can cost the whole
-// transaction.
+// The fill may be in a step that takes long. If the query only reads, the fill is
+// stopped. Otherwise Close waits for it until the context ends: stopping a write can
+// cost the whole transaction. Close returns the error of a write that reading ahead
+// has met.
 func (r *rows) Close() error {
 	if r.closed {
 		return nil
@@ -280,7 +281,7 @@ func (r *rows) Close() error {
 	failed := r.untold()
 	switch {
 	case r.inner.Gone():
-		err = r.inner.Close() // what it returned
+		err = r.inner.Close() // the error of closing them, once more
 	case !r.quiet:
 		err = r.finish()
 	}
@@ -293,7 +294,7 @@ func (r *rows) Close() error {
 	return r.fill.verdict(err)
 }
 
-// isStop reports whether an error is what stopping the fill has led to.
+// isStop reports whether err comes from stopping the fill.
 func (r *rows) isStop(err error) bool { return errors.Is(r.fill.verdict(err), r.fill.call.Stopped()) }
 
 // writes reports whether the rows are those of a write, as far as the text tells.
@@ -301,8 +302,8 @@ func (r *rows) writes() bool {
 	return r.fill.writes && sqltext.MayChange(r.request.Query)
 }
 
-// untold returns the error of a write that was met by reading ahead: the bare
-// driver would meet it now.
+// untold returns the error of a write that reading ahead has met. The bare driver
+// would meet it now.
 func (r *rows) untold() error {
 	if r.told || !r.writes() {
 		return nil
@@ -315,8 +316,8 @@ func (r *rows) untold() error {
 	return nil
 }
 
-// drop lets go of what was read and not fetched: the connection may remember
-// the rows for a while.
+// drop lets go of the rows that were read and not fetched: the connection may refer
+// to r for a while.
 func (r *rows) drop() {
 	for i := range r.batches {
 		r.batches[i].values, r.batches[i].arena = nil, nil
@@ -326,9 +327,9 @@ func (r *rows) drop() {
 	r.current.seal(io.EOF)
 }
 
-// finish closes the inner rows with a hop. A driver that reads them to their end
-// for that is stopped when their context ends. The thread sees to that: the hop may begin long after the caller has
-// left, and it is not withdrawn, for the rows have to be closed.
+// finish closes the inner rows with a hop. A driver may read them to their end for
+// that, and is stopped when their context ends. The watch over the context is set on
+// the thread: the hop is never withdrawn, and may begin long after the caller has left.
 func (r *rows) finish() error {
 	ctx, pc := r.fill.ctx, r.c.pc
 	if !pc.Stops() || ctx.Done() == nil {
@@ -353,16 +354,16 @@ func (r *rows) finish() error {
 	return cl.verdict(f.err)
 }
 
-// patience is how long the fill of rows that were closed may go on before it is
-// stopped: most are as good as over. grace is the same for one whose context
-// has ended, if stopping it may cost more than the fill.
+// patience is how long a fill may go on after its rows were closed, before it is
+// stopped. Most are about to end. grace is the same for a write's fill after its
+// context has ended.
 const (
 	patience = time.Millisecond
 	grace    = 10 * time.Millisecond
 )
 
-// endFill waits for the fill under way, and has it stopped if it takes long.
-// What it failed with concerns nobody, unless it ended its goroutine.
+// endFill waits for the fill under way, and has it stopped if it takes long. It returns
+// an error only if the fill has ended its goroutine.
 func (r *rows) endFill() error {
 	t := r.fill.task
 	if t == nil {

@@ -54,8 +54,7 @@ func named(vs []driver.Value) []driver.NamedValue {
 	return args
 }
 
-// Close closes the inner statement. The connection's Close has done it already
-// if that came first.
+// Close closes the inner statement, unless the connection's Close has done that.
 func (s *stmt) Close() error {
 	if s.closed || s.c.closed {
 		return nil

@@ -10,7 +10,7 @@ import (
 
 type tx struct {
 	c     *conn
-	ctx   context.Context // BeginTx's: when it ends database/sql rolls back
+	ctx   context.Context // BeginTx's: when it ends, database/sql rolls back
 	inner *pinned.Tx      // the thread's
 	early bool            // the caller's: BeginTx has rolled it back
 }
@@ -19,10 +19,10 @@ func (c *conn) Begin() (driver.Tx, error) {
 	return c.BeginTx(context.Background(), driver.TxOptions{})
 }
 
-// BeginTx returns the transaction if it was begun, however late: to report a
-// transaction that is open as not begun would leave it open. One whose context
-// has ended and that database/sql is about to roll back is rolled back first,
-// for some databases commit the old transaction when a new one begins.
+// BeginTx begins a transaction. One that was begun is returned even if ctx has ended
+// meanwhile: with an error it would stay open. If there is still one whose context
+// has ended, which database/sql is about to roll back, it is rolled back first: some
+// databases commit the old transaction when a new one begins.
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	if c.ended() != nil {
 		t := c.tx
@@ -45,11 +45,11 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	return t, nil
 }
 
-// ended returns the error of a transaction that is still open although its
-// context has ended: the rollback is on its way, in a goroutine of
-// database/sql's, and another call of a sql.Conn can come before it. Such a
-// call would become part of the transaction and be rolled back with it, though
-// it was reported as done. A driver without an adapter has to do that itself.
+// ended returns the context's error if a transaction is still open whose context has
+// ended. A goroutine of database/sql is about to roll it back, but another call of the
+// sql.Conn can come first. It would become part of the transaction and be rolled back
+// with it, though it was reported as done. A driver without an adapter has to prevent
+// that itself.
 func (c *conn) ended() error {
 	if c.tx == nil || !c.pc.Stops() {
 		return nil
@@ -57,9 +57,9 @@ func (c *conn) ended() error {
 	return c.tx.ctx.Err()
 }
 
-// Commit is never interrupted: once sent, only its answer tells what became of
-// the transaction. If the transaction's context ends meanwhile and the answer
-// does not come, the connection is hung up and the outcome is unknown.
+// Commit is never interrupted: once it is sent, only its answer tells what became of
+// the transaction. If the transaction's context ends and the answer does not come in
+// time, the connection is cut and the outcome is unknown.
 func (t *tx) Commit() error {
 	if t.early {
 		return t.ctx.Err()
@@ -88,9 +88,9 @@ func (t *tx) Commit() error {
 	return cl.verdict(f.err)
 }
 
-// hurry waits for a COMMIT whose transaction's context has ended. One that has
-// not begun by then becomes a rollback; one that is not answered is left. gone
-// reports that the call is the thread's then.
+// hurry waits up to Grace for a COMMIT whose transaction's context has ended. One that
+// has not begun by then becomes a rollback. One that has is left. In both cases the
+// call is the thread's, and gone is true.
 func (t *tx) hurry(cl *call) (gone bool, err error) {
 	c, cause := t.c, t.ctx.Err()
 	cl.call.StopBegun(cl.ctx, c.pc, cause) // a wait for a lock may end
@@ -109,7 +109,7 @@ func (t *tx) hurry(cl *call) (gone bool, err error) {
 	return true, cl.leave(cause)
 }
 
-// Rollback rolls back. It returns nil if BeginTx was there first.
+// Rollback rolls back. It returns nil if BeginTx has done that already.
 func (t *tx) Rollback() error {
 	if t.early {
 		return nil
@@ -144,8 +144,8 @@ func (t *tx) over() {
 	}
 }
 
-// unsettled returns the error of a transaction that was not ended because the
-// connection could not be settled: it is open, so the connection has to go.
+// unsettled returns driver.ErrBadConn if the transaction was not ended because the
+// connection could not be settled. It is still open, so the connection must go.
 func unsettled(cl *call, err error) error {
 	if cl.undone != nil && cl.undone != sql.ErrConnDone {
 		return driver.ErrBadConn

@@ -9,11 +9,11 @@ import (
 )
 
 // checker converts arguments as database/sql does, for one call of one inner
-// connection or statement: the statement's NamedValueChecker, else the
-// connection's, then after driver.ErrSkip the statement's ColumnConverter and
-// the default conversion. database/sql itself is kept from it by a
-// CheckNamedValue that accepts everything, so that all of it happens on the
-// thread. The rules and texts are those of database/sql/convert.go.
+// connection or statement. It asks the statement's NamedValueChecker, or else the
+// connection's. After driver.ErrSkip come the statement's ColumnConverter and the
+// default conversion. All of it happens on the thread: the faces' CheckNamedValue
+// accepts everything, so database/sql converts nothing itself. The rules and texts
+// are those of database/sql/convert.go.
 type checker struct {
 	named   driver.NamedValueChecker
 	columns driver.ColumnConverter
@@ -139,8 +139,8 @@ func describe(nv *driver.NamedValue) string {
 	return fmt.Sprintf("with name %q", nv.Name)
 }
 
-// legacyValues turns arguments into the form of drivers without contexts and
-// named arguments, and fails if the context that they cannot be given has ended.
+// legacyValues converts arguments for drivers without contexts and named arguments.
+// Such a driver cannot be given ctx, so legacyValues fails if ctx has ended.
 func legacyValues(ctx context.Context, args []driver.NamedValue) ([]driver.Value, error) {
 	vs := make([]driver.Value, len(args))
 	for i, a := range args {

@@ -7,8 +7,8 @@ import (
 	"github.com/sqlaio/sqlaio/internal/thread"
 )
 
-// Grace is how long the caller of a call whose context has ended waits for its
-// outcome before it leaves.
+// Grace is how long a caller whose context has ended waits for the outcome of its
+// call before it leaves.
 const Grace = 100 * time.Millisecond
 
 // hop is a call on its way to the thread.
@@ -23,9 +23,9 @@ type hop struct {
 // RunOnThread is the thread's side.
 func (h *hop) RunOnThread() { h.err = h.c.Run(h.ctx, h.cl, h.w) }
 
-// Hop hands a call to the thread and waits for it. When ctx ends the call is
-// withdrawn or stopped; left reports that it was neither over nor stopped Grace
-// later, so that its outcome is unknown and w is still being done.
+// Hop hands a call to the thread and waits for it. When ctx ends, the call is
+// withdrawn or stopped. left reports that it was not over Grace later: its outcome is
+// unknown, and w is still being done.
 func Hop(ctx context.Context, c *Conn, cl *Call, w Work) (left bool, err error) {
 	h := &hop{c: c, cl: cl, ctx: ctx, w: w}
 	t := c.worker.NewTask(h)
@@ -43,9 +43,9 @@ func Hop(ctx context.Context, c *Conn, cl *Call, w Work) (left bool, err error) 
 	return false, h.err
 }
 
-// Await waits for the task of a call, or until cond holds. When ctx ends, the
-// call is withdrawn, or else stopped and waited for Grace longer. An error says
-// that the caller no longer owns the task: the call was withdrawn, or left.
+// Await waits for the task of a call, or until cond holds. When ctx ends, the call
+// is withdrawn, or else stopped and waited for up to Grace. After an error the caller
+// no longer owns the task: the call was withdrawn, or left.
 func Await(ctx context.Context, c *Conn, cl *Call, t *thread.Task, cond func() bool) (left bool, err error) {
 	if t.Wait(cond, ctx.Done()) {
 		return false, nil
@@ -60,7 +60,7 @@ func Await(ctx context.Context, c *Conn, cl *Call, t *thread.Task, cond func() b
 	return AwaitOutcome(cl, t, cond, ctx.Err())
 }
 
-// AwaitOutcome waits Grace for a call that is to end, and leaves it then.
+// AwaitOutcome waits up to Grace for a call that is to end, and then leaves it.
 func AwaitOutcome(cl *Call, t *thread.Task, cond func() bool, cause error) (left bool, err error) {
 	if AwaitGrace(t, cond) || !Leave(cl, t) {
 		return false, nil
@@ -68,7 +68,8 @@ func AwaitOutcome(cl *Call, t *thread.Task, cond func() bool, cause error) (left
 	return true, cause
 }
 
-// AwaitGrace waits Grace for a task or for cond, and reports whether one came.
+// AwaitGrace waits up to Grace for the end of a task or for cond, and reports whether
+// one came.
 func AwaitGrace(t *thread.Task, cond func() bool) bool {
 	late := make(chan struct{})
 	timer := time.AfterFunc(Grace, func() { close(late) })
@@ -77,7 +78,7 @@ func AwaitGrace(t *thread.Task, cond func() bool) bool {
 }
 
 // Leave leaves a call that has begun, and its task, to the thread. It reports
-// false if the call is over: its result is there.
+// false if the call is over, and its result is there.
 func Leave(cl *Call, t *thread.Task) bool {
 	if !cl.Leave() {
 		t.Wait(nil, nil) // the call is over, and its task in a moment

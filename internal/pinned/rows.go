@@ -18,18 +18,18 @@ import (
 type Rows struct {
 	link
 
-	// Unwanted is set by anybody who needs no more of the rows.
+	// Unwanted is set when no more of the rows are needed, by any goroutine.
 	Unwanted atomic.Bool
 
 	holder  *Holder
 	inner   driver.Rows // nil: not opened
 	stmt    driver.Stmt // to be closed with inner; may be nil
-	nested  []*Rows     // rows that were values of these: they end with them
-	several bool        // the query is several statements
+	nested  []*Rows     // rows that were values of these, and end with them
+	several bool        // the query is several statements, or a CALL
 	gone    bool        // inner is closed
 	ended   bool        // the last row of the result set was read
-	closing error       // what closing it returned
-	done    atomic.Bool // closing is there; anybody may look
+	closing error       // what closing inner returned
+	done    atomic.Bool // closing is set; anybody may look
 }
 
 // Query opens rows of the holder's.
@@ -55,7 +55,7 @@ func (r *Rows) Nest(n *Rows, inner driver.Rows) {
 	r.nested = append(r.nested, n)
 }
 
-// mayRun returns why a request is not to be made.
+// mayRun returns why a request is refused; nil if it is not.
 func (c *Conn) mayRun(q *Request) error {
 	if c.inner == nil {
 		return driver.ErrBadConn
@@ -85,7 +85,7 @@ func (c *Conn) observed(q *Request, err error) {
 	case err == nil:
 		c.took(q.Query)
 	case sqltext.Several(q.Query):
-		c.took(q.Query) // it may have come that far
+		c.took(q.Query) // its first statements may have succeeded
 		if c.current != nil {
 			c.current.several = true
 		}
@@ -98,9 +98,9 @@ func (c *Conn) observed(q *Request, err error) {
 // Inner returns the inner rows.
 func (r *Rows) Inner() driver.Rows { return r.inner }
 
-// Gone reports whether the rows are closed: then Close returns what closing them
-// returned. It may be asked from any goroutine, since a thread that ends closes
-// what is open.
+// Gone reports whether the rows are closed. Then Close returns what closing them
+// returned. It may be called from any goroutine: a thread that ends closes what is
+// open.
 func (r *Rows) Gone() bool { return r.done.Load() }
 
 // Next reads a row.
@@ -170,9 +170,9 @@ func (r *Rows) Close() error {
 
 func (r *Rows) close() { r.Close() }
 
-// CloseSoon is Close for rows of which the driver reads the rest to close them: the
-// database is asked to stop sending them when that has taken some time. It does
-// not stop the call that it is made in.
+// CloseSoon is Close for drivers that read the rest of the rows to close them. When
+// that has taken some time, the database is asked to stop sending rows. The call that
+// CloseSoon is made in is not stopped.
 func (r *Rows) CloseSoon(after time.Duration) (err error) {
 	c, cl := r.holder.c, new(Call)
 	stopped := false
@@ -190,8 +190,8 @@ func (r *Rows) CloseSoon(after time.Duration) (err error) {
 	return nil
 }
 
-// CloseLate closes the rows before a later call, once they are Unwanted: they are
-// exhausted, so that nobody waits for what they hold.
+// CloseLate closes rows whose end was read before a later call, once they are
+// Unwanted. Nobody waits for what they hold.
 func (r *Rows) CloseLate() { r.holder.c.late = append(r.holder.c.late, r) }
 
 func (c *Conn) closeLate() {

@@ -48,8 +48,8 @@ func (s *Stmt) Close() error {
 
 func (s *Stmt) close() { s.Close() }
 
-// prepare prepares a statement. A driver without contexts is asked in any case,
-// and its statement dropped if the context has ended meanwhile.
+// prepare prepares a statement. A driver without contexts is asked even if the
+// context has ended. Then its statement is closed.
 func prepare(ctx context.Context, c driver.Conn, query string) (driver.Stmt, error) {
 	if p, ok := c.(driver.ConnPrepareContext); ok {
 		return p.PrepareContext(ctx, query)

@@ -13,7 +13,7 @@ import (
 // A Tx is a transaction on a connection. It is the thread's, and has one of these
 // fates:
 //
-//	open         as far as the database has said  -> rolledBack, ended (observe, took), spoilt (Spoil), finished
+//	open         as far as the database has said  -> any other (observe, took, Spoil, Commit, Rollback)
 //	rolledBack   by the database, after an error  -> finished (Commit, Rollback)
 //	spoilt       a part of it could not be undone -> finished (Commit, Rollback)
 //	ended        by a statement that succeeded    -> finished (Commit, Rollback)
