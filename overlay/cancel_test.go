@@ -186,7 +186,7 @@ func TestQueryStoppedInALaterStatement(t *testing.T) {
 		must(t, e.ExecAsync(db.ctx, "CREATE TABLE big (id BIGINT, data LONGTEXT, s INT)"))
 		must(t, e.ExecAsync(db.ctx, "CREATE PROCEDURE p() BEGIN INSERT INTO big VALUES (1, '', 0); "+db.sleepyQuery+"; END"))
 		for _, text := range []string{
-			"INSERT INTO big VALUES (1, '', 0); INSERT INTO big SELECT seq + 10, REPEAT('x', 40000), SLEEP(0.02) FROM seq_1_to_50 RETURNING id, data",
+			"INSERT INTO big VALUES (1, '', 0); INSERT INTO big SELECT seq + 10, REPEAT('x', 40000), SLEEP(0.02) FROM seq_1_to_1000 RETURNING id, data",
 			"CALL p()",
 		} {
 			must(t, e.ExecAsync(db.ctx, "DELETE FROM big"))

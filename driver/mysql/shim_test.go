@@ -403,7 +403,7 @@ func TestStoppedInALaterStatement(t *testing.T) {
 	defer db.Exec("DROP PROCEDURE " + procedure)
 	insert := "INSERT INTO " + table
 	for _, text := range []string{
-		insert + " VALUES (1, '', 0); " + insert + " SELECT seq + 10, REPEAT('x', 40000), SLEEP(0.02) FROM seq_1_to_50 RETURNING id, data",
+		insert + " VALUES (1, '', 0); " + insert + " SELECT seq + 10, REPEAT('x', 40000), SLEEP(0.02) FROM seq_1_to_1000 RETURNING id, data",
 		"CALL " + procedure + "()",
 	} {
 		if _, err := db.Exec("DELETE FROM " + table); err != nil {
