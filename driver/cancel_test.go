@@ -120,13 +120,15 @@ func cancelNexts(d *cancelDriver, query string) (n int) {
 // it is never made, and its caller does not wait.
 func TestCallThatEndsBeforeItBeginsIsNotMade(t *testing.T) {
 	d, db := cancelStart(t, cancelKind{features: drivertest.LikeSQLite, quiet: true, settler: true})
-	conn, _, _ := cancelConn(t, db)
+	conn, w, _ := cancelConn(t, db)
 	defer conn.Close()
 
 	// The rows that the worker has read to their end are closed before the next
 	// call, which takes as long as free says.
-	rows, err := conn.QueryContext(cancelBackground, "rows 0")
+	rows, err := conn.QueryContext(cancelBackground, "rows 1")
 	must(t, err)
+	eventually(t, func() bool { return cancelNexts(d, "rows 1") == 2 }, "the end of the rows")
+	must(t, w.Run(cancelBackground, func() {})) // after the hop that reads them
 	must(t, rows.Close())
 	ctx, cancel := context.WithCancel(cancelBackground)
 	free := make(chan struct{})
