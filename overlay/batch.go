@@ -223,6 +223,9 @@ func (b *batch) each(ctx context.Context, l *lane, n int, exec func(context.Cont
 			results[i].Err = err
 		}
 		switch is := l.pc.InTx(); {
+		case lost && begun >= 0: // it may have been the COMMIT that was not answered
+			takeBack(results[begun:i], pinned.Unknown(err), false)
+			begun = -1
 		case is && !was:
 			begun = i
 		case was && !is && err != nil: // with what had been done in it
