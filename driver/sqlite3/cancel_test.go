@@ -884,13 +884,18 @@ func TestReturningLeftInItsCommit(t *testing.T) {
 		})
 	})
 	refuse.Store(true)
-	ctx, cancel := context.WithTimeout(cancelBackground, 50*time.Millisecond)
-	defer cancel()
-	var x int
-	err := e.db.QueryRowContext(ctx, "insert into t values(1) returning x").Scan(&x)
-	must(t, e.db.QueryRow("select count(*) from t").Scan(&x))
-	if err == nil || x != 0 {
-		t.Errorf("error %v, and %d rows; want an error and none", err, x)
+	for name, insert := range map[string]string{
+		"in its fill":     "insert into t values(1) returning x",
+		"as it is closed": "insert into t select x from " + cancelEndless + " limit 300 returning x",
+	} {
+		ctx, cancel := context.WithTimeout(cancelBackground, 50*time.Millisecond)
+		var x int
+		err := e.db.QueryRowContext(ctx, insert).Scan(&x)
+		cancel()
+		must(t, e.db.QueryRow("select count(*) from t").Scan(&x))
+		if !errors.Is(err, aio.ErrOutcomeUnknown) || !errors.Is(err, context.DeadlineExceeded) || x != 0 {
+			t.Errorf("%s: error %v, and %d rows; want ErrOutcomeUnknown and none", name, err, x)
+		}
 	}
 }
 

@@ -271,7 +271,7 @@ func (r *rows) Close() error {
 	err := r.endFill()
 	switch {
 	case r.lost && !r.told && r.writes():
-		return pinned.Unknown(context.Cause(r.fill.ctx))
+		return pinned.Unknown(r.fill.ctx.Err())
 	case r.lost:
 		return nil
 	case err != nil, r.c.closed:
@@ -335,7 +335,7 @@ func (r *rows) finish() error {
 	if !pc.Stops() || ctx.Done() == nil {
 		return r.c.closing(r.closeInner)
 	}
-	cl := &call{closing: true}
+	cl := &call{closing: true, writes: r.writes()}
 	f := &function{fn: func(context.Context) error {
 		defer context.AfterFunc(ctx, func() { cl.call.Stop(ctx, pc, ctx.Err()) })()
 		return r.closeInner()
@@ -345,7 +345,7 @@ func (r *rows) finish() error {
 	}
 	if cl.task != nil && !cl.task.Wait(nil, ctx.Done()) {
 		if left, err := pinned.AwaitOutcome(&cl.call, cl.task, nil, ctx.Err()); left {
-			return err
+			return cl.leave(err)
 		}
 	}
 	if err := cl.end(); err != nil {
