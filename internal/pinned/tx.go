@@ -66,21 +66,21 @@ func (c *Conn) observe(st TxStatus, err error) {
 // does not tell. It may not tell whether a transaction is open, or that it is another
 // one than before. A procedure that commits and begins again is not noticed.
 func (c *Conn) took(query string) {
+	t := c.tx
+	owned := t != nil && !t.byText()
 	switch {
-	case c.tx == nil && c.reporter != nil:
-		return
-	case c.tx != nil && c.tx.fate != open, c.tx != nil && !c.tx.byText() && !c.tx.strict, c.tx != nil && c.tx.byText() && c.reporter != nil:
+	case owned && (t.fate != open || !t.strict):
+		return // in a sql.Tx everything goes on, as with the bare driver
+	case !owned && c.reporter != nil:
 		return
 	}
-	control := sqltext.ControlOf(query)
-	switch {
+	switch control := sqltext.ControlOf(query); {
 	case control == sqltext.Keeps:
-	case c.tx == nil && control == sqltext.Begins:
+	case owned:
+		t.fate = ended
+	case control == sqltext.Begins:
 		c.tx = new(Tx)
-	case c.tx == nil:
-	case !c.tx.byText():
-		c.tx.fate = ended
-	case control != sqltext.Begins:
+	default:
 		c.tx = nil
 	}
 }
@@ -121,13 +121,6 @@ func (c *Conn) refusedText(query string) error {
 	}
 	return err
 }
-
-// Ended reports whether a statement has ended the transaction. What was done in it
-// before may have been committed.
-func (t *Tx) Ended() bool { return t.fate == ended }
-
-// Over reports whether the transaction was committed or rolled back by its owner.
-func (t *Tx) Over() bool { return t.fate == finished }
 
 // ErrInTransaction is returned by Begin on a connection with an open transaction,
 // which some databases would commit.
