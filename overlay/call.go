@@ -308,17 +308,15 @@ func (c *call) verdict(l *lane, err error) error {
 	}
 	v := l.pc.Verdict(&c.pinned, err, c.kind != read)
 	cause := c.stopped()
+	// A function, and a driver that watches contexts itself, get one that is cancelled.
+	cancelled := (c.kind == function || !l.pc.Stops()) && errors.Is(v, context.Canceled)
 	switch {
-	case cause == nil || errors.Is(v, ErrOutcomeUnknown):
-	case c.kind == function && v == cause && wraps(err):
-		return fmt.Errorf("%w: %w", cause, err) // with what the function has made of it
-	case errors.Is(v, cause) || c.kind != function && l.pc.Stops() || !errors.Is(v, context.Canceled):
-	case wraps(v):
-		return fmt.Errorf("%w: %w", cause, v)
-	default:
-		return cause
+	case cause == nil, errors.Is(v, ErrOutcomeUnknown), v != cause && errors.Is(v, cause), v != cause && !cancelled:
+		return v
+	case wraps(err) && (c.kind == function || cancelled):
+		return fmt.Errorf("%w: %w", cause, err) // with what was made of it
 	}
-	return v
+	return cause
 }
 
 // wraps reports whether an error has another one in it.
