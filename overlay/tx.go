@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"weak"
 
@@ -43,15 +44,33 @@ type txState struct {
 	failed []*stream // of the open transaction: writes that nobody may have been told of
 }
 
-// verdict returns the error of a streamed write in the transaction, if nobody has
-// been told of it.
-func (t *txState) verdict() error {
+// verdict returns why a level must not be committed: a streamed write has failed and
+// nobody has been told, or a function that works in a savepoint inside of it has not
+// returned.
+func (t *txState) verdict(v *level) error {
 	for _, st := range t.failed {
 		if err := st.unseen(); err != nil {
 			return err
 		}
 	}
+	for _, inner := range t.levels[slices.Index(t.levels, v)+1:] {
+		if inner.scoped.Load() {
+			return ErrConcurrentTx
+		}
+	}
 	return nil
+}
+
+// leave ends a level and those inside of it.
+func (t *txState) leave(v *level, commit bool) {
+	at := slices.Index(t.levels, v)
+	for _, inner := range t.levels[at:] {
+		inner.over.Store(true)
+	}
+	t.set(t.levels[:at])
+	if !commit {
+		t.failed = t.failed[:min(v.failed, len(t.failed))]
+	}
 }
 
 // set notes which levels are open now.
@@ -243,35 +262,19 @@ func (l *lane) end(v *level, commit bool) error {
 	if v.over.Load() {
 		return sql.ErrTxDone
 	}
-	v.over.Store(true)
 	if l.tx != nil {
 		if v.tx != nil || l.q.config.dialect.oneResult() {
 			l.closeStreams()
 		}
-		if err := l.tx.verdict(); commit && err != nil {
-			v.over.Store(false)
-			l.end(v, false)
-			return err
-		}
-		at := 0
-		for l.tx.levels[at] != v {
-			at++
-		}
-		for _, inner := range l.tx.levels[at:] {
-			if inner != v && inner.scoped.Load() && commit { // its function has not returned
-				v.over.Store(false)
+		if commit {
+			if err := l.tx.verdict(v); err != nil {
 				l.end(v, false)
-				return ErrConcurrentTx
+				return err
 			}
 		}
-		for _, inner := range l.tx.levels[at:] {
-			inner.over.Store(true)
-		}
-		l.tx.set(l.tx.levels[:at])
-		if !commit {
-			l.tx.failed = l.tx.failed[:min(v.failed, len(l.tx.failed))]
-		}
+		l.tx.leave(v, commit)
 	}
+	v.over.Store(true)
 	if v.tx == nil {
 		return l.endSavepoint(v, commit)
 	}
