@@ -1,9 +1,7 @@
 package overlay
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"io"
 	"runtime"
 	"slices"
@@ -40,15 +38,6 @@ type stream struct {
 	cleanup  runtime.Cleanup   // guarded by mu: the Result's, until err or closing is set
 	closed   error             // guarded by mu: what closeAsync was given; nil: it was not called
 	untold   error             // guarded by mu: the error that ended the rows, until somebody is told; nil: none
-}
-
-// A fetching is a fetch that waits. The thread does it in its turn. If its rows have
-// arrived while the thread waits for another row, serve does it.
-type fetching struct {
-	n     int
-	claim func() bool            // keeps the thread from doing it; nil: only the thread can do it
-	give  func([][]value, error) // completes it after claim
-	call  *core                  // the fetch
 }
 
 const (
@@ -357,17 +346,17 @@ func (st *stream) closeAsync(why error, quietly bool) *Future[struct{}] {
 	f := &Future[struct{}]{core: core{origin: st.s.config, place: st.place, quiet: quietly}}
 	st.closing, st.closed = f, why
 	st.cleanup.Stop()
-	over, ahead, untold := st.err != nil, st.ahead, st.untold
+	over, untold := st.err != nil, st.untold
 	st.buffered, st.size = nil, 0
-	var fetches []*core
+	if over {
+		st.err = why
+	}
+	calls := []*core{st.ahead}
 	for _, w := range st.fetches {
-		fetches = append(fetches, w.call)
+		calls = append(calls, w.call)
 	}
 	st.mu.Unlock()
 	if over {
-		st.mu.Lock()
-		st.err = why
-		st.mu.Unlock()
 		f.settle(untold)
 		return f
 	}
@@ -382,12 +371,8 @@ func (st *stream) closeAsync(why error, quietly bool) *Future[struct{}] {
 		st.mu.Unlock()
 		return closing, nil
 	})
-	if st.plain || why != ErrClosed { // now that closing comes before whatever they let go on
-		for _, c := range append(fetches, ahead) {
-			if c != nil {
-				c.stop(why)
-			}
-		}
+	for _, c := range calls { // now that closing comes before whatever they let go on
+		st.stopIfClosed(c)
 	}
 	last.whenDone(func() {
 		if st.owns { // closing the stream is over when its connection has gone back
@@ -399,203 +384,13 @@ func (st *stream) closeAsync(why error, quietly bool) *Future[struct{}] {
 	return f
 }
 
-// fetchStream is fetch for a stream.
-func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as func([]Row, error) (T, error)) *Future[T] {
-	st := r.stream
-	if err := ctx.Err(); err != nil {
-		v, err := as(nil, err)
-		return completed(r.config, v, err)
-	}
-	finish := last && !st.plain // a write is done when its rows have ended: their end is told too
+// stopIfClosed has a fetch, or reading ahead, stopped once the stream was closed. A
+// write is stopped by the end of its context alone.
+func (st *stream) stopIfClosed(c *core) {
 	st.mu.Lock()
-	if len(st.fetches) == 0 && st.enough(n) && (!finish || st.err != nil) {
-		rows, err := st.take(n)
-		if finish && err == nil {
-			if err = st.failure(); err != nil {
-				rows = nil
-			}
-		}
-		st.mu.Unlock()
-		st.after(last)
-		v, err := as(wrap(r.keys, rows), err)
-		return completed(r.config, v, err)
-	}
-	w := &fetching{n: n}
-	st.fetches = append(st.fetches, w)
+	why := st.closed
 	st.mu.Unlock()
-	o := callOptions{kind: read, place: caller(r.config), describe: "fetch of a stream"}
-	if !st.plain {
-		o.kind = write
+	if c != nil && why != nil && (st.plain || why != ErrClosed) {
+		c.stop(why)
 	}
-	o.ended = func() {
-		st.mu.Lock()
-		st.fetches = slices.DeleteFunc(st.fetches, func(v *fetching) bool { return v == w })
-		st.hurry()
-		st.mu.Unlock()
-		st.release()
-	}
-	var taken [][]value    // the thread's
-	o.undo = func(*lane) { // nobody has got them
-		st.mu.Lock()
-		defer st.mu.Unlock()
-		if st.closed == nil {
-			st.buffered = append(taken, st.buffered...)
-		}
-	}
-	f := start(ctx, st.s.queue, o, func(ctx context.Context, l *lane) (T, error) {
-		st.read(l, cmp.Or(n, 1))
-		st.mu.Lock()
-		rows, err := st.take(n)
-		taken = rows
-		if finish && err == nil {
-			if err = st.failure(); err != nil {
-				rows = nil
-			}
-		}
-		st.mu.Unlock()
-		if finish && err == nil {
-			if err = st.closeRows(l); err != nil {
-				rows = nil
-			}
-		}
-		st.after(last)
-		return as(wrap(r.keys, rows), err)
-	})
-	f.whenDone(func() {
-		st.mu.Lock()
-		defer st.mu.Unlock()
-		if f.err != nil && errors.Is(f.err, st.untold) { // as all calls on a dead connection say
-			st.untold = nil
-		}
-	})
-	if finish {
-		return f
-	}
-	c := f.cancel.(*call)
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	w.call = &f.core
-	w.claim = c.claim
-	w.give = func(rows [][]value, err error) {
-		f.value, err = as(wrap(r.keys, rows), err)
-		c.q.claimed(c)
-		c.finish(err)
-		st.after(last)
-	}
-	st.hurry()
-	return f
-}
-
-// hurry has the first fetch that waits served soon, if its rows are there. It
-// needs mu.
-func (st *stream) hurry() {
-	if !st.armed && len(st.fetches) > 0 && st.fetches[0].claim != nil && st.enough(st.fetches[0].n) {
-		st.armed = true
-		time.AfterFunc(chunkTime, st.serve)
-	}
-}
-
-// serve completes the fetches whose rows are there, while the thread is busy.
-func (st *stream) serve() {
-	st.mu.Lock()
-	st.armed = false
-	for len(st.fetches) > 0 {
-		w := st.fetches[0]
-		if w.claim == nil || !st.enough(w.n) || !w.claim() { // the thread may be doing it
-			break
-		}
-		rows, err := st.take(w.n)
-		st.mu.Unlock()
-		w.give(rows, err)
-		st.mu.Lock()
-	}
-	st.mu.Unlock()
-}
-
-// unseen returns what the rows have ended with if nobody has looked at it.
-func (st *stream) unseen() error {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if st.closing != nil && st.closing.seen.Load() {
-		return nil
-	}
-	return st.untold
-}
-
-// failure returns, and so tells, what the rows have ended with if that is not their
-// end. It needs mu.
-func (st *stream) failure() error {
-	if st.err == nil || st.err == io.EOF || st.err == ErrClosed {
-		return nil
-	}
-	st.untold = nil
-	return st.err
-}
-
-// enough reports whether a fetch of n rows need not wait. It needs mu.
-func (st *stream) enough(n int) bool {
-	return st.err != nil || st.closed != nil || n == 0 && len(st.buffered) > 0 || n > 0 && len(st.buffered) >= n
-}
-
-// take takes up to n rows that are buffered; fewer come with the error that has
-// kept the others from coming. It needs mu.
-func (st *stream) take(n int) ([][]value, error) {
-	if st.closed != nil {
-		return nil, st.closed
-	}
-	short := n < 0 || n > len(st.buffered) || len(st.buffered) == 0
-	if n <= 0 || n > len(st.buffered) {
-		n = len(st.buffered)
-	}
-	rows := slices.Clone(st.buffered[:n])
-	clear(st.buffered[:n]) // not kept alive by the rest
-	if st.buffered = st.buffered[n:]; len(st.buffered) == 0 {
-		st.buffered = nil
-	}
-	st.size = st.size * int64(len(st.buffered)) / int64(max(1, n+len(st.buffered)))
-	if short && st.err != io.EOF {
-		if st.err != ErrClosed {
-			st.untold = nil
-		}
-		return rows, st.err
-	}
-	return rows, nil
-}
-
-// after reads on while the caller is busy with what it has got, or closes the
-// stream after its last fetch.
-func (st *stream) after(last bool) {
-	if last {
-		st.closeAsync(ErrClosed, true)
-		return
-	}
-	st.mu.Lock()
-	full := st.err != nil || st.ahead != nil || st.closing != nil || len(st.buffered) >= aheadRows/2 || st.size >= aheadBytes/2
-	if !full {
-		st.ahead = new(core) // until the call is known
-	}
-	st.mu.Unlock()
-	if !full {
-		st.readAhead()
-	}
-}
-
-func (st *stream) readAhead() {
-	o := callOptions{kind: read, quiet: true, tidy: true, queued: true, place: st.place, describe: "reading a stream ahead"}
-	f := start(background, st.s.queue, o, func(_ context.Context, l *lane) (struct{}, error) {
-		st.read(l, 0)
-		return struct{}{}, nil
-	})
-	st.mu.Lock()
-	st.ahead = &f.core
-	closed := st.closed
-	st.mu.Unlock()
-	if closed != nil && st.plain { // closeAsync did not know the call
-		f.stop(closed)
-	}
-	f.whenDone(func() {
-		st.mu.Lock()
-		st.ahead = nil
-		st.mu.Unlock()
-	})
 }

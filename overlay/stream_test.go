@@ -552,3 +552,19 @@ func TestFetchEndsWithItsStream(t *testing.T) {
 		}
 	})
 }
+
+// A fetch of all that a write returns ends with the stream's context, too.
+func TestFetchOfAWriteEndsWithItsStreamsContext(t *testing.T) {
+	onMariaDB(t, func(t *testing.T, db *testDB) {
+		must(t, db.e.ExecAsync(db.ctx, "CREATE TABLE slow (id INT)"))
+		ctx, cancel := context.WithCancel(db.ctx)
+		defer cancel()
+		r := must(t, db.e.StreamAsync(ctx, "INSERT INTO slow SELECT seq + SLEEP(0.1) FROM seq_1_to_400 RETURNING id, REPEAT('x', 40000)"))
+		f := r.FetchAllAsync(db.ctx)
+		time.Sleep(50 * time.Millisecond)
+		start := time.Now()
+		cancel()
+		wantError(t, failure(t, f), overlay.ErrOutcomeUnknown)
+		soon(t, start)
+	})
+}
