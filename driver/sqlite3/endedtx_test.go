@@ -71,3 +71,34 @@ func TestNothingGetsIntoATransactionWhoseContextHasEnded(t *testing.T) {
 	}
 	t.Logf("%d of 300 calls went through", want)
 }
+
+// Whoever gets a connection after a transaction that a text had begun, and that SQLite has rolled
+// back, is not refused for it.
+func TestNextUserAfterATextTransactionWasRolledBack(t *testing.T) {
+	ctx := context.Background()
+	db, err := sql.Open("aio", "sqlite3:"+filepath.Join(t.TempDir(), "a.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	if _, err := db.Exec("create table t (n integer unique); insert into t values (1)"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := db.Conn(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.ExecContext(ctx, "begin"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.ExecContext(ctx, "insert or rollback into t values (1)"); err == nil {
+		t.Fatal("no conflict")
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("insert into t values (2)"); err != nil {
+		t.Error(err)
+	}
+}

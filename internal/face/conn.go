@@ -226,7 +226,8 @@ func (c *conn) closeWhole() error {
 		c.pc.QuitAndWait()
 		return err
 	}
-	if cl.task != nil && !pinned.AwaitGrace(cl.task, begun.Load) {
+	busy := c.leftCall != nil && !c.leftCall.Over()
+	if cl.task != nil && (busy || !pinned.AwaitGrace(cl.task, begun.Load)) {
 		cl.task.Leave()
 		c.pc.Quit()
 		return nil

@@ -25,9 +25,10 @@ type Conn struct {
 	memory    bool    // the connection holds a database of its own
 	dsn       *string // what it was opened with; a pointer, so that fmt does not print it; nil: not known
 
-	valid atomic.Bool // what IsValid said after the last call; false also if killed, or left in a transaction
-	owes  atomic.Bool // later is not empty
-	inTx  atomic.Bool // what InTx said after the last call; the thread writes it
+	valid   atomic.Bool // what IsValid said after the last call; false also if killed, or left in a transaction
+	owes    atomic.Bool // later is not empty
+	inTx    atomic.Bool // what InTx said after the last call; the thread writes it
+	unclean atomic.Bool // a transaction is open, or statements are refused after one; the thread writes it
 
 	// firm is held by the thread while it ends a transaction, and by whoever
 	// interrupts a call while it does.
@@ -267,6 +268,9 @@ func (c *Conn) after(cl *Call) {
 	}
 	if open := c.InTx(); open != c.inTx.Load() {
 		c.inTx.Store(open)
+	}
+	if taken := c.tx != nil || c.status == TxOpen; taken != c.unclean.Load() {
+		c.unclean.Store(taken)
 	}
 	if s := cl.finish(); s != nil {
 		c.stopped = s

@@ -326,10 +326,10 @@ func (c *Conn) RolledBack() bool { return c.status == TxLost }
 func (c *Conn) InTxNow() bool { return c.inTx.Load() }
 
 // RollBackLeft is RollBackOpen for other goroutines, between two calls. It costs a hop
-// only if a transaction is open. If the thread is busy with a call that was left, and
+// only if a transaction is open, or was rolled back by the database and not ended. If the thread is busy with a call that was left, and
 // does not come to it within Grace, the connection is no longer valid.
 func (c *Conn) RollBackLeft() (was bool) {
-	if !c.inTx.Load() {
+	if !c.unclean.Load() || !c.Valid() {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), Grace)
