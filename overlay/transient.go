@@ -15,9 +15,9 @@ import (
 // SQLState, which those for PostgreSQL have, and by the texts of the others.
 
 // passes reports whether what err tells of may be over in a moment. What was
-// stopped on purpose is not.
+// stopped on purpose, or may be committed in part, is not.
 func passes(err error) bool {
-	if errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrTxEnded) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
 	}
 	return anyIn(err, conflicts) || lost(err)

@@ -399,3 +399,33 @@ func TestBeginInATransactionOfASilentDriver(t *testing.T) {
 		t.Errorf("the driver was asked for %d transactions, want 2", n)
 	}
 }
+
+// DDL that fails has committed what came before it: that is told, and nothing is made again.
+func TestDDLThatFailsInWithTx(t *testing.T) {
+	onMariaDB(t, func(t *testing.T, db *testDB) {
+		must(t, db.e.ExecAsync(db.ctx, "CREATE TABLE kept (id INT)"))
+		must(t, db.e.ExecAsync(db.ctx, "CREATE TABLE held (id INT)"))
+		blocker := must(t, db.e.ConnectAsync(db.ctx))
+		defer db.close(t, blocker)
+		tx := must(t, blocker.BeginAsync(db.ctx, nil))
+		must(t, blocker.ScalarAsync(db.ctx, "SELECT count(*) FROM held"))
+		times := 0
+		err := db.e.RetryTx(db.ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+			times++
+			must(t, c.ExecAsync(ctx, "INSERT INTO kept VALUES (1)"))
+			return second(c.ExecAsync(ctx, "SET STATEMENT lock_wait_timeout = 0 FOR ALTER TABLE held ADD COLUMN n INT").Await(ctx))
+		})
+		wantError(t, err, overlay.ErrTxEnded)
+		results, err := db.e.BatchAsync(db.ctx, []overlay.Statement{
+			{Query: "INSERT INTO kept VALUES (2)"},
+			{Query: "SET STATEMENT lock_wait_timeout = 0 FOR ALTER TABLE held ADD COLUMN n INT"},
+		}, overlay.InTx(nil)).Await(db.ctx)
+		if err == nil || !errors.Is(results[0].Err, overlay.ErrOutcomeUnknown) {
+			t.Errorf("the batch: %v, its first statement: %v", err, results[0].Err)
+		}
+		must(t, tx.RollbackAsync(db.ctx))
+		if n := must(t, overlay.Scalar[int](db.ctx, db.e, "SELECT count(*) FROM kept")); times != 1 || n != 2 {
+			t.Errorf("%d times, %d rows", times, n)
+		}
+	})
+}

@@ -80,7 +80,11 @@ func (c *Conn) executing(q *Request) {
 
 // observed is Observe after a request.
 func (c *Conn) observed(q *Request, err error) {
+	before := c.tx
 	c.Observe(err)
+	if before != nil && before == c.tx {
+		before.doubt(q.Query, err)
+	}
 	switch {
 	case err == nil:
 		c.took(q.Query)
@@ -158,6 +162,9 @@ func (r *Rows) Close() error {
 	defer r.done.Store(true) // also if closing panics or ends the goroutine
 	r.holder.open.remove(&r.link)
 	r.closing = r.inner.Close()
+	if r.closing != nil && r.several && r.holder.c.current != nil {
+		r.holder.c.current.several = true
+	}
 	for _, n := range r.nested {
 		n.Close()
 	}

@@ -16,7 +16,7 @@ import (
 //	open         as far as the database has said  -> any other (observe, took, Spoil, Commit, Rollback)
 //	rolledBack   by the database, after an error  -> finished (Commit, Rollback)
 //	spoilt       a part of it could not be undone -> finished (Commit, Rollback)
-//	ended        by a statement that succeeded    -> finished (Commit, Rollback)
+//	ended        by a statement: it may be committed -> finished (Commit, Rollback)
 //	finished     committed or rolled back by its owner
 //
 // A transaction that the text of a statement has begun has no owner. The connection
@@ -28,7 +28,7 @@ type Tx struct {
 	inner  driver.Tx // likewise
 	strict bool
 	fate   fate
-	why    error // of rolledBack and spoilt: the error that made it so
+	why    error // the error that has ended or spoilt it; nil: a statement that succeeded has
 }
 
 type fate uint8
@@ -58,6 +58,14 @@ func (c *Conn) observe(st TxStatus, err error) {
 	case st == TxNone && t.byText():
 		c.tx = nil
 	case st == TxNone:
+		t.fate = ended
+	}
+}
+
+// doubt is called after a statement that failed with err. If it has cost the
+// transaction, it may have committed it first.
+func (t *Tx) doubt(query string, err error) {
+	if t.fate == rolledBack && t.why == err && sqltext.MayCommit(query) {
 		t.fate = ended
 	}
 }
@@ -102,6 +110,8 @@ func (t *Tx) refused() error {
 		return ErrRolledBack
 	case t.fate == spoilt:
 		return fmt.Errorf("%w: %w", errSpoilt, t.why)
+	case t.fate == ended && t.why != nil:
+		return fmt.Errorf("%w: %w", ErrTxEnded, t.why)
 	case t.fate == ended && t.strict:
 		return ErrTxEnded
 	}
@@ -318,9 +328,9 @@ func (c *Conn) InTx() bool {
 	return c.tx != nil && c.tx.fate == open
 }
 
-// RolledBack reports whether the database has rolled back a transaction by itself in
-// the last call. The thread's.
-func (c *Conn) RolledBack() bool { return c.status == TxLost }
+// RolledBack reports whether a transaction that is over after a call that failed was
+// rolled back, as far as can be told: it may have been committed otherwise. The thread's.
+func (c *Conn) RolledBack() bool { return c.tx == nil || c.tx.fate == rolledBack }
 
 // InTxNow is InTx as it was after the last call, for any goroutine.
 func (c *Conn) InTxNow() bool { return c.inTx.Load() }

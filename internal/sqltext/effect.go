@@ -152,6 +152,17 @@ func nextControl(s *Scanner) (c Control, more bool) {
 	return c, t.IsPunct(';')
 }
 
+// MayCommit reports whether text may end a transaction before it fails: MySQL commits
+// before DDL. A procedure is taken for one that does not.
+func MayCommit(text string) bool {
+	if Several(text) && ControlOf(text) != Keeps {
+		return true
+	}
+	s := scanControls(text)
+	return !s.NextSignificant().IsAny("insert", "update", "delete", "replace", "merge", "select", "with", "values", "call", "execute", "exec",
+		"savepoint", "release", "rollback", "pragma", "show", "describe", "explain", "load", "copy")
+}
+
 // createsRoutine reports whether what follows CREATE names something with a body.
 func createsRoutine(s Scanner, word Token) bool {
 	for n := 0; n < 12 && word.Kind != EOF && !word.IsPunct(';') && !word.IsPunct('('); n++ {

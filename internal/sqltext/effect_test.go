@@ -59,6 +59,22 @@ func TestSeveral(t *testing.T) {
 	}
 }
 
+func TestMayCommit(t *testing.T) {
+	for text, want := range map[string]bool{
+		"INSERT INTO t VALUES (1)":     false,
+		"/* why */ update t set a = 1": false,
+		"ROLLBACK TO a":                false,
+		"SELECT 1; SELECT 2":           false,
+		"ALTER TABLE t ADD b INT":      true,
+		"SET STATEMENT lock_wait_timeout = 1 FOR ALTER TABLE t ADD b INT": true,
+		"COMMIT; INSERT INTO nowhere SELECT":                              true,
+	} {
+		if got := sqltext.MayCommit(text); got != want {
+			t.Errorf("MayCommit(%q) = %v", text, got)
+		}
+	}
+}
+
 func TestControlOf(t *testing.T) {
 	for text, want := range map[string]sqltext.Control{
 		"CREATE TEMPORARY TABLE tt (a INT); COMMIT; BEGIN":      sqltext.Begins,
