@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
+	"github.com/sqlaio/sqlaio/internal/sqltext"
 )
 
 // A Statement is one of a batch: Query with its Args, as for ExecAsync.
@@ -94,8 +95,8 @@ func batchAsync(ctx context.Context, to Target, statements []Statement, opts []B
 		requests[i] = newRequest(s.Query, s.Args)
 	}
 	return send(ctx, to, callOptions{kind: function, repeatable: true, describe: "BatchAsync"}, func(ctx context.Context, l *lane) ([]BatchResult, error) {
-		return b.run(ctx, l, len(requests), func(ctx context.Context, i int) (*pinned.Result, error) {
-			return l.exec(ctx, requests[i])
+		return b.run(ctx, l, requests, func(ctx context.Context, q *request) (*pinned.Result, error) {
+			return l.exec(ctx, q)
 		})
 	})
 }
@@ -113,7 +114,7 @@ func execManyAsync(ctx context.Context, to Target, query string, argSets [][]any
 				s.Close()
 			}
 		}()
-		return b.run(ctx, l, len(requests), func(ctx context.Context, i int) (*pinned.Result, error) {
+		return b.run(ctx, l, requests, func(ctx context.Context, q *request) (*pinned.Result, error) {
 			if err := l.pc.Refused(); err != nil {
 				return nil, err
 			}
@@ -124,14 +125,14 @@ func execManyAsync(ctx context.Context, to Target, query string, argSets [][]any
 				}
 				s = st
 			}
-			requests[i].Stmt = s
-			return l.exec(ctx, requests[i])
+			q.Stmt = s
+			return l.exec(ctx, q)
 		})
 	})
 }
 
-// run executes n statements on the thread, in a transaction if that was asked for.
-func (b *batch) run(ctx context.Context, l *lane, n int, exec func(context.Context, int) (*pinned.Result, error)) (results []BatchResult, err error) {
+// run executes the statements on the thread, in a transaction if that was asked for.
+func (b *batch) run(ctx context.Context, l *lane, requests []*request, exec execFunc) (results []BatchResult, err error) {
 	var around *level
 	if b.inTx {
 		if l.tx != nil && len(l.tx.levels) > 0 {
@@ -144,14 +145,14 @@ func (b *batch) run(ctx context.Context, l *lane, n int, exec func(context.Conte
 		}
 	}
 	if around == nil {
-		return b.each(ctx, l, n, exec)
+		return b.each(ctx, l, requests, exec)
 	}
 	defer func() { // after a panic
 		if !around.over.Load() {
 			l.end(around, false)
 		}
 	}()
-	results, failed := b.each(ctx, l, n, exec)
+	results, failed := b.each(ctx, l, requests, exec)
 	if failed != nil && (!b.keepGoing || ctx.Err() != nil) {
 		ended := l.hasEnded()
 		l.end(around, false)
@@ -188,58 +189,76 @@ func takeBack(results []BatchResult, why error, ended bool) {
 	}
 }
 
+// execFunc executes one statement of a batch.
+type execFunc func(context.Context, *request) (*pinned.Result, error)
+
 // each executes the statements one by one. If the database or a statement has ended
 // the transaction, the rest are refused.
-func (b *batch) each(ctx context.Context, l *lane, n int, exec func(context.Context, int) (*pinned.Result, error)) ([]BatchResult, error) {
+func (b *batch) each(ctx context.Context, l *lane, requests []*request, exec execFunc) ([]BatchResult, error) {
+	n := len(requests)
 	results := make([]BatchResult, n)
 	inner := ctx
 	if l.pc.Stops() { // otherwise the driver has to watch it
 		inner = context.WithoutCancel(ctx)
 	}
 	var failed error
-	begun := -1 // the statement whose text has begun the transaction that is open; -1: none
+	text := textTx{results: results, open: l.pc.InTx()}
 	lost := false
-	for i := range results {
+	for i, q := range requests {
 		err := ctx.Err()
 		if err == nil && failed != nil && (!b.keepGoing || lost) {
 			err = ErrNotRun
 		}
-		was := l.pc.InTx()
+		results[i].Err = err
 		if err == nil {
 			var r *pinned.Result
-			if r, err = exec(inner, i); err == nil {
+			r, err = exec(inner, q)
+			switch {
+			case err == nil:
 				results[i].Result = r
-			} else if isBad(err) && !l.answered { // nothing was done
-				for j := i; j < n; j++ {
+			case isBad(err) && !l.answered: // nothing was done
+				for j := i + 1; j < n; j++ {
 					results[j].Err = ErrNotRun
 				}
 				results[i].Err = err
 				return results, fmt.Errorf("overlay: statement %d of %d: %w", i+1, n, err)
-			} else {
+			default:
 				lost = l.pc.Lost(err)
 				results[i].Err = l.current.Load().verdict(l, err)
 			}
-		} else {
-			results[i].Err = err
-		}
-		switch is := l.pc.InTx(); {
-		case lost && begun >= 0: // it may have been the COMMIT that was not answered
-			takeBack(results[begun:i], pinned.Unknown(err), false)
-			begun = -1
-		case is && !was:
-			begun = i
-		case was && !is && err != nil: // with what had been done in it
-			takeBack(results[max(begun, 0):i], err, !l.pc.RolledBack())
-			begun = -1
-		case !is:
-			begun = -1
+			text.after(l, q.Query, i, err, lost)
 		}
 		if err != nil && failed == nil {
 			failed = fmt.Errorf("overlay: statement %d of %d: %w", i+1, n, err)
 		}
 	}
-	if begun >= 0 && l.lease != nil && !b.inTx {
-		takeBack(results[begun:], pinned.ErrTxLeftOpen, false)
+	if l.lease != nil && !b.inTx && text.open { // it will be rolled back
+		takeBack(results[text.from:], pinned.ErrTxLeftOpen, text.mixed)
 	}
 	return results, failed
+}
+
+// A textTx is the transaction of a batch that the text of a statement has begun.
+type textTx struct {
+	results []BatchResult
+	open    bool
+	from    int  // the first statement in it
+	mixed   bool // that one has also done something outside of it
+}
+
+// after notes what statement i has done, and takes back what was lost with it.
+func (t *textTx) after(l *lane, query string, i int, err error, lost bool) {
+	was := t.open
+	t.open = l.pc.InTx()
+	switch {
+	case was && lost: // it may have been the COMMIT that was not answered
+		takeBack(t.results[t.from:i], pinned.Unknown(err), false)
+	case was && !t.open && err != nil:
+		takeBack(t.results[t.from:i], err, t.mixed || !l.pc.RolledBack())
+	case !t.open:
+	case !was, err == nil && sqltext.ControlOf(query) == sqltext.Begins: // which has committed the one before
+		t.from, t.mixed = i, sqltext.Several(query)
+	case err == nil && sqltext.ControlOf(query) == sqltext.Commits: // AND CHAIN
+		t.from, t.mixed = i+1, false
+	}
 }

@@ -292,3 +292,21 @@ func TestBatchThatBeginsByText(t *testing.T) {
 		}
 	})
 }
+
+// What a text has committed before the transaction that is left open is kept, and said to be.
+func TestBatchThatCommitsAndBeginsByText(t *testing.T) {
+	onEach(t, func(t *testing.T, db *testDB) {
+		db.people(t)
+		again := "COMMIT; BEGIN"
+		if db.maria {
+			again = "COMMIT AND CHAIN"
+		}
+		results, err := db.e.BatchAsync(db.ctx, []overlay.Statement{{Query: "BEGIN"}, {Query: "INSERT INTO people VALUES (1, 'x')"},
+			{Query: again}, {Query: "INSERT INTO people VALUES (2, 'x')"}}).Await(db.ctx)
+		wantError(t, err, overlay.ErrTxLeftOpen)
+		if results[1].Err != nil || results[3].Err == nil {
+			t.Errorf("results %v", results)
+		}
+		db.wantPeople(t, 1)
+	})
+}
