@@ -445,6 +445,7 @@ type cancelCall struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	id     int
+	first  bool // the write is the last of several statements
 }
 
 // call makes a call whose context ends at the stage and returns its error. With
@@ -520,8 +521,9 @@ func (c *cancelCall) ended(m *cancelMachine, err error) bool {
 		}
 		return false
 	}
-	// Of several statements the first may have been kept. Here only the last writes.
-	if err != c.ctx.Err() && !(errors.Is(err, aio.ErrOutcomeUnknown) && strings.Contains(err.Error(), "(interrupted)")) {
+	// Of several statements the first may have been kept. Here only the last writes, and
+	// it was stopped while it ran or while it waited for a lock.
+	if err != c.ctx.Err() && !(errors.Is(err, aio.ErrOutcomeUnknown) && errors.Is(err, c.ctx.Err()) && c.first) {
 		return false
 	}
 	if c.stage == stageNever || c.stage == stageAfter {
@@ -643,6 +645,7 @@ func (s *cancelSession) exec() {
 		query = cancelInsertMark
 	}
 	c, err := s.call(stage, func(c *cancelCall) error {
+		c.first = query == cancelInsertFirst
 		_, err := s.handle().ExecContext(c.ctx, query, c.id)
 		return err
 	})
@@ -892,7 +895,7 @@ func (s *cancelSession) cancelTx() {
 	if err := s.tx.Commit(); err != sql.ErrTxDone && err != s.txCtx.Err() {
 		s.m.fatalf("Commit after the end of the context: %v", err)
 	}
-	s.m.until("the end of the connection", func() bool { return s.conn.PingContext(cancelBackground) != nil })
+	s.m.until("the end of the connection", func() bool { return s.worker.Submit(func() {}, nil) != nil })
 	s.reopen()
 }
 
