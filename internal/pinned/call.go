@@ -145,19 +145,26 @@ func (cl *Call) begin() bool {
 	return cl.state.CompareAndSwap(0, begun) || cl.state.CompareAndSwap(left, left|begun)
 }
 
-// finish ends the call on the thread. If there was an attempt to stop it, finish
-// returns that; the next call has to wait for it.
-func (cl *Call) finish() *stopping {
-	was := cl.state.Or(over)
-	var s *stopping
-	if was&stoppingBit != 0 {
-		s = cl.stop.Load()
-		defer s.end() // after Orphan: to close rows can mean to read them to their end
+// finish ends the call on the thread, and the attempt to stop it, which it returns; nil
+// if there was none. It does nothing and returns false if the waiter has left and what the
+// work opened for it is not closed.
+func (cl *Call) finish(closed bool) (s *stopping, done bool) {
+	for {
+		was := cl.state.Load()
+		if was&left != 0 && cl.Orphan != nil && !closed {
+			return nil, false
+		}
+		if was&stoppingBit != 0 {
+			s = cl.stop.Load()
+		}
+		if cl.state.CompareAndSwap(was, was|over) {
+			break
+		}
 	}
-	if was&left != 0 && cl.Orphan != nil {
-		cl.Orphan()
+	if s != nil {
+		s.end()
 	}
-	return s
+	return s, true
 }
 
 // firstPause and longestPause are between two attempts to stop a call.

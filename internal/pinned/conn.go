@@ -257,12 +257,39 @@ func (c *Conn) run(ctx context.Context, cl *Call, w Work) error {
 	return nil
 }
 
-// after runs however the work ends: it may return, panic or call runtime.Goexit.
+// after runs however the work ends: it may return, panic or call runtime.Goexit. What
+// others have left to the thread comes last, since it may be to roll back what the call,
+// or the closing of what it opened, has begun.
 func (c *Conn) after(cl *Call) {
 	c.current, cl.outer = cl.outer, nil
+	c.note()
+	if !c.finish(cl, false) {
+		c.closeOrphan(cl)
+	}
 	if c.owes.Load() {
 		c.doLater()
+		c.note()
 	}
+}
+
+// closeOrphan closes what the call has opened for a waiter that has left. That can mean
+// to read it to its end, which can begin a transaction. Only then is the call over.
+func (c *Conn) closeOrphan(cl *Call) {
+	defer c.finish(cl, true)
+	defer c.note()
+	cl.Orphan()
+}
+
+func (c *Conn) finish(cl *Call, closed bool) (over bool) {
+	s, over := cl.finish(closed)
+	if s != nil {
+		c.stopped = s // the next call has to wait for it
+	}
+	return over
+}
+
+// note notes for other goroutines how the connection is.
+func (c *Conn) note() {
 	if c.validator != nil && c.inner != nil && !c.killed {
 		c.valid.Store(c.validator.IsValid())
 	}
@@ -271,9 +298,6 @@ func (c *Conn) after(cl *Call) {
 	}
 	if taken := c.tx != nil || c.status == TxOpen; taken != c.unclean.Load() {
 		c.unclean.Store(taken)
-	}
-	if s := cl.finish(); s != nil {
-		c.stopped = s
 	}
 }
 
