@@ -60,18 +60,15 @@ func (e *Engine) ConnectAsync(ctx context.Context) *Future[*Conn] {
 func (e *Engine) connectAsync(ctx context.Context, place site) *Future[*Conn] {
 	f := new(Future[*Conn])
 	f.origin, f.place = e.config, place
-	ctx, cancel := context.WithCancel(reflectguard.MayBlock(ctx)) // the goroutine below may
-	making, err := e.making(ctx, cancel, place)
+	making, err := e.making(ctx, place)
 	if err != nil {
-		cancel()
 		f.settle(err)
 		return f
 	}
 	f.cancel = making
-	stop := context.AfterFunc(e.ctx, cancel)
+	ctx = making.ctx
 	go func() { // opening a connection waits for the pool, and for the new thread
 		s, err := e.openSession(ctx, place)
-		stop()
 		if err == nil && ctx.Err() != nil { // nobody would close it
 			s.closeAsync()
 			err = ctx.Err()
@@ -81,42 +78,48 @@ func (e *Engine) connectAsync(ctx context.Context, place site) *Future[*Conn] {
 		} else if e.ctx.Err() != nil {
 			err = ErrClosed
 		}
-		cancel()
 		e.made(making) // before callbacks, which may wait for Shutdown
 		f.settle(err)
 	}()
 	return f
 }
 
-// making notes that a connection is being made.
-func (e *Engine) making(ctx context.Context, cancel context.CancelFunc, place site) (*connecting, error) {
+// making notes that a connection is being made for a call with the application's context.
+func (e *Engine) making(app context.Context, place site) (*connecting, error) {
+	ctx, cancel := context.WithCancel(reflectguard.MayBlock(app)) // a goroutine of its own waits
+	c := &connecting{app: app, ctx: ctx, cancel: cancel, e: e}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.done != nil {
+		cancel()
 		return nil, ErrClosed
 	}
-	c := &connecting{ctx, cancel, e}
+	c.unwatch = context.AfterFunc(e.ctx, cancel)
 	e.connecting.Add(1)
 	e.makes[c] = place
 	return c, nil
 }
 
 func (e *Engine) made(c *connecting) {
+	c.unwatch()
+	c.cancel()
 	e.mu.Lock()
 	delete(e.makes, c)
 	e.mu.Unlock()
 	e.connecting.Done()
 }
 
-// connecting is the canceller of ConnectAsync.
+// connecting is the canceller of ConnectAsync, and of StreamAsync on an Engine.
 type connecting struct {
-	ctx    context.Context
-	cancel context.CancelFunc
-	e      *Engine
+	app     context.Context // ends a moment before ctx, which is made from it
+	ctx     context.Context
+	cancel  context.CancelFunc
+	unwatch func() bool
+	e       *Engine
 }
 
 func (c *connecting) stop(error)                          { c.cancel() }
-func (c *connecting) ends() bool                          { return c.ctx.Err() != nil }
+func (c *connecting) ends() bool                          { return c.app.Err() != nil || c.ctx.Err() != nil }
 func (*connecting) watch(*core, <-chan struct{}) bool     { return false }
 func (c *connecting) stuck() (release func(), stuck bool) { return nil, c.e.onlyConnection() }
 

@@ -2,6 +2,7 @@ package overlay
 
 import (
 	"context"
+	"errors"
 	"io"
 	"runtime"
 	"slices"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
-	"github.com/sqlaio/sqlaio/reflectguard"
 )
 
 // A stream is the rows of StreamAsync on their way to a Result. It does not refer
@@ -65,20 +65,15 @@ func (e *Engine) StreamAsync(ctx context.Context, query string, args ...any) *Fu
 	q := newRequest(query, args)
 	f := new(Future[*Result])
 	f.origin, f.place = e.config, place
-	opening, cancel := context.WithCancel(reflectguard.MayBlock(ctx))
-	making, err := e.making(opening, cancel, place)
+	making, err := e.making(ctx, place)
 	if err != nil {
-		cancel()
 		f.settle(err)
 		return f
 	}
 	f.cancel = making
-	stop := context.AfterFunc(e.ctx, cancel)
 	go func() {
-		r, err := e.openStream(opening, ctx, place, q)
-		stop()
-		cancel()
-		if err != nil && e.ctx.Err() != nil {
+		r, err := e.openStream(making.ctx, ctx, place, q)
+		if err != nil && e.ctx.Err() != nil && !errors.Is(err, ErrOutcomeUnknown) {
 			err = ErrClosed
 		}
 		f.value = r
