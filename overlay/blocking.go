@@ -4,8 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
+	"fmt"
 
 	"github.com/sqlaio/sqlaio/internal/face"
+	"github.com/sqlaio/sqlaio/internal/pinned"
 	"github.com/sqlaio/sqlaio/reflectguard"
 )
 
@@ -62,8 +65,8 @@ func (e *Engine) onConn(ctx context.Context, fn func(*sql.Conn) error) (err erro
 		return fn(sc)
 	}
 	pc.RollBackLeft()
-	defer func() { // after a panic too; a sql.Conn that fn has closed is somebody else's
-		if _, ok := face.OfConn(sc); ok && pc.RollBackLeft() {
+	defer func() { // after a panic too
+		if pc.RollBackLeft() {
 			err = leftOpen(err)
 		}
 	}()
@@ -112,7 +115,29 @@ func (e *Engine) RunCallable(ctx context.Context, fn func(*sql.Conn) error) erro
 		return err
 	}
 	defer leave()
-	return e.onConn(ctx, fn)
+	return e.onConn(ctx, func(sc *sql.Conn) error { return onGuest(sc, fn) })
+}
+
+// onGuest calls fn with a sql.Conn of its own on the connection of sc, which can go back
+// to the pool although fn has left rows or a transaction open.
+func onGuest(sc *sql.Conn, fn func(*sql.Conn) error) (err error) {
+	pc, ok := face.OfConn(sc)
+	if !ok {
+		return fn(sc)
+	}
+	g, err := face.NewGuest(pc)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if g.Leave() {
+			err = leftOpen(err)
+		}
+		if errors.Is(err, pinned.ErrLost) {
+			err = fmt.Errorf("%w (%w)", err, driver.ErrBadConn)
+		}
+	}()
+	return fn(g.Conn)
 }
 
 // enter is called before a call waits for a connection of the pool. It fails if that

@@ -235,6 +235,27 @@ func TestRunCallableLeavesNoTransaction(t *testing.T) {
 }
 
 // RunCallable leaves alone who has the connection after its function has closed it.
+// RunCallable returns although its function has left a transaction or rows open.
+func TestRunCallableWhoseFunctionLeavesSomethingOpen(t *testing.T) {
+	warnings.Record(t)
+	e := oneLane(t)
+	e.SyncDB().SetMaxOpenConns(1)
+	var tx *sql.Tx
+	wantError(t, e.RunCallable(background, func(sc *sql.Conn) (err error) {
+		tx, err = sc.BeginTx(background, nil)
+		noError(t, err)
+		return second(tx.Exec("INSERT INTO t VALUES (1)"))
+	}), overlay.ErrTxLeftOpen)
+	tx.Rollback() // ends its goroutine
+	noError(t, e.RunCallable(background, func(sc *sql.Conn) error {
+		return second(sc.QueryContext(background, "SELECT 1 UNION SELECT 2"))
+	}))
+	if n := must(t, overlay.Scalar[int](background, e, "SELECT count(*) FROM t")); n != 0 {
+		t.Errorf("%d rows, want none", n)
+	}
+}
+
+// A function that closes its sql.Conn touches nobody else's transaction.
 func TestRunCallableWhoseFunctionClosesItsConn(t *testing.T) {
 	warnings.Record(t)
 	e := oneLane(t)
@@ -250,9 +271,9 @@ func TestRunCallableWhoseFunctionClosesItsConn(t *testing.T) {
 			}
 			begun <- err
 		}()
-		sc.Close()
-		return <-begun
+		return sc.Close()
 	}))
+	noError(t, <-begun)
 	noError(t, second(tx.Exec("INSERT INTO t VALUES (2)")))
 	noError(t, tx.Commit())
 	if n := must(t, overlay.Scalar[int](background, e, "SELECT count(*) FROM t")); n != 2 {

@@ -39,6 +39,22 @@ func (g Guest) End() (tx bool) {
 	return tx
 }
 
+// Leave is End for other goroutines. If the thread is busy with a call that was left, it
+// ends the guest after that, and nobody waits.
+func (g Guest) Leave() (tx bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), pinned.Grace)
+	defer cancel()
+	ended := make(chan bool, 1)
+	pinned.Hop(ctx, g.face.pc, new(pinned.Call), pinned.Func(func(context.Context) { ended <- g.End() }))
+	select {
+	case tx = <-ended:
+	default:
+		g.face.pc.Later(func() { g.End() })
+		g.Refuse()
+	}
+	return tx
+}
+
 // Refuse refuses the guest's later calls. It may be called from any goroutine.
 func (g Guest) Refuse() { g.face.over.Store(true) }
 
