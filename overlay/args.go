@@ -26,17 +26,23 @@ func take(args []any) ([]driver.NamedValue, error) {
 			}
 			v.Name, v.Value = n.Name, n.Value
 		}
-		v.Value = own(v.Value)
+		v.Value = own(v.Value, 0)
 		vs[i] = v
 	}
 	return vs, nil
 }
 
+// deepest bounds the copying of arguments in arguments: a slice can contain itself.
+const deepest = 4
+
 // own returns a copy of an argument that its caller could change: bytes, slices and
 // maps, what a pointer to one of these or to a plain value points to, and package
 // sql's own Null types. Structs of other packages and other driver.Valuers are kept
-// as they are: their Value is asked on the thread.
-func own(v any) any {
+// as they are: their Value is asked on the thread. So is what lies deeper than deepest.
+func own(v any, depth int) any {
+	if depth > deepest {
+		return v
+	}
 	switch v := v.(type) {
 	case nil, int, int64, string, bool, float64, time.Time, int32, uint64:
 		return v
@@ -52,18 +58,18 @@ func own(v any) any {
 	case t.Kind() == reflect.Pointer && rv.IsNil():
 	case t.Kind() == reflect.Pointer && (ofSQL(t.Elem()) || !valuer && plain(t.Elem())):
 		c := reflect.New(t.Elem())
-		if inner := own(rv.Elem().Interface()); inner != nil {
+		if inner := own(rv.Elem().Interface(), depth+1); inner != nil {
 			c.Elem().Set(reflect.ValueOf(inner))
 		}
 		return c.Interface()
 	case ofSQL(t) && t.Kind() == reflect.Struct:
-		return ownNull(rv)
+		return ownNull(rv, depth+1)
 	case valuer || rv.IsZero():
 	case t.Kind() == reflect.Slice:
 		c := reflect.MakeSlice(t, rv.Len(), rv.Len())
 		reflect.Copy(c, rv)
 		for i := range rv.Len() {
-			ownInto(c.Index(i), rv.Index(i))
+			ownInto(c.Index(i), rv.Index(i), depth+1)
 		}
 		return c.Interface()
 	case t.Kind() == reflect.Map:
@@ -71,7 +77,7 @@ func own(v any) any {
 		for m := rv.MapRange(); m.Next(); {
 			e := reflect.New(t.Elem()).Elem()
 			e.Set(m.Value())
-			ownInto(e, m.Value())
+			ownInto(e, m.Value(), depth+1)
 			c.SetMapIndex(m.Key(), e)
 		}
 		return c.Interface()
@@ -80,10 +86,10 @@ func own(v any) any {
 }
 
 // ownInto sets an element to its own copy if it is something that can be changed.
-func ownInto(to, from reflect.Value) {
+func ownInto(to, from reflect.Value, depth int) {
 	switch from.Kind() {
 	case reflect.Slice, reflect.Map, reflect.Pointer, reflect.Interface:
-		if inner := own(from.Interface()); inner != nil {
+		if inner := own(from.Interface(), depth); inner != nil {
 			to.Set(reflect.ValueOf(inner))
 		}
 	}
@@ -98,12 +104,12 @@ func plain(t reflect.Type) bool {
 }
 
 // ownNull copies a Null type, whose one field beside Valid may hold bytes.
-func ownNull(rv reflect.Value) any {
+func ownNull(rv reflect.Value, depth int) any {
 	c := reflect.New(rv.Type()).Elem()
 	c.Set(rv)
 	for i := range c.NumField() {
 		if f := c.Field(i); f.CanSet() && f.Kind() != reflect.Bool && !f.IsZero() {
-			f.Set(reflect.ValueOf(own(f.Interface())))
+			f.Set(reflect.ValueOf(own(f.Interface(), depth)))
 		}
 	}
 	return c.Interface()

@@ -33,6 +33,16 @@ func TestArgumentsAreTakenAtTheCall(t *testing.T) {
 	}
 }
 
+// An argument that contains itself is refused by the driver's checks, as by database/sql.
+func TestArgumentThatContainsItself(t *testing.T) {
+	e := oneLane(t)
+	l := []any{nil, nil}
+	l[0], l[1] = l, l
+	if err := failure(t, e.ExecAsync(background, "INSERT INTO t VALUES (?)", l)); err == nil {
+		t.Error("no error")
+	}
+}
+
 // takesAll is a driver that accepts arguments of any type, as pgx does.
 type takesAll struct {
 	noColumns

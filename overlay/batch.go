@@ -56,8 +56,9 @@ func InTx(opts *sql.TxOptions) BatchOption {
 }
 
 // BatchAsync executes many statements in one hop. Without options it stops at the
-// first that fails. There is a result for each statement, also when Await returns an
-// error. That error is the first statement's that failed, with its number.
+// first that fails. There is a result for each statement, also when Await returns the
+// error of the first that failed, with its number. There are none if the batch has not
+// begun: it was withdrawn, or its transaction could not be begun.
 func (e *Engine) BatchAsync(ctx context.Context, statements []Statement, opts ...BatchOption) *Future[[]BatchResult] {
 	return batchAsync(ctx, e, statements, opts)
 }
