@@ -225,16 +225,10 @@ func TestRunCallableLeavesNoTransaction(t *testing.T) {
 			})
 		}()
 		within(t, "the end of RunCallable", done)
-		noError(t, second(e.SyncDB().ExecContext(background, "INSERT INTO t VALUES (1)")))
-		must(t, e.ExecAsync(background, "INSERT INTO t VALUES (2)"))
-		noTxLeft(t, e, name)
-		if n := must(t, overlay.Scalar[int](background, e, "SELECT count(*) FROM t")); n != 2 {
-			t.Errorf("%s: %d rows, want 2", name, n)
-		}
+		keepsWrites(t, e, name)
 	}
 }
 
-// RunCallable leaves alone who has the connection after its function has closed it.
 // RunCallable returns although its function has left a transaction or rows open.
 func TestRunCallableWhoseFunctionLeavesSomethingOpen(t *testing.T) {
 	warnings.Record(t)
@@ -255,7 +249,7 @@ func TestRunCallableWhoseFunctionLeavesSomethingOpen(t *testing.T) {
 	}
 }
 
-// A function that closes its sql.Conn touches nobody else's transaction.
+// RunCallable leaves alone who has the connection after its function has closed it.
 func TestRunCallableWhoseFunctionClosesItsConn(t *testing.T) {
 	warnings.Record(t)
 	e := oneLane(t)
@@ -278,6 +272,17 @@ func TestRunCallableWhoseFunctionClosesItsConn(t *testing.T) {
 	noError(t, tx.Commit())
 	if n := must(t, overlay.Scalar[int](background, e, "SELECT count(*) FROM t")); n != 2 {
 		t.Errorf("%d rows, want 2", n)
+	}
+}
+
+// keepsWrites fails the test if two writes, through the pool and the engine, are not kept.
+func keepsWrites(t *testing.T, e *overlay.Engine, after string) {
+	t.Helper()
+	noError(t, second(e.SyncDB().ExecContext(background, "INSERT INTO t VALUES (1)")))
+	must(t, e.ExecAsync(background, "INSERT INTO t VALUES (2)"))
+	noTxLeft(t, e, after)
+	if n := must(t, overlay.Scalar[int](background, e, "SELECT count(*) FROM t")); n != 2 {
+		t.Errorf("%s: %d rows, want 2", after, n)
 	}
 }
 

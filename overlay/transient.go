@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
 // Errors are recognised without importing the drivers that make them: by the method
@@ -20,20 +22,20 @@ func passes(err error) bool {
 	if errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrTxEnded) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
 	}
-	return anyIn(err, conflicts) || lost(err)
+	return pinned.AnyIn(err, conflicts) || lost(err)
 }
 
 // inDoubt reports whether err, of a commit, leaves open whether it was made.
 // driver.ErrBadConn would promise that it was not, but some drivers return it also
 // for answers that did not come.
 func inDoubt(err error) bool {
-	return lost(err) || errors.Is(err, io.EOF) || anyIn(err, doubts)
+	return lost(err) || errors.Is(err, io.EOF) || pinned.AnyIn(err, doubts)
 }
 
 // lost reports whether err tells that the connection is gone, or could not be made.
 func lost(err error) bool {
 	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, net.ErrClosed) || anyIn(err, disconnected)
+		errors.Is(err, net.ErrClosed) || pinned.AnyIn(err, disconnected)
 }
 
 // conflicts reports whether the database has refused a transaction that it may
@@ -94,21 +96,4 @@ func mysqlNumber(err error) int {
 	}
 	n, _ := strconv.Atoi(text[:end])
 	return n
-}
-
-// anyIn reports whether is holds for err or one that it wraps.
-func anyIn(err error, is func(error) bool) bool {
-	if err == nil {
-		return false
-	}
-	if is(err) {
-		return true
-	}
-	switch w := err.(type) {
-	case interface{ Unwrap() error }:
-		return anyIn(w.Unwrap(), is)
-	case interface{ Unwrap() []error }:
-		return slices.ContainsFunc(w.Unwrap(), func(err error) bool { return anyIn(err, is) })
-	}
-	return false
 }

@@ -231,7 +231,7 @@ func (c *Conn) Verdict(cl *Call, err error, writes bool) error {
 	switch {
 	case writes && (lost || cl.several):
 		return fmt.Errorf("%w: %w (%v)", ErrOutcomeUnknown, s.cause, err)
-	case lost, cl.hit != nil && errors.Is(err, cl.hit), anyIn(err, c.intr.Interrupted):
+	case lost, cl.hit != nil && errors.Is(err, cl.hit), AnyIn(err, c.intr.Interrupted):
 		return s.cause
 	}
 	return err
@@ -241,11 +241,11 @@ func (c *Conn) Verdict(cl *Call, err error, writes bool) error {
 // sent, as far as the adapter can tell.
 func (c *Conn) Lost(err error) bool {
 	l, ok := c.intr.(LossTeller)
-	return ok && anyIn(err, l.Lost)
+	return ok && AnyIn(err, l.Lost)
 }
 
-// anyIn reports whether is holds for err or one that it wraps.
-func anyIn(err error, is func(error) bool) bool {
+// AnyIn reports whether is holds for err or one that it wraps.
+func AnyIn(err error, is func(error) bool) bool {
 	if err == nil {
 		return false
 	}
@@ -254,10 +254,10 @@ func anyIn(err error, is func(error) bool) bool {
 	}
 	switch w := err.(type) {
 	case interface{ Unwrap() error }:
-		return anyIn(w.Unwrap(), is)
+		return AnyIn(w.Unwrap(), is)
 	case interface{ Unwrap() []error }:
 		for _, e := range w.Unwrap() {
-			if anyIn(e, is) {
+			if AnyIn(e, is) {
 				return true
 			}
 		}
