@@ -244,22 +244,27 @@ type textTx struct {
 	results []BatchResult
 	open    bool
 	from    int  // the first statement in it
-	mixed   bool // that one has also done something outside of it
+	mixed   bool // a part of what was done since then may not be in it, but kept
 }
 
 // after notes what statement i has done, and takes back what was lost with it.
 func (t *textTx) after(l *lane, query string, i int, err error, lost bool) {
 	was := t.open
 	t.open = l.pc.InTx()
-	switch {
+	several := sqltext.Several(query)
+	switch control := sqltext.ControlOf(query); {
 	case was && lost: // it may have been the COMMIT that was not answered
 		takeBack(t.results[t.from:i], pinned.Unknown(err), false)
 	case was && !t.open && err != nil:
-		takeBack(t.results[t.from:i], err, t.mixed || !l.pc.RolledBack())
+		takeBack(t.results[t.from:i], err, t.mixed || sqltext.MayCommit(query) || !l.pc.RolledBack())
 	case !t.open:
-	case !was, err == nil && sqltext.ControlOf(query) == sqltext.Begins: // which has committed the one before
-		t.from, t.mixed = i, sqltext.Several(query)
-	case err == nil && sqltext.ControlOf(query) == sqltext.Commits: // AND CHAIN
+	case !was, err == nil && control == sqltext.Begins: // which has committed the one before
+		t.from, t.mixed = i, several
+	case err == nil && control == sqltext.Commits && several:
+		t.from, t.mixed = i, true
+	case err == nil && control == sqltext.Commits: // AND CHAIN
 		t.from, t.mixed = i+1, false
+	case sqltext.MayCommit(query):
+		t.mixed = true
 	}
 }

@@ -25,7 +25,7 @@ type Rows struct {
 	inner   driver.Rows // nil: not opened
 	stmt    driver.Stmt // to be closed with inner; may be nil
 	nested  []*Rows     // rows that were values of these, and end with them
-	several bool        // the query is several statements, or a CALL
+	query   string      // empty for rows that were values of others
 	gone    bool        // inner is closed
 	ended   bool        // the last row of the result set was read
 	closing error       // what closing inner returned
@@ -44,7 +44,7 @@ func (c *Conn) Query(inner context.Context, h *Holder, q *Request, r *Rows) (ski
 		return skipped, err
 	}
 	r.holder, r.inner, r.stmt, r.self = h, rs, stmt, r
-	r.several = sqltext.Several(q.Query)
+	r.query = q.Query
 	h.open.add(&r.link)
 	return false, nil
 }
@@ -80,11 +80,7 @@ func (c *Conn) executing(q *Request) {
 
 // observed is Observe after a request.
 func (c *Conn) observed(q *Request, err error) {
-	before := c.tx
-	c.Observe(err)
-	if before != nil && before == c.tx {
-		before.doubt(q.Query, err)
-	}
+	c.observeText(q.Query, err)
 	switch {
 	case err == nil:
 		c.took(q.Query)
@@ -127,10 +123,10 @@ func (r *Rows) Next(dest []driver.Value) error {
 // failed is Observe for an error that the rows have met.
 func (r *Rows) failed(err error) {
 	c := r.holder.c
-	if r.several && c.current != nil {
+	if c.current != nil && sqltext.Several(r.query) {
 		c.current.several = true
 	}
-	c.Observe(err)
+	c.observeText(r.query, err)
 }
 
 // HasNextResultSet reports whether another result set follows.
@@ -162,16 +158,17 @@ func (r *Rows) Close() error {
 	defer r.done.Store(true) // also if closing panics or ends the goroutine
 	r.holder.open.remove(&r.link)
 	r.closing = r.inner.Close()
-	if r.closing != nil && r.several && r.holder.c.current != nil {
-		r.holder.c.current.several = true
-	}
 	for _, n := range r.nested {
 		n.Close()
 	}
 	if r.stmt != nil {
 		r.stmt.Close()
 	}
-	r.holder.c.Observe(r.closing)
+	if r.closing != nil {
+		r.failed(r.closing)
+	} else {
+		r.holder.c.Observe(nil)
+	}
 	return r.closing
 }
 

@@ -62,10 +62,13 @@ func (c *Conn) observe(st TxStatus, err error) {
 	}
 }
 
-// doubt is called after a statement that failed with err. If it has cost the
+// observeText is Observe after a text, or a part of it. If it failed and has cost the
 // transaction, it may have committed it first.
-func (t *Tx) doubt(query string, err error) {
-	if t.fate == rolledBack && t.why == err && sqltext.MayCommit(query) {
+func (c *Conn) observeText(query string, err error) {
+	t := c.tx
+	wasOpen := t != nil && t.fate == open
+	c.Observe(err)
+	if wasOpen && t == c.tx && t.fate == rolledBack && sqltext.MayCommit(query) {
 		t.fate = ended
 	}
 }
@@ -336,8 +339,9 @@ func (c *Conn) RolledBack() bool { return c.tx == nil || c.tx.fate == rolledBack
 func (c *Conn) InTxNow() bool { return c.inTx.Load() }
 
 // RollBackLeft is RollBackOpen for other goroutines, between two calls. It costs a hop
-// only if a transaction is open, or was rolled back by the database and not ended. If the thread is busy with a call that was left, and
-// does not come to it within Grace, the connection is no longer valid.
+// only if a transaction is open, or was rolled back by the database and not ended. If the
+// thread is busy with a call that was left, and does not come to it within Grace, the
+// connection is no longer valid.
 func (c *Conn) RollBackLeft() (was bool) {
 	if !c.unclean.Load() || !c.Valid() {
 		return false
@@ -349,11 +353,18 @@ func (c *Conn) RollBackLeft() (was bool) {
 	select {
 	case was = <-rolledBack:
 	default:
-		if !c.memory {
-			c.valid.Store(false)
-		}
+		c.GiveUp()
 	}
 	return was
+}
+
+// GiveUp keeps a connection from being used again that its user leaves with a call that
+// does not end. One that holds a database in memory is kept. It may be called from any
+// goroutine.
+func (c *Conn) GiveUp() {
+	if !c.memory {
+		c.valid.Store(false)
+	}
 }
 
 // RollBackOpen rolls back whatever transaction is open, and reports whether there was

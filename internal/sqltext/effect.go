@@ -153,14 +153,30 @@ func nextControl(s *Scanner) (c Control, more bool) {
 }
 
 // MayCommit reports whether text may end a transaction before it fails: MySQL commits
-// before DDL. A procedure is taken for one that does not.
+// before DDL, and SQLite as the outermost savepoint is released. A procedure is taken for
+// one that does not.
 func MayCommit(text string) bool {
 	if Several(text) && ControlOf(text) != Keeps {
 		return true
 	}
 	s := scanControls(text)
-	return !s.NextSignificant().IsAny("insert", "update", "delete", "replace", "merge", "select", "with", "values", "call", "execute", "exec",
-		"savepoint", "release", "rollback", "pragma", "show", "describe", "explain", "load", "copy")
+	for {
+		t := s.NextSignificant()
+		switch {
+		case t.Kind == EOF:
+			return false
+		case !t.IsAny("insert", "update", "delete", "replace", "merge", "select", "with", "values", "call",
+			"savepoint", "rollback", "pragma", "show", "describe", "explain", "load", "copy"):
+			return true
+		case strings.IndexByte(s.text[t.Start:], ';') < 0:
+			return false
+		}
+		for ; t.Kind != EOF && !t.IsPunct(';'); t = s.NextSignificant() {
+			if t.Doubtful {
+				return true
+			}
+		}
+	}
 }
 
 // createsRoutine reports whether what follows CREATE names something with a body.

@@ -68,6 +68,11 @@ func TestMayCommit(t *testing.T) {
 		"ALTER TABLE t ADD b INT":      true,
 		"SET STATEMENT lock_wait_timeout = 1 FOR ALTER TABLE t ADD b INT": true,
 		"COMMIT; INSERT INTO nowhere SELECT":                              true,
+		"INSERT INTO t VALUES (1); ALTER TABLE t ADD b INT":               true,
+		"SELECT 1; SELECT ';'; ALTER TABLE t ADD b INT":                   true,
+		"RELEASE s; INSERT INTO nowhere SELECT":                           true,
+		"EXECUTE IMMEDIATE 'ALTER TABLE t ADD b INT'":                     true,
+		"INSERT INTO t VALUES ('\\'')":                                    false,
 	} {
 		if got := sqltext.MayCommit(text); got != want {
 			t.Errorf("MayCommit(%q) = %v", text, got)
