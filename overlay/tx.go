@@ -429,14 +429,14 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 func (c *Conn) rollBack(ctx context.Context, tx *Tx) (ended bool) {
 	o := tx.closing(caller(c.s.config))
 	o.quiet = true
-	f := start(background, c.s.queue, o, func(_ context.Context, l *lane) (ended bool, err error) {
+	had := new(atomic.Bool) // known before the server has answered
+	f := start(background, c.s.queue, o, func(_ context.Context, l *lane) (struct{}, error) {
 		defer runtime.KeepAlive(tx)
-		ended = !tx.over.Load() && tx.tx != nil && l.hasEnded()
-		return ended, l.endIfOpen(tx.level)
+		had.Store(!tx.over.Load() && tx.tx != nil && l.hasEnded())
+		return struct{}{}, l.endIfOpen(tx.level)
 	})
 	if !c.settled(ctx, &f.core) {
 		c.s.lane.pc.HangUp()
-		return false
 	}
-	return f.value
+	return had.Load()
 }
