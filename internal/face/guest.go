@@ -40,7 +40,8 @@ func (g Guest) End() (tx bool) {
 }
 
 // Leave is End for other goroutines. If the thread is busy with a call that was left, it
-// ends the guest after that, and nobody waits.
+// ends the guest after that, with whatever the call begins, and nobody waits: the
+// connection is no longer valid.
 func (g Guest) Leave() (tx bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), pinned.Grace)
 	defer cancel()
@@ -49,7 +50,11 @@ func (g Guest) Leave() (tx bool) {
 	select {
 	case tx = <-ended:
 	default:
-		g.face.pc.Later(func() { g.End() })
+		g.face.pc.GiveUp()
+		g.face.pc.Later(func() {
+			g.End()
+			g.face.pc.RollBackOpen()
+		})
 		g.Refuse()
 	}
 	return tx
