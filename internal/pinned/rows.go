@@ -94,6 +94,9 @@ func (c *Conn) observed(q *Request, err error) {
 			c.current.several = true
 		}
 	}
+	if t := c.tx; t != nil && t != before && t.byText() {
+		t.text = q.Query
+	}
 	if c.watcher != nil {
 		c.watcher.Executed(q.Query)
 	}
