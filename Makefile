@@ -70,8 +70,9 @@ drivers: ## test pgx, lib/pq and two more SQLite drivers, bare against aio, and 
 	$(WITH_POSTGRES) go -C internal/test/drivers test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 
 .PHONY: portable
-portable: deps ## run the tests of the code for systems other than Linux
+portable: deps ## run the tests of the code for systems other than Linux, and of the driver without cgo
 	$(WITH_MARIADB) go test -race -timeout $(TIMEOUT) -tags threadpin_portable $(TESTFLAGS) $(PORTABLE)
+	CGO_ENABLED=0 go test -timeout $(TIMEOUT) $(TESTFLAGS) ./driver/sqlite3
 
 .PHONY: stress
 stress: deps ## repeat the concurrency tests under CPU load (STRESS=packages COUNT=100 LOAD=processes), and run the models (CHECKS=4200 STEPS=200000)

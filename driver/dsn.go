@@ -23,14 +23,26 @@ var driverName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,31}$`)
 func split(dsn string) (driver.Driver, string, error) {
 	prefix, rest, ok := strings.Cut(dsn, ":")
 	if !ok || !driverName.MatchString(prefix) && !slices.Contains(sql.Drivers(), prefix) {
-		return nil, "", fmt.Errorf(`%w: the data source name must be "<driver>:<dsn>", as in "sqlite3:app.db"; registered drivers: %s`,
-			ErrNoDriver, registered())
+		return nil, "", fmt.Errorf("%w: %s; registered drivers: %s", ErrNoDriver, form(rest), registered())
 	}
 	if prefix == name {
 		return nil, "", errors.New(`aio: "aio:" wraps itself; name the real driver once`)
 	}
 	d, err := lookup(prefix, rest)
 	return d, rest, err
+}
+
+// form says what a data source name looks like, with an example like dsn, of which
+// it shows nothing.
+func form(dsn string) string {
+	example := "sqlite3:app.db"
+	switch {
+	case strings.HasPrefix(dsn, "//"):
+		example = "pgx:postgres://user:password@host/db"
+	case strings.Contains(dsn, "@"):
+		example = "mysql:user:password@tcp(host:3306)/db"
+	}
+	return fmt.Sprintf(`the data source name must be "<driver>:<dsn>", as in %q`, example)
 }
 
 func registered() string {
@@ -53,8 +65,8 @@ func lookup(prefix, dsn string) (driver.Driver, error) {
 		return d.(driver.Driver), nil
 	}
 	if !slices.Contains(sql.Drivers(), prefix) {
-		return nil, fmt.Errorf("%w: %q is not registered (forgotten import?); registered drivers: %s",
-			ErrNoDriver, prefix, registered())
+		return nil, fmt.Errorf("%w: %q is not registered (forgotten import?); %s; registered drivers: %s",
+			ErrNoDriver, prefix, form(dsn), registered())
 	}
 	db, err := sql.Open(prefix, dsn)
 	if err != nil {

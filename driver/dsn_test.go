@@ -96,6 +96,21 @@ func TestMissingPrefixIsExplained(t *testing.T) {
 	must(t, errorHas(err, aio.ErrNoDriver, `"<driver>:<dsn>"`))
 }
 
+// A name that works with the bare driver looks as if its user were the driver.
+func TestForgottenPrefixIsSuggested(t *testing.T) {
+	for dsn, example := range map[string]string{
+		"u:secret@tcp(h)/db":       `"mysql:user:password@tcp(host:3306)/db"`,
+		"postgres://u:secret@h/db": `"pgx:postgres://user:password@host/db"`,
+		"x:app.db":                 `"sqlite3:app.db"`,
+	} {
+		_, err := sql.Open("aio", dsn)
+		must(t, errorHas(err, aio.ErrNoDriver, `must be "<driver>:<dsn>", as in `+example))
+		if strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: the error tells the password: %v", dsn, err)
+		}
+	}
+}
+
 func TestAioInAioIsRefused(t *testing.T) {
 	_, err := sql.Open("aio", "aio:mysql:/db")
 	must(t, errorHas(err, err, `"aio:" wraps itself`))

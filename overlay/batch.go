@@ -108,7 +108,7 @@ func execManyAsync(ctx context.Context, to Target, query string, argSets [][]any
 	for i, args := range argSets {
 		requests[i] = newRequest(query, args)
 	}
-	return send(ctx, to, callOptions{kind: function, repeatable: true, describe: query}, func(ctx context.Context, l *lane) ([]BatchResult, error) {
+	return send(ctx, to, callOptions{kind: function, repeatable: true, statement: true, describe: query}, func(ctx context.Context, l *lane) ([]BatchResult, error) {
 		var s *pinned.Stmt
 		defer func() {
 			if s != nil {

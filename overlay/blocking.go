@@ -66,7 +66,7 @@ func (e *Engine) onConn(ctx context.Context, fn func(*sql.Conn) error) (err erro
 	}
 	pc.RollBackLeft()
 	defer func() { // after a panic too
-		if pc.RollBackLeft() {
+		if _, was := pc.RollBackLeft(); was {
 			err = leftOpen(err)
 		}
 	}()

@@ -77,6 +77,7 @@ type callOptions struct {
 	// other kinds do. It may be made again on another connection.
 	repeatable bool
 	scope      *scope // the transaction scope that it is part of; nil: none
+	statement  bool   // describe is one
 	place      site
 	describe   string // the statement, or what else it is
 }
@@ -116,7 +117,11 @@ func send[T any](ctx context.Context, to Target, o callOptions, fn func(ctx cont
 	}
 	if err != nil {
 		var zero T
-		return completed(q.config, zero, err)
+		f := completed(q.config, zero, err)
+		if f.unseen != nil && o.statement {
+			f.unseen.statement = o.describe
+		}
+		return f
 	}
 	return start(ctx, q, o, fn)
 }

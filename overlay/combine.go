@@ -44,27 +44,53 @@ func (g group) ends() bool {
 	return true
 }
 
-// combined returns a future that cancels fs.
-func combined[T, U any](fs []*Future[T]) *Future[U] {
-	f := new(Future[U])
-	f.origin = new(config)
-	if len(fs) > 0 {
-		f.origin = fs[0].origin
-	}
-	f.place = caller(f.origin)
+// cores are those of futures of one type.
+func cores[T any](fs []*Future[T]) group {
 	g := make(group, len(fs))
 	for i := range fs {
 		g[i] = &fs[i].core
 	}
+	return g
+}
+
+// combined returns a future that cancels those of g.
+func combined[T any](g group) *Future[T] {
+	f := new(Future[T])
+	f.origin = new(config)
+	if len(g) > 0 {
+		f.origin = g[0].origin
+	}
+	f.place = caller(f.origin)
 	f.cancel = g
 	return f
+}
+
+// gather calls done when all of g have a value. When one of them fails so does
+// next, at once, and the others are cancelled.
+func (g group) gather(next *core, done func()) {
+	var count atomic.Int64
+	count.Store(int64(len(g)))
+	var over atomic.Bool // no sync.Once: to stop one of g can end it here and now
+	for _, f := range g {
+		f.whenDone(func() {
+			if err := f.err; err != nil {
+				f.noted()
+				if over.CompareAndSwap(false, true) {
+					next.settle(err)
+					g.stop(context.Canceled)
+				}
+			} else if count.Add(-1) == 0 {
+				done()
+			}
+		})
+	}
 }
 
 // Then returns a future of what fn makes of f's value. fn is called as OnDone
 // calls it, unless f fails: then so does the new future. A panic in fn
 // comes out of Await as an error. Cancel cancels f.
 func Then[T, U any](f *Future[T], fn func(T) (U, error)) *Future[U] {
-	next := combined[T, U]([]*Future[T]{f})
+	next := combined[U](group{&f.core})
 	f.then(func() {
 		err := f.err
 		f.noted()
@@ -82,38 +108,46 @@ func Then[T, U any](f *Future[T], fn func(T) (U, error)) *Future[U] {
 // All returns a future of the values of all of fs, in their order. When one of
 // them fails so does it, at once, and the others are cancelled.
 func All[T any](fs ...*Future[T]) *Future[[]T] {
-	all := combined[T, []T](fs)
-	left := int64(len(fs))
-	if left == 0 {
+	g := cores(fs)
+	all := combined[[]T](g)
+	if len(g) == 0 {
 		all.settle(nil)
 		return all
 	}
-	var count atomic.Int64
-	count.Store(left)
-	var over atomic.Bool // no sync.Once: to stop one of fs can end it here and now
-	for _, f := range fs {
-		f.whenDone(func() {
-			if err := f.err; err != nil {
-				f.noted()
-				if over.CompareAndSwap(false, true) {
-					all.settle(err)
-					all.cancel.stop(context.Canceled)
-				}
-			} else if count.Add(-1) == 0 {
-				for _, f := range fs {
-					all.value = append(all.value, f.value)
-				}
-				all.settle(nil)
-			}
-		})
-	}
+	g.gather(&all.core, func() {
+		for _, f := range fs {
+			all.value = append(all.value, f.value)
+		}
+		all.settle(nil)
+	})
+	return all
+}
+
+// Join2 returns a future of what fn makes of the values of a and b, which are of
+// different types. It fails as All does: when one of them fails, at once, and the
+// other is cancelled. fn is called as Then calls it. Cancel cancels both.
+func Join2[A, B, T any](a *Future[A], b *Future[B], fn func(A, B) (T, error)) *Future[T] {
+	both := joined(&a.core, &b.core)
+	return Then(both, func(struct{}) (T, error) { return fn(a.value, b.value) })
+}
+
+// Join3 is Join2 for three futures.
+func Join3[A, B, C, T any](a *Future[A], b *Future[B], c *Future[C], fn func(A, B, C) (T, error)) *Future[T] {
+	all := joined(&a.core, &b.core, &c.core)
+	return Then(all, func(struct{}) (T, error) { return fn(a.value, b.value, c.value) })
+}
+
+// joined returns a future that completes when all of g have a value.
+func joined(g ...*core) *Future[struct{}] {
+	all := combined[struct{}](g)
+	group(g).gather(&all.core, func() { all.settle(nil) })
 	return all
 }
 
 // Any returns a future of the first value that one of fs has; the others
 // are cancelled then. If all fail it fails with the last one's error.
 func Any[T any](fs ...*Future[T]) *Future[T] {
-	first := combined[T, T](fs)
+	first := combined[T](cores(fs))
 	if len(fs) == 0 {
 		first.settle(errNoFutures)
 		return first

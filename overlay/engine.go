@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,7 +40,8 @@ type Target interface {
 // Open opens a database through the driver aio: driverName is that of the real
 // driver and dsn is its own. Shutdown closes the database. An SQLite database
 // in memory has one connection, for all to use in turn; it is an
-// error to want more lanes for it (ErrMemoryDB).
+// error to want more lanes for it (ErrMemoryDB). So is a dsn for SQLite that begins
+// with the driver's name and a colon, as sql.Open("aio", …) wants it.
 func Open(driverName, dsn string, opts ...Option) (*Engine, error) {
 	cfg := newConfig(opts)
 	db, err := sql.Open("aio", driverName+":"+dsn)
@@ -48,6 +50,11 @@ func Open(driverName, dsn string, opts ...Option) (*Engine, error) {
 	}
 	private := false
 	if dialectOf(db.Driver()) == SQLite {
+		if driverName != "file" && strings.HasPrefix(dsn, driverName+":") { // file: begins a URI
+			db.Close()
+			return nil, fmt.Errorf("overlay: the dsn begins with %q, the driver's name, which Open has already: leave it out, as in overlay.Open(%q, %q)",
+				driverName+":", driverName, "app.db")
+		}
 		private, _ = privateDatabase(dsn)
 	}
 	if private {

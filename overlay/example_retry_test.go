@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/sqlaio/sqlaio/overlay"
 )
@@ -35,4 +36,35 @@ func ExampleEngine_RetryTx() {
 	}
 	fmt.Println(overlay.Scalar[int](ctx, engine, "SELECT balance FROM account WHERE name = 'Bob'").Await(ctx))
 	// Output: 30 <nil>
+}
+
+// A hook logs what is repeated, and puts back what the function has counted.
+func ExampleRetryOption() {
+	ctx := context.Background()
+	engine, end := openExample(ctx, "Ada", "Bob")
+	defer end()
+
+	attempt, seen := 0, 0
+	err := engine.RetryTx(ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+		n, err := overlay.Scalar[int](ctx, c, "SELECT count(*) FROM users").Await(ctx)
+		if err != nil {
+			return err
+		}
+		seen += n
+		if attempt++; attempt == 1 {
+			return errors.New("database is locked")
+		}
+		return nil
+	},
+		overlay.WithAttempts(3),
+		overlay.WithPauses(time.Millisecond, 10*time.Millisecond),
+		overlay.WithRetryHook(func(ctx context.Context, attempts int, err error) error {
+			fmt.Printf("attempt %d: %v\n", attempts, err)
+			seen = 0
+			return nil
+		}))
+	fmt.Println(seen, err)
+	// Output:
+	// attempt 1: database is locked
+	// 2 <nil>
 }

@@ -100,6 +100,37 @@ func ExampleAll() {
 	// Output: [Cyd Bob Ada] <nil>
 }
 
+func ExampleJoin2() {
+	ctx := context.Background()
+	engine, end := openExample(ctx, "Ada", "Bob", "Cyd")
+	defer end()
+
+	type page struct {
+		first string
+		of    int
+	}
+	first := overlay.Scalar[string](ctx, engine, "SELECT name FROM users ORDER BY id LIMIT 1")
+	count := overlay.Scalar[int](ctx, engine, "SELECT count(*) FROM users") // both are under way
+	both := overlay.Join2(first, count, func(name string, n int) (page, error) { return page{name, n}, nil })
+	fmt.Println(both.Await(ctx))
+	// Output: {Ada 3} <nil>
+}
+
+func ExampleJoin3() {
+	ctx := context.Background()
+	engine, end := openExample(ctx, "Ada", "Bob", "Cyd")
+	defer end()
+
+	names := overlay.Collect[string](ctx, engine, "SELECT name FROM users ORDER BY id")
+	count := overlay.Scalar[int](ctx, engine, "SELECT count(*) FROM users")
+	exists := engine.HasTableAsync(ctx, "users")
+	summary := overlay.Join3(names, count, exists, func(names []string, n int, ok bool) (string, error) {
+		return fmt.Sprint(names, " ", n, " ", ok), nil
+	})
+	fmt.Println(summary.Await(ctx))
+	// Output: [Ada Bob Cyd] 3 true <nil>
+}
+
 func ExampleAsCompleted() {
 	ctx := context.Background()
 	engine, end := openExample(ctx, "Ada", "Bob", "Cyd")

@@ -45,11 +45,13 @@ func caller(c *config) site {
 
 // unseen outlives a future that has failed, to tell whether anybody looked.
 type unseen struct {
-	looked  atomic.Bool
-	err     error
-	place   site
-	heard   func(warnings.Warning) // the config's; the config itself would reach the future
-	cleanup runtime.Cleanup
+	looked atomic.Bool
+	err    error
+	place  site
+	// statement is the call's; empty if it is none.
+	statement string
+	heard     func(warnings.Warning) // the config's; the config itself would reach the future
+	cleanup   runtime.Cleanup
 }
 
 func (u *unseen) look() {
@@ -64,9 +66,31 @@ func (f *core) watchError() *unseen {
 	if f.err == nil || f.quiet || errors.Is(f.err, context.Canceled) || errors.Is(f.err, context.DeadlineExceeded) {
 		return nil
 	}
-	u := &unseen{err: f.err, place: f.place, heard: f.origin.heard}
+	u := &unseen{err: f.err, place: f.place, statement: f.statement(), heard: f.origin.heard}
 	u.cleanup = runtime.AddCleanup(f, warnUnawaited, u)
 	return u
+}
+
+// statement is that of the call that has failed; empty if that is none, or not known.
+func (f *core) statement() (text string) {
+	switch c := f.cancel.(type) {
+	case *call:
+		if c.statement {
+			return c.describe
+		}
+	case group:
+		failed := 0
+		for _, part := range c {
+			if part.settled.Load() && part.err != nil {
+				failed++
+				text = part.statement()
+			}
+		}
+		if failed > 1 {
+			return ""
+		}
+	}
+	return text
 }
 
 func warnUnawaited(u *unseen) {
@@ -75,16 +99,18 @@ func warnUnawaited(u *unseen) {
 	}
 	warn(u.heard, &warnings.UnawaitedWarning{
 		Info: warnings.Info{
-			Message: "a future has failed and nobody looked at its error",
-			Advice:  "call Await, TryResult or OnDone on every future",
-			Site:    u.place,
+			Message:   "a future has failed and nobody looked at its error",
+			Advice:    "call Await, TryResult or OnDone on every future",
+			Statement: u.statement,
+			Site:      u.place,
 		},
 		Err: u.err,
 	})
 }
 
-func (c *config) warnResource(message, advice string, place site) {
-	c.warn(&warnings.ResourceWarning{Info: warnings.Info{Message: message, Advice: advice, Site: place}})
+// warnResource warns of what was made at place, by a statement if there is one.
+func (c *config) warnResource(message, advice, statement string, place site) {
+	c.warn(&warnings.ResourceWarning{Info: warnings.Info{Message: message, Advice: advice, Statement: statement, Site: place}})
 }
 
 // newConn makes the Conn of a session, which is closed when the Conn is collected.
@@ -100,7 +126,7 @@ func newConn(s *session) *Conn {
 		left := s.ending == nil
 		s.mu.Unlock()
 		if left {
-			s.config.warnResource("a connection was left open", "call CloseAsync, or use WithConn", s.place)
+			s.config.warnResource("a connection was left open", "call CloseAsync, or use WithConn", "", s.place)
 			s.closeAsync()
 		}
 	}, s)
@@ -116,7 +142,7 @@ func newTx(c *Conn, v *level) *Tx {
 	s.lane.tx.set(s.lane.tx.levels) // with its place
 	v.cleanup = runtime.AddCleanup(t, func(v *level) {
 		if !v.over.Load() && !s.isClosed() {
-			s.config.warnResource("a transaction was left open", "call CommitAsync, RollbackAsync or CloseAsync, or use WithTx", v.place)
+			s.config.warnResource("a transaction was left open", "call CommitAsync, RollbackAsync or CloseAsync, or use WithTx", "", v.place)
 			o := callOptions{kind: ending, quiet: true, tidy: true, place: v.place, describe: "ROLLBACK"}
 			start(background, s.queue, o, func(_ context.Context, l *lane) (struct{}, error) {
 				return struct{}{}, l.endIfOpen(v)
@@ -139,7 +165,7 @@ func (r *Result) watchLeak() {
 		left := st.err == nil && st.closing == nil
 		st.mu.Unlock()
 		if left {
-			st.s.config.warnResource("a stream was left open", "read it to its end, or call CloseAsync", st.place)
+			st.s.config.warnResource("a stream was left open", "read it to its end, or call CloseAsync", st.query, st.place)
 			st.closeAsync(ErrClosed, true)
 		}
 	}, st)

@@ -9,7 +9,8 @@ import (
 // A Category is the kind of a warning. It is named after the warning's type.
 type Category string
 
-// The categories. A warning type of another package uses one of these.
+// The categories. A warning type of another package uses one of these. Filters,
+// Decide, Warn and Show panic for any other.
 const (
 	// Blocking is a call that blocks where it should not.
 	Blocking Category = "BlockingWarning"
@@ -22,6 +23,15 @@ const (
 )
 
 var categories = []Category{Blocking, Resource, Unawaited, Deprecation}
+
+// known panics if there is no such category: a filter could never match it.
+func known(c Category) Category {
+	switch c {
+	case Blocking, Resource, Unawaited, Deprecation:
+		return c
+	}
+	panic(fmt.Sprintf("warnings: no category %q (there are %v)", string(c), categories))
+}
 
 // parseCategory ignores the case of letters.
 func parseCategory(name string) (Category, error) {

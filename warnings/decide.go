@@ -14,7 +14,7 @@ func Decide(c Category, message string, site Site) Action {
 	reportEnv()
 	s := current.Load()
 	p := place{site: site}
-	a := s.action(c, message, &p)
+	a := s.action(known(c), message, &p)
 	if a != Default && a != Once {
 		return a
 	}
@@ -53,7 +53,7 @@ func Show(w Warning) {
 func give(w Warning, onError Action) Action {
 	reportEnv()
 	s := current.Load()
-	d, c := w.Details(), w.Category()
+	d, c := w.Details(), known(w.Category())
 	p := place{site: d.Site}
 	a := s.action(c, d.Message, &p)
 	if a == Error {

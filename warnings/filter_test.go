@@ -199,16 +199,32 @@ func TestFiltersAndWarningsAtOnce(t *testing.T) {
 	}
 }
 
+// other is a warning of a category that somebody has made up.
+type other struct {
+	warnings.Info
+	category warnings.Category
+}
+
+func (w *other) Category() warnings.Category { return w.category }
+func (w *other) Error() string               { return w.Message }
+
 func TestACategoryIsRefusedIfThereIsNone(t *testing.T) {
 	for _, c := range []warnings.Category{"", "Warning", "BlokingWarning"} {
-		func() {
-			defer func() {
-				got, _ := recover().(string)
-				if !strings.HasPrefix(got, fmt.Sprintf("warnings: no category %q (there are [BlockingWarning ", c)) {
-					t.Errorf("%q: panic %q", c, got)
-				}
+		for name, use := range map[string]func(){
+			"OfCategory": func() { warnings.OfCategory(c) },
+			"Decide":     func() { warnings.Decide(c, "m", warnings.Site{}) },
+			"Warn":       func() { warnings.Warn(&other{category: c}) },
+			"Show":       func() { warnings.Show(&other{category: c}) },
+		} {
+			func() {
+				defer func() {
+					got, _ := recover().(string)
+					if !strings.HasPrefix(got, fmt.Sprintf("warnings: no category %q (there are [BlockingWarning ", c)) {
+						t.Errorf("%s(%q): panic %q", name, c, got)
+					}
+				}()
+				use()
 			}()
-			warnings.OfCategory(c)
-		}()
+		}
 	}
 }

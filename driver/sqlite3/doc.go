@@ -11,7 +11,10 @@
 // progress handler and busy handler; the latter waits as long as _busy_timeout or
 // PRAGMA busy_timeout says.
 //
-// Without it go-sqlite3 watches contexts itself, with a goroutine for every Exec,
+// go-sqlite3 needs cgo and a C compiler. In a program that is built without cgo
+// every call fails, with an error that says so.
+//
+// Without the adapter go-sqlite3 watches contexts itself, with a goroutine for every Exec,
 // on another thread than the connection's, and by sqlite3_interrupt, which
 // also stops what comes later as long as rows are open.
 package sqlite3

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/sqlaio/sqlaio/overlay"
 )
@@ -163,6 +164,28 @@ func migrate(ctx context.Context, c *sql.Conn) (version int, err error) {
 	return version, tx.Commit()
 }
 
+// Page is what a handler shows.
+type Page struct {
+	Keys []string
+	Of   int
+}
+
+func Example_join() {
+	step(func(ctx context.Context, engine *overlay.Engine) error {
+		users := engine.QueryAsync(ctx, "SELECT id, name FROM users")
+		count := overlay.Scalar[int](ctx, engine, "SELECT count(*) FROM users")
+
+		page := overlay.Join2(users, count, func(users *overlay.Result, n int) (Page, error) { // of different types
+			return Page{Keys: users.Keys(), Of: n}, nil
+		})
+
+		got, err := page.Await(ctx)
+		fmt.Println(got, err)
+		return nil
+	})
+	// Output: {[id name] 5} <nil>
+}
+
 func Example_retry() {
 	step(func(ctx context.Context, engine *overlay.Engine) error {
 		rename := func(ctx context.Context, conn *overlay.Conn) error {
@@ -174,6 +197,13 @@ func Example_retry() {
 		if errors.Is(err, overlay.ErrOutcomeUnknown) {
 			fmt.Println("the commit was not answered: look at the data")
 		}
+
+		err = engine.RetryTx(ctx, nil, rename,
+			overlay.WithAttempts(5), // in a request, where 20 are too many
+			overlay.WithRetryHook(func(ctx context.Context, attempts int, err error) error {
+				slog.WarnContext(ctx, "a transaction is repeated", "attempts", attempts, "error", err)
+				return nil
+			}))
 
 		fmt.Println(err)
 		return nil

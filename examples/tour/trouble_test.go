@@ -32,6 +32,14 @@ var mistakes = map[string]func(*testing.T, context.Context) error{
 		_, err := sql.Open("aio", "x:app.db")
 		return err
 	},
+	`aio: no such driver: "u" is not registered (forgotten import?); the data source name must be`: func(*testing.T, context.Context) error {
+		_, err := sql.Open("aio", "u:password@tcp(host)/db")
+		return err
+	},
+	`overlay: the dsn begins with "sqlite3:"`: func(*testing.T, context.Context) error {
+		_, err := overlay.Open("sqlite3", "sqlite3:app.db")
+		return err
+	},
 	"aio: connection was not opened through the aio driver": func(t *testing.T, ctx context.Context) error {
 		db := open(t, "sqlite3", ":memory:")
 		c, err := db.Conn(ctx)
@@ -192,7 +200,7 @@ func TestTroublesAreThoseOfTheReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, _ := strings.Cut(string(readme), "\n## When something goes wrong\n")
+	_, section, _ := strings.Cut(string(readme), "\n## Troubleshooting\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	var explained []string
 	for line := range strings.Lines(section) {

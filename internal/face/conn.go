@@ -148,10 +148,14 @@ func (c *conn) leaveNoTx() {
 	if c.leftCall != nil && !c.leftCall.Over() { // it may still begin one
 		c.pc.Later(func() { c.pc.RollBackOpen() })
 	}
-	if c.tx == nil && c.pc.RollBackLeft() {
+	if c.tx != nil {
+		return
+	}
+	if text, was := c.pc.RollBackLeft(); was {
 		warnings.Show(&warnings.ResourceWarning{Info: warnings.Info{
-			Message: "a transaction was left open on a connection of the pool, and rolled back",
-			Advice:  "use BeginTx, or a sql.Conn on which the transaction is ended before it is closed",
+			Message:   "a transaction was left open on a connection of the pool, and rolled back",
+			Advice:    "use BeginTx, or a sql.Conn on which the transaction is ended before it is closed",
+			Statement: text,
 		}})
 	}
 }

@@ -80,6 +80,7 @@ func (c *Conn) executing(q *Request) {
 
 // observed is Observe after a request.
 func (c *Conn) observed(q *Request, err error) {
+	before := c.tx
 	c.observeText(q.Query, err)
 	switch {
 	case err == nil:
@@ -89,6 +90,9 @@ func (c *Conn) observed(q *Request, err error) {
 		if c.current != nil {
 			c.current.several = true
 		}
+	}
+	if t := c.tx; t != nil && t != before && t.byText() {
+		t.text = q.Query
 	}
 	if c.watcher != nil {
 		c.watcher.Executed(q.Query)

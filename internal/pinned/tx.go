@@ -28,7 +28,8 @@ type Tx struct {
 	inner  driver.Tx // likewise
 	strict bool
 	fate   fate
-	why    error // the error that has ended or spoilt it; nil: a statement that succeeded has
+	text   string // the statement that has begun it, if a text has
+	why    error  // the error that has ended or spoilt it; nil: a statement that succeeded has
 }
 
 type fate uint8
@@ -338,24 +339,37 @@ func (c *Conn) RolledBack() bool { return c.tx == nil || c.tx.fate == rolledBack
 // InTxNow is InTx as it was after the last call, for any goroutine.
 func (c *Conn) InTxNow() bool { return c.inTx.Load() }
 
-// RollBackLeft is RollBackOpen for other goroutines, between two calls. It costs a hop
-// only if a transaction is open, or was rolled back by the database and not ended. If the
-// thread is busy with a call that was left, and does not come to it within Grace, the
-// connection is no longer valid.
-func (c *Conn) RollBackLeft() (was bool) {
+// RollBackLeft is RollBackOpen for other goroutines, between two calls. It returns the
+// text that had begun the transaction, if one had. It costs a hop only if a transaction is
+// open, or was rolled back by the database and not ended. If the thread is busy with a
+// call that was left, and does not come to it within Grace, the connection is no longer
+// valid.
+func (c *Conn) RollBackLeft() (text string, was bool) {
 	if !c.unclean.Load() || !c.Valid() {
-		return false
+		return "", false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), Grace)
 	defer cancel()
-	rolledBack := make(chan bool, 1)
-	Hop(ctx, c, new(Call), Func(func(context.Context) { rolledBack <- c.RollBackOpen() }))
+	type left struct {
+		text string
+		was  bool
+	}
+	rolledBack := make(chan left, 1)
+	Hop(ctx, c, new(Call), Func(func(context.Context) {
+		var l left
+		if c.tx != nil {
+			l.text = c.tx.text
+		}
+		l.was = c.RollBackOpen()
+		rolledBack <- l
+	}))
 	select {
-	case was = <-rolledBack:
+	case l := <-rolledBack:
+		return l.text, l.was
 	default:
 		c.GiveUp()
 	}
-	return was
+	return "", false
 }
 
 // GiveUp keeps a connection from being used again that its user leaves with a call that

@@ -1,0 +1,124 @@
+package overlay_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/sqlaio/sqlaio/overlay"
+	"github.com/sqlaio/sqlaio/threadpin"
+	"github.com/sqlaio/sqlaio/warnings"
+)
+
+func two(n int, s string) (string, error) { return fmt.Sprint(s, n), nil }
+
+func three(n int, s string, b bool) (string, error) { return fmt.Sprint(s, n, b), nil }
+
+func TestJoinGivesTheFunctionAllValues(t *testing.T) {
+	e := oneLane(t)
+	n := overlay.Scalar[int](background, e, "SELECT 7")
+	s := overlay.Scalar[string](background, e, "SELECT 'seven'")
+	b := overlay.Scalar[bool](background, e, "SELECT true")
+	for range 2 { // under way, and complete
+		if got := must(t, overlay.Join2(n, s, two)); got != "seven7" {
+			t.Error(got)
+		}
+		if got := must(t, overlay.Join3(n, s, b, three)); got != "seven7 true" {
+			t.Error(got)
+		}
+	}
+}
+
+// Join fails at once, like All, with the first error, and cancels what is under way.
+func TestJoinFailsWithTheFirst(t *testing.T) {
+	never := func(int, string) (string, error) { t.Error("called"); return "", nil }
+	e, _ := onFile(t)
+	conn := must(t, e.ConnectAsync(background))
+	defer conn.CloseAsync(background)
+	release := occupy(t, conn)
+	defer release()
+	waits := overlay.Scalar[int](background, conn, "SELECT 1")
+	fails := overlay.Scalar[string](background, e, "SELECT nowhere")
+	err := failure(t, overlay.Join2(waits, fails, never))
+	if !strings.Contains(err.Error(), "no such column") {
+		t.Error(err)
+	}
+	wantError(t, failure(t, waits), context.Canceled)
+}
+
+func TestJoinIsCancelledWithItsParts(t *testing.T) {
+	e := oneLane(t)
+	release := occupy(t, e)
+	defer release()
+	n, s := overlay.Scalar[int](background, e, "SELECT 1"), overlay.Scalar[string](background, e, "SELECT 2")
+	b := overlay.Scalar[bool](background, e, "SELECT 3")
+	f := overlay.Join3(n, s, b, three)
+	f.Cancel()
+	wantError(t, failure(t, f), context.Canceled)
+	wantError(t, failure(t, n), context.Canceled)
+	wantError(t, failure(t, s), context.Canceled)
+	wantError(t, failure(t, b), context.Canceled)
+}
+
+func TestJoinsFunctionMayFailOrPanic(t *testing.T) {
+	e := oneLane(t)
+	n, s := overlay.Scalar[int](background, e, "SELECT 1"), overlay.Scalar[string](background, e, "SELECT 2")
+	boom := errors.New("boom")
+	wantError(t, failure(t, overlay.Join2(n, s, func(int, string) (int, error) { return 0, boom })), boom)
+	var p *threadpin.PanicError
+	if err := failure(t, overlay.Join2(n, s, func(int, string) (int, error) { panic("boom") })); !errors.As(err, &p) {
+		t.Error(err)
+	}
+}
+
+// Whoever looks at the error of a join has looked at those of its parts.
+func TestJoinSeesItsPartsErrors(t *testing.T) {
+	for _, look := range []bool{true, false} {
+		recorded := warnings.Record(t)
+		e := oneLane(t)
+		func() {
+			n, s := overlay.Scalar[int](background, e, "SELECT x"), overlay.Scalar[string](background, e, "SELECT x")
+			<-n.Done()
+			<-s.Done()
+			f := overlay.Join2(n, s, two)
+			<-f.Done()
+			if look {
+				failure(t, f)
+			}
+		}()
+		if look {
+			for range 5 {
+				runtime.GC()
+			}
+			if all := recorded.All(); len(all) > 0 {
+				t.Errorf("warned of %v", all)
+			}
+			continue
+		}
+		until(t, "the warning", func() bool { runtime.GC(); return len(recorded.All()) > 0 })
+		for range 5 {
+			runtime.GC()
+		}
+		if all := recorded.All(); len(all) != 1 || !strings.HasSuffix(all[0].Details().Site.File(), "join_test.go") {
+			t.Errorf("warned of %v", all)
+		}
+	}
+}
+
+// A join is completed by the dispatcher, where its function runs.
+func TestJoinsFunctionRunsOnTheDispatcher(t *testing.T) {
+	loop := make(chan func(), 16)
+	e := oneLane(t, overlay.WithDispatcher(func(fn func()) { loop <- fn }))
+	f := overlay.Join2(overlay.Scalar[int](background, e, "SELECT 1"), overlay.Scalar[string](background, e, "SELECT 2"), two)
+	fn := <-loop
+	if _, _, ok := f.TryResult(); ok {
+		t.Error("complete before the loop has run")
+	}
+	fn()
+	if got := must(t, f); got != "21" {
+		t.Error(got)
+	}
+}
