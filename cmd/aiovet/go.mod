@@ -8,3 +8,5 @@ require (
 	golang.org/x/mod v0.41.0 // indirect
 	golang.org/x/sync v0.23.0 // indirect
 )
+
+tool github.com/sqlaio/sqlaio/cmd/aiovet

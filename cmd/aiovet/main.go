@@ -6,7 +6,7 @@
 // It has a check for each kind of mistake:
 //
 //	aiodropped  a future that nobody can await
-//	aioawait    an Await on the thread that the awaited call needs
+//	aioawait    an Await on a lane of the engine that the awaited call needs
 //	aiostream   a stream that is neither closed nor read
 //	aioscope    an engine's call in WithTx, outside of the transaction
 //

@@ -5,18 +5,19 @@ import (
 	"go/types"
 )
 
-// Await reports waiting on a thread for that thread.
-var Await = check("aioawait", `report Await on the thread that the awaited call needs
+// Await reports waiting on a lane for a lane.
+var Await = check("aioawait", `report Await on a lane for a call that needs a lane
 
-A function of RunInThread runs on the connection's thread. A call on the same Conn
-waits for that thread, so awaiting it there fails with ErrWouldDeadlock:
+A function of RunInThread on an Engine has one of its lanes. A call on the same Engine
+needs another one, so awaiting it there fails with ErrWouldDeadlock if none is left:
 
-	overlay.RunInThread(ctx, conn, func(ctx context.Context, c *sql.Conn) (int, error) {
-		return overlay.Scalar[int](ctx, conn, query).Await(ctx) // use c
+	overlay.RunInThread(ctx, engine, func(ctx context.Context, c *sql.Conn) (int, error) {
+		return overlay.Scalar[int](ctx, engine, query).Await(ctx) // use c
 	})
 
 The same holds for functions given to OnDone and Then, unless the engine has a
-dispatcher. They are not looked at in packages that mention WithDispatcher.`, await)
+dispatcher. They are not looked at in packages that mention WithDispatcher. Calls on
+a Conn are made at once on its own thread, and are not reported.`, await)
 
 func await(p *program, report reporter) {
 	dispatcher := false
@@ -44,13 +45,13 @@ func (p *program) home(future ast.Expr) ast.Expr {
 	return nil
 }
 
-// onThread looks at a function that runs on the thread of conn.
-func (p *program) onThread(conn, function ast.Expr, instead string, report reporter) {
+// onThread looks at a function that has a lane of engine.
+func (p *program) onThread(engine, function ast.Expr, instead string, report reporter) {
 	fn := p.function(function)
-	if conn == nil || fn == nil || !p.is(conn, "Conn") {
+	if engine == nil || fn == nil || !p.is(engine, "Engine") {
 		return
 	}
-	home, ok := p.variable(conn)
+	home, ok := p.variable(engine)
 	if !ok {
 		return
 	}
@@ -63,11 +64,11 @@ func (p *program) onThread(conn, function ast.Expr, instead string, report repor
 			return
 		}
 		to := p.target(awaited)
-		if to == nil || !p.is(to, "Conn") {
+		if to == nil || !p.is(to, "Engine") {
 			return
 		}
 		if on, ok := p.variable(to); ok && on == home {
-			report(call, "Await on the thread of %s for a call that needs this thread fails with ErrWouldDeadlock: %s", types.ExprString(to), instead)
+			report(call, "Await on a lane of %s for a call that needs another lane fails with ErrWouldDeadlock if none is left: %s", types.ExprString(to), instead)
 		}
 	})
 }

@@ -11,11 +11,11 @@ func open(db *sql.DB) *overlay.Engine {
 	return overlay.New(db, overlay.WithDispatcher(func(fn func()) { go fn() }))
 }
 
-func callbacks(ctx context.Context, conn *overlay.Conn) {
-	conn.ScalarAsync(ctx, "SELECT 1").OnDone(func(any, error) {
-		conn.ScalarAsync(ctx, "SELECT 1").Await(ctx)
+func callbacks(ctx context.Context, engine *overlay.Engine) {
+	engine.ScalarAsync(ctx, "SELECT 1").OnDone(func(any, error) {
+		engine.ScalarAsync(ctx, "SELECT 1").Await(ctx)
 	})
-	overlay.RunInThread(ctx, conn, func(ctx context.Context, c *sql.Conn) (any, error) {
-		return conn.ScalarAsync(ctx, "SELECT 1").Await(ctx) // want `Await on the thread of conn`
+	overlay.RunInThread(ctx, engine, func(ctx context.Context, c *sql.Conn) (any, error) {
+		return engine.ScalarAsync(ctx, "SELECT 1").Await(ctx) // want `Await on a lane of engine`
 	})
 }
