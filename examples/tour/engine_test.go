@@ -103,8 +103,11 @@ func Example_conn() {
 		if err != nil {
 			return err
 		}
-		conn.ExecAsync(ctx, "DELETE FROM users WHERE name = 'Dan'") // calls run in the order in which they are made
+		deleted := conn.ExecAsync(ctx, "DELETE FROM users WHERE name = 'Dan'") // calls run in the order in which they are made
 		left := overlay.Scalar[int](ctx, conn, "SELECT count(*) FROM users")
+		if _, err := deleted.Await(ctx); err != nil {
+			return err
+		}
 		if _, err := tx.RollbackAsync(ctx).Await(ctx); err != nil {
 			return err
 		}

@@ -94,6 +94,7 @@ var mistakes = map[string]func(*testing.T, context.Context) error{
 	"overlay: the call would wait for itself": func(t *testing.T, ctx context.Context) error {
 		e := engine(t)
 		_, err := overlay.RunInThread(ctx, e, func(ctx context.Context, _ *sql.Conn) (int, error) {
+			//aiovet:ignore it is to fail
 			return overlay.Scalar[int](ctx, e, "SELECT 1").Await(ctx)
 		}).Await(ctx)
 		return err
@@ -183,6 +184,7 @@ var mistakes = map[string]func(*testing.T, context.Context) error{
 	},
 	"a stream was left open": func(t *testing.T, ctx context.Context) error {
 		const long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000) SELECT i FROM n"
+		//aiovet:ignore it is left open to get the warning
 		return collected(t, func(e *overlay.Engine) { e.StreamAsync(ctx, long).Await(ctx) })
 	},
 	"a future has failed and nobody looked at its error": func(t *testing.T, ctx context.Context) error {

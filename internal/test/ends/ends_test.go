@@ -328,7 +328,7 @@ func (beginnerConn) Close() error                        { return nil }
 
 func (c beginnerConn) QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error) {
 	<-c.b.gate
-	return beginnerRows{c.b}, nil
+	return beginnerRows(c), nil
 }
 
 func (c beginnerConn) ExecContext(_ context.Context, query string, _ []driver.NamedValue) (driver.Result, error) {

@@ -73,7 +73,7 @@ func (l *lister) Driver() driver.Driver                        { return l }
 type listerConn struct{ l *lister }
 
 func (listerConn) Prepare(string) (driver.Stmt, error) { return nil, errors.New("not implemented") }
-func (c listerConn) Begin() (driver.Tx, error)         { c.l.open.Store(true); return listerTx{c.l}, nil }
+func (c listerConn) Begin() (driver.Tx, error)         { c.l.open.Store(true); return listerTx(c), nil }
 func (listerConn) Close() error                        { return nil }
 func (c listerConn) AutoCommit() bool                  { return !c.l.open.Load() }
 func (c listerConn) ExecContext(_ context.Context, q string, _ []driver.NamedValue) (driver.Result, error) {
