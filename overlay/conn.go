@@ -274,7 +274,7 @@ func (s *session) closeAsync() *Future[struct{}] {
 	if s.ending != nil {
 		return s.ending
 	}
-	f := &Future[struct{}]{core: core{origin: s.config}}
+	f := &Future[struct{}]{core: core{origin: s.config, cancel: closing{s}}}
 	s.ending = f
 	s.cleanup.Stop()
 	o := callOptions{kind: ending, quiet: true, tidy: true, closes: true, place: s.place, describe: "CloseAsync"}
@@ -292,6 +292,14 @@ func (s *session) closeAsync() *Future[struct{}] {
 	})
 	return f
 }
+
+// closing is the canceller of CloseAsync, which nothing stops.
+type closing struct{ s *session }
+
+func (closing) stop(error)                            {}
+func (closing) ends() bool                            { return false }
+func (closing) watch(*core, <-chan struct{}) bool     { return false }
+func (c closing) stuck() (release func(), stuck bool) { return nil, c.s.lane.pc.OnThread() }
 
 // end gives the connection back.
 func (s *session) end() {

@@ -175,3 +175,19 @@ func TestNilContextInATransaction(t *testing.T) {
 	}
 	must(t, c.CloseAsync(background))
 }
+
+// What is closed on its own connection's thread ends, or says that it cannot end there.
+func TestClosingInRunInThread(t *testing.T) {
+	e := oneLane(t)
+	ctx := atMost(t, time.Minute)
+	c := must(t, e.ConnectAsync(ctx))
+	r := must(t, c.StreamAsync(ctx, "SELECT 1 UNION SELECT 2"))
+	tx := must(t, c.BeginAsync(ctx, nil))
+	must(t, overlay.RunInThread(ctx, c, func(ctx context.Context, _ *sql.Conn) (int, error) {
+		noError(t, second(r.CloseAsync(ctx).Await(ctx)))
+		noError(t, second(tx.CloseAsync(ctx).Await(ctx)))
+		wantError(t, second(c.CloseAsync(ctx).Await(ctx)), overlay.ErrWouldDeadlock)
+		return 0, nil
+	}))
+	must(t, c.CloseAsync(ctx))
+}
