@@ -203,7 +203,7 @@ func (b *batch) each(ctx context.Context, l *lane, requests []*request, exec exe
 		inner = context.WithoutCancel(ctx)
 	}
 	var failed error
-	text := textTx{results: results, open: l.pc.InTx()}
+	text := textTx{results: results, owned: b.inTx, open: l.pc.InTx()}
 	lost := false
 	for i, q := range requests {
 		err := ctx.Err()
@@ -239,9 +239,11 @@ func (b *batch) each(ctx context.Context, l *lane, requests []*request, exec exe
 	return results, failed
 }
 
-// A textTx is the transaction of a batch that the text of a statement has begun.
+// A textTx is the transaction that a batch's statements are made in, and that their texts
+// can begin and end.
 type textTx struct {
 	results []BatchResult
+	owned   bool // the batch has begun it (InTx): texts cannot end it unnoticed
 	open    bool
 	from    int  // the first statement in it
 	mixed   bool // a part of what was done since then may not be in it, but kept
@@ -251,14 +253,24 @@ type textTx struct {
 func (t *textTx) after(l *lane, query string, i int, err error, lost bool) {
 	was := t.open
 	t.open = l.pc.InTx()
-	several := sqltext.Several(query)
-	switch control := sqltext.ControlOf(query); {
+	switch {
 	case was && lost: // it may have been the COMMIT that was not answered
 		takeBack(t.results[t.from:i], pinned.Unknown(err), false)
 	case was && !t.open && err != nil:
 		takeBack(t.results[t.from:i], err, t.mixed || sqltext.MayCommit(query) || !l.pc.RolledBack())
-	case !t.open:
-	case !was, err == nil && control == sqltext.Begins: // which has committed the one before
+	case t.open && !was:
+		t.from, t.mixed = i, sqltext.Several(query)
+	case t.open && !t.owned:
+		t.stayed(query, i, err)
+	}
+}
+
+// stayed notes what statement i has done if a transaction is open before and after it. It
+// need not be the same one.
+func (t *textTx) stayed(query string, i int, err error) {
+	several := sqltext.Several(query)
+	switch control := sqltext.ControlOf(query); {
+	case err == nil && control == sqltext.Begins: // which has committed the one before
 		t.from, t.mixed = i, several
 	case err == nil && control == sqltext.Commits && several:
 		t.from, t.mixed = i, true
