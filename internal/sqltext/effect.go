@@ -143,40 +143,42 @@ func nextControl(s *Scanner) (c Control, more bool) {
 	case t.Is("rollback"):
 		c = RollsBack
 	}
+	more, _ = s.skipStatement(t)
+	return c, more
+}
+
+// skipStatement goes to the end of the statement that t is in. It reports whether more may
+// follow, and whether the dialect decides where the statement ends: then it stops there.
+func (s *Scanner) skipStatement(t Token) (more, doubtful bool) {
 	if strings.IndexByte(s.text[t.Start:], ';') < 0 {
-		return c, false
+		return false, false
 	}
 	for t.Kind != EOF && !t.IsPunct(';') && !t.Doubtful {
 		t = s.NextSignificant()
 	}
-	return c, t.IsPunct(';')
+	return t.IsPunct(';'), t.Doubtful
 }
 
 // MayCommit reports whether text may end a transaction before it fails: MySQL commits
 // before DDL, and SQLite as the outermost savepoint is released. A procedure is taken for
 // one that does not.
 func MayCommit(text string) bool {
-	if Several(text) && ControlOf(text) != Keeps {
-		return true
-	}
 	s := scanControls(text)
-	for {
+	for more := true; more; {
 		t := s.NextSignificant()
-		switch {
-		case t.Kind == EOF:
-			return false
-		case !t.IsAny("insert", "update", "delete", "replace", "merge", "select", "with", "values", "call",
-			"savepoint", "rollback", "pragma", "show", "describe", "explain", "load", "copy"):
-			return true
-		case strings.IndexByte(s.text[t.Start:], ';') < 0:
-			return false
+		if t.Kind == EOF {
+			break
 		}
-		for ; t.Kind != EOF && !t.IsPunct(';'); t = s.NextSignificant() {
-			if t.Doubtful {
-				return true
-			}
+		if !t.IsAny("insert", "update", "delete", "replace", "merge", "select", "with", "values", "call",
+			"savepoint", "rollback", "pragma", "show", "describe", "explain", "load", "copy") {
+			return true
+		}
+		var doubtful bool
+		if more, doubtful = s.skipStatement(t); doubtful {
+			return true
 		}
 	}
+	return false
 }
 
 // createsRoutine reports whether what follows CREATE names something with a body.
