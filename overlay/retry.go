@@ -35,6 +35,7 @@ func WithAttempts(n int) RetryOption { return func(r *retrying) { r.attempts = m
 // The defaults are 5 ms and 1 s. With first 0 or less there are no pauses; a longest
 // below first means first.
 func WithPauses(first, longest time.Duration) RetryOption {
+	first = max(first, 0)
 	return func(r *retrying) { r.first, r.longest = first, max(first, longest) }
 }
 
@@ -90,15 +91,11 @@ func (r *retrying) run(ctx context.Context, pause func(context.Context, time.Dur
 // pauseAfter is random, so that those who were in each other's way do not meet again.
 func (r *retrying) pauseAfter(attempt int) time.Duration {
 	d := r.first
-	for i := 1; i < attempt && 0 < d && d < r.longest; i++ {
-		if d > r.longest/2 {
-			d = r.longest // twice d may be more than there is
-		} else {
-			d *= 2
-		}
+	for i := 1; i < attempt && d < r.longest; i++ {
+		d += min(d, r.longest-d)
 	}
-	if d < 2 {
-		return max(d, 0)
+	if d < 2 { // rand.N wants more than 0
+		return d
 	}
 	return d/2 + rand.N(d/2)
 }

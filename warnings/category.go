@@ -26,11 +26,10 @@ var categories = []Category{Blocking, Resource, Unawaited, Deprecation}
 
 // known panics if there is no such category: a filter could never match it.
 func known(c Category) Category {
-	switch c {
-	case Blocking, Resource, Unawaited, Deprecation:
-		return c
+	if !slices.Contains(categories, c) {
+		panic(fmt.Sprintf("warnings: no category %q (there are %v)", string(c), categories))
 	}
-	panic(fmt.Sprintf("warnings: no category %q (there are %v)", string(c), categories))
+	return c
 }
 
 // parseCategory ignores the case of letters.
