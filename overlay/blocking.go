@@ -4,11 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
-	"fmt"
 
 	"github.com/sqlaio/sqlaio/internal/face"
-	"github.com/sqlaio/sqlaio/internal/pinned"
 	"github.com/sqlaio/sqlaio/reflectguard"
 )
 
@@ -129,14 +126,7 @@ func onGuest(sc *sql.Conn, fn func(*sql.Conn) error) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if g.Leave() {
-			err = leftOpen(err)
-		}
-		if errors.Is(err, pinned.ErrLost) {
-			err = fmt.Errorf("%w (%w)", err, driver.ErrBadConn)
-		}
-	}()
+	defer func() { err = guestError(err, g.Leave()) }()
 	return fn(g.Conn)
 }
 

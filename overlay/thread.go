@@ -50,14 +50,21 @@ func (l *lane) callFunction(ctx context.Context, fn func(c *sql.Conn) error) (er
 		if c, ok := ctx.(*callContext); ok {
 			c.stop() // for the goroutines of database/sql that watch it
 		}
-		if left {
-			err = leftOpen(err)
-		}
-		if errors.Is(err, pinned.ErrLost) {
-			err = fmt.Errorf("%w (%w)", err, driver.ErrBadConn)
-		}
+		err = guestError(err, left)
 	}()
 	return fn(g.Conn)
+}
+
+// guestError is the error of a function that has had a guest, and may have left a
+// transaction open. Guests do not show ErrBadConn.
+func guestError(err error, left bool) error {
+	if left {
+		err = leftOpen(err)
+	}
+	if errors.Is(err, pinned.ErrLost) {
+		err = fmt.Errorf("%w (%w)", err, driver.ErrBadConn)
+	}
+	return err
 }
 
 // leftOpen is the error of a call that has left a transaction open.
