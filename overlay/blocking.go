@@ -104,6 +104,9 @@ func (e *Engine) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, err
 // error. A transaction that fn leaves open is rolled back (ErrTxLeftOpen). It
 // blocks, and warns: RunInThread does not.
 func (e *Engine) RunCallable(ctx context.Context, fn func(*sql.Conn) error) error {
+	if fn == nil {
+		return errNoFunction
+	}
 	if err := reflectguard.Handle("", engineOptOut); err != nil {
 		return err
 	}
@@ -175,6 +178,9 @@ func (c *Conn) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error
 // RunCallable calls fn with the connection, in the calling goroutine, and returns its
 // error. It blocks, and warns: RunInThread does not.
 func (c *Conn) RunCallable(_ context.Context, fn func(*sql.Conn) error) error {
+	if fn == nil {
+		return errNoFunction
+	}
 	if err := reflectguard.Handle("", connOptOut); err != nil {
 		return err
 	}

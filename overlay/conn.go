@@ -234,6 +234,9 @@ func (l *lane) cleanUp() {
 // WithConn calls fn with a connection, and gives the connection back when fn
 // returns or panics. It blocks until then. The error is fn's or that of connecting.
 func (e *Engine) WithConn(ctx context.Context, fn func(ctx context.Context, c *Conn) error) error {
+	if fn == nil {
+		return errNoFunction
+	}
 	after, err := waits(ctx, "Engine.WithConn")
 	if err != nil {
 		return err

@@ -3,13 +3,14 @@ package overlay
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
 	"sync"
 	"time"
 
-	_ "github.com/sqlaio/sqlaio/driver" // registers aio
+	aio "github.com/sqlaio/sqlaio/driver"
 )
 
 // An Engine makes asynchronous calls on the connections of a sql.DB: each call goes
@@ -37,6 +38,15 @@ type Target interface {
 	target() (q *queue, s *session, refused error)
 }
 
+// noDriver is the error of Open. That of sql.Open explains a dsn that begins with a
+// driver's name. A name that could be a dsn is not shown: it may hold a password.
+func noDriver(name string) error {
+	if strings.ContainsAny(name, " =:@/") {
+		return fmt.Errorf("%w: the first argument of overlay.Open is a driver's name; registered drivers: %q", aio.ErrNoDriver, sql.Drivers())
+	}
+	return fmt.Errorf("%w: %q is not registered (forgotten import?); registered drivers: %q", aio.ErrNoDriver, name, sql.Drivers())
+}
+
 // Open opens a database through the driver aio: driverName is that of the real
 // driver and dsn is its own. Shutdown closes the database. An SQLite database
 // in memory has one connection, for all to use in turn; it is an
@@ -45,6 +55,9 @@ type Target interface {
 func Open(driverName, dsn string, opts ...Option) (*Engine, error) {
 	cfg := newConfig(opts)
 	db, err := sql.Open("aio", driverName+":"+dsn)
+	if errors.Is(err, aio.ErrNoDriver) {
+		return nil, noDriver(driverName)
+	}
 	if err != nil {
 		return nil, err
 	}

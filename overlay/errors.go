@@ -76,6 +76,7 @@ var (
 	errRowsOpen = fmt.Errorf("%w (they are rows of SyncConn, or of a function's sql.Conn)", ErrStreamOpen)
 
 	errNoFutures     = errors.New("overlay: Any needs a future")
+	errNoFunction    = errors.New("overlay: the function is nil")
 	errNoInsert      = errors.New("overlay: the statement returns rows, and no key")
 	errNoResult      = errors.New("overlay: the driver has returned no result")
 	errNotAio        = errors.New("overlay: the sql.DB is not of the driver aio: open it with sql.Open(\"aio\", …)")

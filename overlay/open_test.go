@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	aio "github.com/sqlaio/sqlaio/driver"
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
@@ -28,4 +29,42 @@ func TestOpenRefusesADSNWithTheDriversName(t *testing.T) {
 		}
 		noError(t, e.Shutdown(background))
 	}
+}
+
+// The error of a driver that is not there says nothing of other forms of dsn, and shows
+// no password.
+func TestOpenWithoutItsDriver(t *testing.T) {
+	for name, text := range map[string]string{
+		"no-such":                `"no-such" is not registered (forgotten import?)`,
+		"u:secret@tcp(h)/db":     "the first argument",
+		"host=h password=secret": "the first argument",
+	} {
+		_, err := overlay.Open(name, "secret")
+		wantError(t, err, aio.ErrNoDriver)
+		if err != nil && (!strings.Contains(err.Error(), text) || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "as in")) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+// A nil function is an error, before anything is begun.
+func TestNilFunctions(t *testing.T) {
+	e := oneLane(t)
+	c := must(t, e.ConnectAsync(background))
+	for name, err := range map[string]error{
+		"Engine.WithTx":      e.WithTx(background, nil, nil),
+		"Engine.RetryTx":     e.RetryTx(background, nil, nil),
+		"Engine.WithConn":    e.WithConn(background, nil),
+		"Engine.RunCallable": e.RunCallable(background, nil),
+		"Conn.WithTx":        c.WithTx(background, nil, nil),
+		"Conn.WithNested":    c.WithNested(background, nil),
+		"Conn.RunCallable":   c.RunCallable(background, nil),
+		"RunInThread":        failure(t, overlay.RunInThread[int](background, e, nil)),
+		"Then":               failure(t, overlay.Then[int64, int](overlay.Scalar[int64](background, e, "SELECT 1"), nil)),
+	} {
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	must(t, c.CloseAsync(background))
 }

@@ -21,6 +21,9 @@ import (
 // statement, such as DDL on MySQL, may have committed what came before it. A
 // connection that turns out to be dead when the transaction begins is replaced.
 func (e *Engine) WithTx(ctx context.Context, opts *sql.TxOptions, fn func(ctx context.Context, c *Conn) error) error {
+	if fn == nil {
+		return errNoFunction
+	}
 	after, err := waits(ctx, "Engine.WithTx")
 	if err != nil {
 		return err
@@ -46,6 +49,9 @@ func (e *Engine) WithTx(ctx context.Context, opts *sql.TxOptions, fn func(ctx co
 
 // WithTx is Engine.WithTx on this connection.
 func (c *Conn) WithTx(ctx context.Context, opts *sql.TxOptions, fn func(ctx context.Context, c *Conn) error) error {
+	if fn == nil {
+		return errNoFunction
+	}
 	after, err := waits(ctx, "Conn.WithTx")
 	if err != nil {
 		return err
@@ -56,6 +62,9 @@ func (c *Conn) WithTx(ctx context.Context, opts *sql.TxOptions, fn func(ctx cont
 
 // WithNested is WithTx with a savepoint.
 func (c *Conn) WithNested(ctx context.Context, fn func(ctx context.Context, c *Conn) error) error {
+	if fn == nil {
+		return errNoFunction
+	}
 	after, err := waits(ctx, "Conn.WithNested")
 	if err != nil {
 		return err
