@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"sync/atomic"
 
 	"github.com/sqlaio/sqlaio/reflectguard"
 )
@@ -120,14 +119,12 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 func (c *Conn) rollBack(ctx context.Context, tx *Tx) (ended bool) {
 	o := tx.closing(caller(c.s.config))
 	o.quiet = true
-	had := new(atomic.Bool) // known before the server has answered
 	f := start(background, c.s.queue, o, func(_ context.Context, l *lane) (struct{}, error) {
 		defer runtime.KeepAlive(tx)
-		had.Store(!tx.over.Load() && tx.tx != nil && l.hasEnded())
 		return struct{}{}, l.endIfOpen(tx.level)
 	})
 	if !c.settled(ctx, &f.core) {
 		c.s.lane.pc.HangUp()
 	}
-	return had.Load()
+	return tx.tx != nil && tx.tx.Ended()
 }

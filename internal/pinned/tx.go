@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/sqlaio/sqlaio/internal/sqltext"
 )
@@ -30,6 +31,8 @@ type Tx struct {
 	fate   fate
 	text   string // the statement that has begun it, if a text has
 	why    error  // the error that has ended or spoilt it; nil: a statement that succeeded has
+
+	wasEnded atomic.Bool // its fate was ended; anybody may look
 }
 
 type fate uint8
@@ -45,6 +48,16 @@ const (
 // byText reports whether the text of a statement has begun the transaction.
 func (t *Tx) byText() bool { return t.inner == nil }
 
+// end is called when a statement has ended the transaction, or may have.
+func (t *Tx) end() {
+	t.fate = ended
+	t.wasEnded.Store(true)
+}
+
+// Ended reports whether a statement has ended the transaction before its owner, or may
+// have: a part of it may have been committed. It may be called from any goroutine.
+func (t *Tx) Ended() bool { return t.wasEnded.Load() }
+
 // observe notes what the database said after a call that returned err.
 func (c *Conn) observe(st TxStatus, err error) {
 	t := c.tx
@@ -59,7 +72,7 @@ func (c *Conn) observe(st TxStatus, err error) {
 	case st == TxNone && t.byText():
 		c.tx = nil
 	case st == TxNone:
-		t.fate = ended
+		t.end()
 	}
 }
 
@@ -70,7 +83,7 @@ func (c *Conn) observeText(query string, err error) {
 	wasOpen := t != nil && t.fate == open
 	c.Observe(err)
 	if wasOpen && t == c.tx && t.fate == rolledBack && sqltext.MayCommit(query) {
-		t.fate = ended
+		t.end()
 	}
 }
 
@@ -89,7 +102,7 @@ func (c *Conn) took(query string) {
 	switch control := sqltext.ControlOf(query); {
 	case control == sqltext.Keeps:
 	case owned:
-		t.fate = ended
+		t.end()
 	case control == sqltext.Begins:
 		c.tx = new(Tx)
 	default:
@@ -150,6 +163,9 @@ func (c *Conn) Begin(inner context.Context, h *Holder, opts driver.TxOptions, st
 		return nil, c.busy
 	}
 	if c.taken(h, strict) {
+		if err := c.Refused(); err != nil { // over, but its owner has not seen that yet
+			return nil, err
+		}
 		return nil, ErrInTransaction
 	}
 	itx, err := begin(inner, c.inner, opts)
@@ -165,15 +181,16 @@ func (c *Conn) Begin(inner context.Context, h *Holder, opts driver.TxOptions, st
 	return t, nil
 }
 
-// taken reports whether a transaction is open that keeps another from beginning: some
-// databases would commit it. A second Begin of the same sql.Conn is left to the driver
+// taken reports whether there is a transaction that keeps another from beginning: some
+// databases would commit it, and what has become of a strict one must not be forgotten
+// before its owner has ended it. A second Begin of the same sql.Conn is left to the driver
 // if the database does not say that a transaction is open.
 func (c *Conn) taken(h *Holder, strict bool) bool {
 	t := c.tx
 	if t == nil || t.byText() {
 		return strict && c.InTx()
 	}
-	return t.fate == open && (c.status == TxOpen || strict || t.strict || t.holder != h)
+	return t.strict || t.fate == open && (c.status == TxOpen || strict || t.holder != h)
 }
 
 func begin(ctx context.Context, inner driver.Conn, opts driver.TxOptions) (driver.Tx, error) {
@@ -334,7 +351,12 @@ func (c *Conn) InTx() bool {
 
 // RolledBack reports whether a transaction that is over after a call that failed was
 // rolled back, as far as can be told: it may have been committed otherwise. The thread's.
-func (c *Conn) RolledBack() bool { return c.tx == nil || c.tx.fate == rolledBack }
+func (c *Conn) RolledBack() bool {
+	if c.tx == nil {
+		return c.status != TxNone // a statement has ended it
+	}
+	return c.tx.fate == rolledBack
+}
 
 // InTxNow is InTx as it was after the last call, for any goroutine.
 func (c *Conn) InTxNow() bool { return c.inTx.Load() }
