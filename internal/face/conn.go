@@ -33,6 +33,10 @@ type conn struct {
 	holder *pinned.Holder // the thread's
 	over   atomic.Bool    // of a guest: its host has ended it; set by the thread
 
+	// reading is of a guest: the last fill of rows that may be stopped; set by the caller,
+	// for the host.
+	reading atomic.Pointer[pinned.Call]
+
 	closed    bool         // the caller's
 	leftCall  *pinned.Call // the caller's: the last call that was left; nil: none was
 	returned  bool         // the caller's: the guest's sql.Conn was closed, and is not dropped

@@ -39,10 +39,14 @@ func (g Guest) End() (tx bool) {
 	return tx
 }
 
-// Leave is End for other goroutines. If the thread is busy with a call that was left, it
-// ends the guest after that, with whatever the call begins, and nobody waits: the
-// connection is no longer valid.
+// Leave is End for other goroutines. Rows that are being read are stopped, unless they are
+// a write's. If the thread is busy with a call that was left, it ends the guest after
+// that, with whatever the call begins, and nobody waits: the connection is no longer
+// valid.
 func (g Guest) Leave() (tx bool) {
+	if fill := g.face.reading.Load(); fill != nil {
+		fill.StopBegun(context.Background(), g.face.pc, context.Canceled)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), pinned.Grace)
 	defer cancel()
 	ended := make(chan bool, 1)
@@ -50,6 +54,7 @@ func (g Guest) Leave() (tx bool) {
 	select {
 	case tx = <-ended:
 	default:
+		tx = g.face.pc.InTxNow()
 		g.face.pc.GiveUp()
 		g.face.pc.Later(func() {
 			g.End()

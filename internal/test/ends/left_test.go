@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"sync/atomic"
 	"testing"
@@ -113,20 +114,39 @@ func TestNobodyJoinsWhatACallThatWasLeftBegins(t *testing.T) {
 	}
 }
 
-// Rows that a function leaves open, and that are being read, are nobody else's.
+const endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i < 2 OR i % 1000000000000 = 0"
+
+// Rows that RunCallable's function leaves open, and that are being read, end. A transaction
+// that is open beside them is rolled back, and the call says so.
 func TestRunCallableLeavesSlowRows(t *testing.T) {
-	e := onSQLite(t)
-	e.SyncDB().SetMaxOpenConns(1)
-	query, stop := context.WithCancel(bg)
-	defer stop() // or its thread would go on
-	err := e.RunCallable(limit(t), func(sc *sql.Conn) error {
-		_, err := sc.QueryContext(query, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT i FROM n WHERE i < 2 OR i % 1000000000000 = 0")
-		return err
-	})
-	noError(t, err)
-	ctx, cancel := context.WithTimeout(bg, 5*time.Second)
-	defer cancel()
-	if _, err := e.SyncDB().ExecContext(ctx, "INSERT INTO t VALUES (7)"); err != nil {
-		t.Errorf("the neighbour waits for rows that nobody can read: %v", err)
+	for name, open := range map[string]func(*testing.T) *database{
+		"file":   onSQLite,
+		"memory": func(t *testing.T) *database { return opened(t, "sqlite3", ":memory:", nil) },
+	} {
+		for _, begin := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, with a transaction: %v", name, begin), func(t *testing.T) {
+				d := open(t)
+				d.SyncDB().SetMaxOpenConns(1)
+				err := d.RunCallable(bg, func(sc *sql.Conn) (err error) {
+					if begin {
+						if _, err = sc.ExecContext(bg, "BEGIN; "+insert1); err != nil {
+							return err
+						}
+					}
+					_, err = sc.QueryContext(bg, endless)
+					return err
+				})
+				if errors.Is(err, overlay.ErrTxLeftOpen) != begin {
+					t.Errorf("RunCallable: %v", err)
+				}
+				_, err = d.SyncDB().ExecContext(limit(t), insert2)
+				noError(t, err)
+				var n int
+				noError(t, d.SyncDB().QueryRow("SELECT sum(k) FROM t").Scan(&n))
+				if n != 2 {
+					t.Errorf("the rows' sum is %d, want 2", n)
+				}
+			})
+		}
 	}
 }
