@@ -4,7 +4,9 @@ import (
 	"context"
 	"iter"
 	"sync/atomic"
+	"time"
 
+	"github.com/sqlaio/sqlaio/internal/pinned"
 	"github.com/sqlaio/sqlaio/threadpin"
 )
 
@@ -28,11 +30,17 @@ func (g group) watch(f *core, stop <-chan struct{}) bool {
 
 func (g group) stuck() (release func(), stuck bool) {
 	for _, f := range g {
-		if f.cancel != nil && !f.settled.Load() {
-			return f.cancel.stuck()
+		if f.cancel == nil || f.settled.Load() {
+			continue
+		}
+		if release != nil { // counted twice, the caller would look like two
+			release()
+		}
+		if release, stuck = f.cancel.stuck(); stuck {
+			return nil, true
 		}
 	}
-	return nil, false
+	return release, false
 }
 
 func (g group) ends() bool {
@@ -42,6 +50,22 @@ func (g group) ends() bool {
 		}
 	}
 	return true
+}
+
+// outcome waits for parts that are ending, and then for what is made of them: an
+// application's function or dispatcher does that, and may take any time.
+func (g group) outcome(f *core) bool {
+	for _, part := range g {
+		<-part.done()
+	}
+	t := time.NewTimer(pinned.Grace)
+	defer t.Stop()
+	select {
+	case <-f.done():
+		return true
+	case <-t.C:
+		return f.settled.Load()
+	}
 }
 
 // cores are those of futures of one type.

@@ -176,11 +176,14 @@ func (f *core) wait(ctx context.Context) error {
 		if f.settled.Load() {
 			return nil
 		}
-		if f.ends() {
-			<-f.done()
-			return nil
+		if !f.ends() {
+			return ctx.Err()
 		}
-		return ctx.Err()
+		if g, ok := f.cancel.(group); ok && !g.outcome(f) {
+			return ctx.Err()
+		}
+		<-f.done()
+		return nil
 	}
 }
 

@@ -2,11 +2,13 @@ package overlay_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sqlaio/sqlaio/overlay"
 	"github.com/sqlaio/sqlaio/threadpin"
@@ -121,4 +123,51 @@ func TestJoinsFunctionRunsOnTheDispatcher(t *testing.T) {
 	if got := must(t, f); got != "21" {
 		t.Error(got)
 	}
+}
+
+// Await ends with its context, however long the function or the dispatcher takes.
+func TestAwaitOfAJoinThatTakesLong(t *testing.T) {
+	later := make(chan func(), 10)
+	e := overlay.New(oneLane(t).SyncDB(), overlay.WithDispatcher(func(fn func()) { later <- fn }))
+	one := overlay.Scalar[int](background, e, "SELECT 1")
+	must(t, one)
+	doubled := overlay.Then(one, func(v int) (int, error) { return 2 * v, nil }) // by the dispatcher, which does not come to it
+	_, err := doubled.Await(atMost(t, 20*time.Millisecond))
+	wantError(t, err, context.DeadlineExceeded)
+	(<-later)()
+	if v := must(t, doubled); v != 2 {
+		t.Errorf("%d, want 2", v)
+	}
+	noError(t, e.Shutdown(background))
+
+	e = oneLane(t)
+	free := make(chan struct{})
+	slow := overlay.Join2(overlay.Scalar[int](background, e, "SELECT 1"), overlay.Scalar[int](background, e, "SELECT 2"),
+		func(a, b int) (int, error) { <-free; return a + b, nil })
+	_, err = slow.Await(atMost(t, 20*time.Millisecond))
+	wantError(t, err, context.DeadlineExceeded)
+	close(free)
+	if v := must(t, slow); v != 3 {
+		t.Errorf("%d, want 3", v)
+	}
+}
+
+// A Join that is awaited on the thread that its second part needs.
+func TestJoinWhoseSecondPartIsStuck(t *testing.T) {
+	e := oneLane(t)
+	c := must(t, e.ConnectAsync(background))
+	inside, sent := make(chan struct{}), make(chan *overlay.Future[sql.Result])
+	go func() {
+		<-inside
+		sent <- c.ExecAsync(background, "INSERT INTO t VALUES (1)")
+	}()
+	must(t, overlay.RunInThread(background, c, func(context.Context, *sql.Conn) (int, error) {
+		close(inside)
+		insert := <-sent
+		first := overlay.RunInThread(background, e, func(context.Context, *sql.Conn) (int, error) { time.Sleep(20 * time.Millisecond); return 1, nil })
+		_, err := overlay.Join2(first, insert, func(n int, _ sql.Result) (int, error) { return n, nil }).Await(atMost(t, time.Minute))
+		wantError(t, err, overlay.ErrWouldDeadlock)
+		return 0, nil
+	}))
+	must(t, c.CloseAsync(background))
 }
