@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -82,7 +83,7 @@ func (r *retrying) run(ctx context.Context, pause func(context.Context, time.Dur
 		if r.hook == nil {
 			continue
 		}
-		if stop := r.hook(ctx, attempt, err); stop != nil {
+		if stop := cmp.Or(r.hook(ctx, attempt, err), ctx.Err()); stop != nil {
 			return errors.Join(stop, err)
 		}
 	}

@@ -104,3 +104,15 @@ func TestRetryWithoutPausesEndsWithItsContext(t *testing.T) {
 		t.Errorf("%d attempts, %v", n, err)
 	}
 }
+
+// A context that ends in the hook ends the repeats, and the error keeps the last one's.
+func TestRetryHookInWhichTheContextEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	last := errors.New("database is locked")
+	r := newRetrying([]RetryOption{WithPauses(0, 0), WithRetryHook(func(context.Context, int, error) error { cancel(); return nil })})
+	calls := 0
+	err := r.run(ctx, pause, func() error { calls++; return last })
+	if calls != 1 || !errors.Is(err, context.Canceled) || !errors.Is(err, last) {
+		t.Errorf("%d calls, %v", calls, err)
+	}
+}
