@@ -46,8 +46,9 @@
 // A database may roll a transaction back by itself, and DDL may commit it. Later
 // statements would be carried out outside of it, so they are refused, with
 // [ErrRolledBack] or [ErrTxEnded]. This is known from the database, or else from the
-// texts of the statements. It is not noticed if a procedure commits the transaction
-// and begins another.
+// texts of the statements. It is not noticed if a procedure, EXECUTE IMMEDIATE, or SET
+// STATEMENT commits the transaction and begins another, nor if one text holds DDL and
+// statements after it on a MySQL session without autocommit.
 //
 // # Deadlocks and lost connections
 //
