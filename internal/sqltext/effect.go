@@ -163,6 +163,9 @@ func (s *Scanner) skipStatement(t Token) (more, doubtful bool) {
 // before DDL, and SQLite as the outermost savepoint is released. A procedure is taken for
 // one that does not.
 func MayCommit(text string) bool {
+	if Several(text) && ControlOf(text) != Keeps { // what follows ROLLBACK is kept, too
+		return true
+	}
 	s := scanControls(text)
 	for more := true; more; {
 		t := s.NextSignificant()

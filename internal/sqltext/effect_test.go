@@ -70,6 +70,7 @@ func TestMayCommit(t *testing.T) {
 		"COMMIT; INSERT INTO nowhere SELECT":                              true,
 		"INSERT INTO t VALUES (1); ALTER TABLE t ADD b INT":               true,
 		"SELECT 1; SELECT ';'; ALTER TABLE t ADD b INT":                   true,
+		"ROLLBACK; INSERT INTO t VALUES (1); INSERT INTO nowhere SELECT":  true,
 		"RELEASE s; INSERT INTO nowhere SELECT":                           true,
 		"EXECUTE IMMEDIATE 'ALTER TABLE t ADD b INT'":                     true,
 		"INSERT INTO t VALUES ('\\'')":                                    false,
