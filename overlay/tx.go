@@ -24,9 +24,9 @@ type Tx struct {
 
 // level is one transaction or savepoint. Fields without a note are the thread's.
 type level struct {
-	tx     *pinned.Tx       // of the outermost
+	tx     *pinned.Tx       // the transaction that it is, or is in
 	failed int              // how many streams had failed when it began
-	name   string           // of a savepoint
+	name   string           // of a savepoint; empty: it is the transaction
 	over   atomic.Bool      // committed, rolled back, or gone with the one around it; anybody may look
 	scoped atomic.Bool      // WithTx or WithNested will end it; anybody may look
 	user   weak.Pointer[Tx] // set before the level is known to anybody else
@@ -241,7 +241,7 @@ func (l *lane) savepoint(ctx context.Context) (*level, error) {
 		return nil, err
 	}
 	l.tx.names++
-	v := &level{name: fmt.Sprintf("sqlaio_%d", l.tx.names), failed: len(l.tx.failed)}
+	v := &level{tx: l.tx.levels[0].tx, name: fmt.Sprintf("sqlaio_%d", l.tx.names), failed: len(l.tx.failed)}
 	if err := l.statement(ctx, "SAVEPOINT "+v.name); err != nil {
 		return nil, err
 	}
@@ -262,7 +262,7 @@ func (l *lane) end(v *level, commit bool) error {
 		return sql.ErrTxDone
 	}
 	if l.tx != nil {
-		if v.tx != nil || l.q.config.dialect.oneResult() {
+		if v.name == "" || l.q.config.dialect.oneResult() {
 			l.closeStreams()
 		}
 		if commit {
@@ -274,7 +274,7 @@ func (l *lane) end(v *level, commit bool) error {
 		l.tx.leave(v, commit)
 	}
 	v.over.Store(true)
-	if v.tx == nil {
+	if v.name != "" {
 		return l.endSavepoint(v, commit)
 	}
 	l.held().CloseOpen()
@@ -307,7 +307,7 @@ func (l *lane) endSavepoint(v *level, commit bool) (err error) {
 		}
 		back := l.statement(background, "ROLLBACK TO SAVEPOINT "+v.name)
 		if back != nil { // what was done since must not be committed
-			l.tx.levels[0].tx.Spoil(back)
+			v.tx.Spoil(back)
 		} else {
 			back = l.statement(background, "RELEASE SAVEPOINT "+v.name)
 		}

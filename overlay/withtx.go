@@ -87,12 +87,12 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 	tx.scoped.Store(true)
 	sc := &scope{s: c.s, outer: c.s.scope.Load()}
 	c.s.scope.Store(sc)
-	committing := false
-	defer func() {
-		if committing {
+	committed := false
+	defer func() { // after a panic, too
+		c.s.scope.Store(sc.outer)
+		if committed {
 			return
 		}
-		c.s.scope.Store(sc.outer)
 		if c.rollBack(ctx, tx) && err != nil && !errors.Is(err, ErrTxEnded) {
 			err = fmt.Errorf("%w (%w)", err, ErrTxEnded)
 		}
@@ -104,12 +104,9 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 	if err != nil {
 		return err
 	}
-	committing = true
 	c.s.scope.Store(sc.outer)
 	_, err = tx.CommitAsync(ctx).Await(quiet)
-	if err != nil && !tx.over.Load() {
-		c.rollBack(ctx, tx)
-	}
+	committed = err == nil || tx.over.Load()
 	return err
 }
 
@@ -126,5 +123,5 @@ func (c *Conn) rollBack(ctx context.Context, tx *Tx) (ended bool) {
 	if !c.settled(ctx, &f.core) {
 		c.s.lane.pc.HangUp()
 	}
-	return tx.tx != nil && tx.tx.Ended()
+	return tx.tx.Ended()
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"runtime"
 	"testing"
 	"time"
@@ -19,7 +20,8 @@ var errMine = errors.New("the function's own error")
 func TestWithTxSaysThatItWasEnded(t *testing.T) {
 	var free chan struct{}
 	for name, then := range map[string]func(context.Context, *overlay.Conn) error{
-		"an error": func(context.Context, *overlay.Conn) error { return errMine },
+		"an error":               func(context.Context, *overlay.Conn) error { return errMine },
+		"the end of its context": func(ctx context.Context, _ *overlay.Conn) error { <-ctx.Done(); return nil },
 		"another transaction": func(ctx context.Context, c *overlay.Conn) error {
 			if tx, err := c.SyncConn().BeginTx(ctx, nil); err == nil {
 				tx.Commit()
@@ -97,6 +99,46 @@ func beginAndCommit(ctx context.Context, c *sql.Conn) error {
 		return err
 	}
 	return tx.Commit()
+}
+
+// What a text does after its own ROLLBACK is kept, though a later statement of it fails.
+func TestWithTxWhoseTextRollsBackAndWrites(t *testing.T) {
+	for name, open := range map[string]func(*testing.T) *database{"SQLite": onSQLite, "MariaDB": onMariaDB} {
+		for _, hides := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, the function hides the error: %v", name, hides), func(t *testing.T) {
+				d := open(t)
+				d.check(t, 2, d.WithTx(bg, nil, func(ctx context.Context, c *overlay.Conn) error {
+					d.do(t, c, insert1)
+					_, err := c.ExecAsync(ctx, "ROLLBACK; "+insert2+"; INSERT INTO nowhere VALUES (3)").Await(ctx)
+					if hides {
+						return nil
+					}
+					return err
+				}))
+			})
+		}
+	}
+}
+
+// A savepoint's function learns that the transaction around it was ended.
+func TestWithNestedSaysThatItWasEnded(t *testing.T) {
+	for _, on := range []struct {
+		open func(*testing.T) *database
+		text string
+	}{{onSQLite, "COMMIT"}, {onMariaDB, "CREATE TABLE w (k INTEGER)"}, {onMariaDB, "CREATE TABLE u (k INTEGER)"}} {
+		t.Run(on.text, func(t *testing.T) {
+			d := on.open(t)
+			c := d.connect(t)
+			tx, err := c.BeginAsync(bg, nil).Await(bg)
+			noError(t, err)
+			d.check(t, 1, c.WithNested(bg, func(ctx context.Context, c *overlay.Conn) error {
+				d.do(t, c, insert1)
+				_, err := c.ExecAsync(ctx, on.text).Await(ctx)
+				return errors.Join(err, errMine)
+			}))
+			tx.CloseAsync(bg).Await(bg)
+		})
+	}
 }
 
 // A procedure commits, and fails: the database tells that the transaction is over.
