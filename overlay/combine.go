@@ -3,6 +3,7 @@ package overlay
 import (
 	"context"
 	"iter"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -28,15 +29,42 @@ func (g group) watch(f *core, stop <-chan struct{}) bool {
 	return false
 }
 
-func (g group) stuck() (release func(), stuck bool) {
+// leaves are the calls that are not over, of parts of parts too.
+func (g group) leaves() (calls []*core) {
 	for _, f := range g {
-		if f.cancel == nil || f.settled.Load() {
+		if f.settled.Load() || f.cancel == nil {
 			continue
 		}
-		if release != nil { // counted twice, the caller would look like two
-			release()
+		if parts, ok := f.cancel.(group); ok {
+			calls = append(calls, parts.leaves()...)
+		} else {
+			calls = append(calls, f)
 		}
-		if release, stuck = f.cancel.stuck(); stuck {
+	}
+	return calls
+}
+
+func (g group) stuck() (release func(), stuck bool) {
+	var releases []func()
+	release = func() {
+		for _, r := range releases {
+			r()
+		}
+	}
+	var asked []*queue // one that is asked twice would count the caller twice
+	for _, f := range g.leaves() {
+		if c, ok := f.cancel.(*call); ok && c.phase.Load() == waiting {
+			if slices.Contains(asked, c.q) {
+				continue
+			}
+			asked = append(asked, c.q)
+		}
+		r, is := f.cancel.stuck()
+		if r != nil {
+			releases = append(releases, r)
+		}
+		if is {
+			release()
 			return nil, true
 		}
 	}
@@ -52,11 +80,11 @@ func (g group) ends() bool {
 	return true
 }
 
-// outcome waits for parts that are ending, and then for what is made of them: an
-// application's function or dispatcher does that, and may take any time.
+// outcome waits for calls that are ending, and then for what is made of them:
+// application's functions and dispatchers do that, and may take any time.
 func (g group) outcome(f *core) bool {
-	for _, part := range g {
-		<-part.done()
+	for _, c := range g.leaves() {
+		<-c.done()
 	}
 	t := time.NewTimer(pinned.Grace)
 	defer t.Stop()

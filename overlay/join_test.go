@@ -171,3 +171,47 @@ func TestJoinWhoseSecondPartIsStuck(t *testing.T) {
 	}))
 	must(t, c.CloseAsync(background))
 }
+
+// So does that of a Then of a Then.
+func TestAwaitOfAThenOfAThen(t *testing.T) {
+	e := oneLane(t)
+	free := make(chan struct{})
+	slow := overlay.Then(overlay.Scalar[int](background, e, "SELECT 1"), func(v int) (int, error) { <-free; return v, nil })
+	then := overlay.Then(slow, func(v int) (int, error) { return v, nil })
+	_, err := then.Await(atMost(t, 20*time.Millisecond))
+	wantError(t, err, context.DeadlineExceeded)
+	_, err = overlay.All(slow).Await(atMost(t, 20*time.Millisecond))
+	wantError(t, err, context.DeadlineExceeded)
+	close(free)
+	must(t, then)
+}
+
+// Two functions have both lanes, and wait for calls of the engine beside another's: one
+// is told.
+func TestAllOnTheOnlyLanes(t *testing.T) {
+	e, err := overlay.Open("sqlite3", t.TempDir()+"/a.db?_journal=WAL", overlay.WithLanes(2))
+	noError(t, err)
+	c := must(t, e.ConnectAsync(background))
+	free, both, goOn := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	beside := overlay.RunInThread(background, c, func(context.Context, *sql.Conn) (int, error) { <-free; return 0, nil })
+	fn := func(context.Context, *sql.Conn) (int, error) {
+		both <- struct{}{}
+		<-goOn
+		_, err := overlay.All(overlay.Scalar[int](background, e, "SELECT 1"), beside).Await(atMost(t, time.Minute))
+		if errors.Is(err, overlay.ErrWouldDeadlock) {
+			close(free) // so that the other one ends
+		}
+		return 0, err
+	}
+	a, b := overlay.RunInThread(background, e, fn), overlay.RunInThread(background, e, fn)
+	<-both
+	<-both
+	close(goOn)
+	_, errA := a.Await(background)
+	_, errB := b.Await(background)
+	if !errors.Is(errors.Join(errA, errB), overlay.ErrWouldDeadlock) {
+		t.Errorf("nobody was told: %v, %v", errA, errB)
+	}
+	must(t, c.CloseAsync(background))
+	noError(t, e.Shutdown(background))
+}
