@@ -33,7 +33,7 @@ type conn struct {
 	holder *pinned.Holder // the thread's
 	over   atomic.Bool    // of a guest: its host has ended it; set by the thread
 
-	// reading is of a guest: the last fill of rows that may be stopped; set by the caller,
+	// reading is of a guest: the last fill of rows that may be stopped; set by the thread,
 	// for the host.
 	reading atomic.Pointer[pinned.Call]
 

@@ -10,6 +10,9 @@ import (
 
 // Do is a fill, on the thread.
 func (r *rows) Do(inner context.Context) {
+	if !r.c.owns && !r.fill.writes {
+		r.c.reading.Store(&r.fill.call)
+	}
 	switch r.step {
 	case openQuery:
 		r.skipped, r.failed = r.c.pc.Query(inner, r.c.held(), &r.request, r.inner)

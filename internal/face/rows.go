@@ -131,7 +131,7 @@ func (r *rows) start(ctx context.Context, s step) error {
 	r.current, r.taken, r.ahead, r.fills, r.described = b, 0, nil, 1, nil
 	r.opened.Store(false)
 	r.step, r.into = s, b
-	err := r.beginFill(ctx)
+	err := r.fill.begin(ctx, r.c, r)
 	if err == nil {
 		err = r.fill.await(r.opened.Load)
 	}
@@ -199,16 +199,9 @@ func (r *rows) refill() {
 		return
 	}
 	r.step, r.into = readOn, b
-	if err := r.beginFill(r.fill.ctx); err != nil {
+	if err := r.fill.begin(r.fill.ctx, r.c, r); err != nil {
 		b.seal(err)
 	}
-}
-
-func (r *rows) beginFill(ctx context.Context) error {
-	if !r.c.owns && !r.fill.writes {
-		r.c.reading.Store(&r.fill.call)
-	}
-	return r.fill.begin(ctx, r.c, r)
 }
 
 // awaitRow waits until b has a row that was not taken yet, or is sealed.

@@ -133,8 +133,13 @@ func TestRunCallableLeavesSlowRows(t *testing.T) {
 							return err
 						}
 					}
-					_, err = sc.QueryContext(bg, endless)
-					return err
+					if _, err = sc.QueryContext(bg, endless); err != nil {
+						return err
+					}
+					ctx, cancel := context.WithTimeout(bg, 20*time.Millisecond)
+					defer cancel()
+					sc.QueryContext(ctx, "SELECT 1") // withdrawn behind the other
+					return nil
 				})
 				if errors.Is(err, overlay.ErrTxLeftOpen) != begin {
 					t.Errorf("RunCallable: %v", err)
