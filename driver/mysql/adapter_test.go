@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/sqlaio/sqlaio/internal/test/proxy"
 )
 
 // What the server says while connecting is waited for no longer than the
@@ -21,7 +23,7 @@ func TestOpeningStalls(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			front, through := startProxy(t, testConfig(t))
+			front, through := proxy.Before(t, testConfig(t))
 			c := connector(t, through)
 			ctx, cancel := end()
 			defer cancel()
@@ -33,7 +35,7 @@ func TestOpeningStalls(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer inner.Close()
-			front.set(func(p *proxy) { close(p.hang) })
+			front.Every((*proxy.Conn).Stall)
 			start := time.Now()
 			if i := (adapter{}).InterrupterContext(ctx, inner, c); i != nil {
 				t.Error("the server has not said who it is")

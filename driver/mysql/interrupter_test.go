@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/sqlaio/sqlaio/internal/test/proxy"
 )
 
 // pinnedConn is a connection of the driver on a thread of its own, with its
@@ -294,7 +296,7 @@ func TestSettle(t *testing.T) {
 // Calls that are interrupted at one time share a few side connections.
 func TestInterruptsShareSides(t *testing.T) {
 	cfg := testConfig(t)
-	front, through := startProxy(t, cfg)
+	front, through := proxy.Before(t, cfg)
 	c := connector(t, through)
 	const n = 20
 	var all []*pinnedConn
@@ -307,8 +309,8 @@ func TestInterruptsShareSides(t *testing.T) {
 	table := newTable(t, holder, "a INT")
 	must(holder.query("LOCK TABLES " + table + " WRITE"))(t)
 	defer holder.query("UNLOCK TABLES")
-	before := front.opened.Load()
-	front.most.Store(0)
+	before := front.Opened.Load()
+	front.Most.Store(0)
 	var ends []<-chan error
 	for _, p := range all {
 		ends = append(ends, p.start("SELECT * FROM "+table))
@@ -325,10 +327,10 @@ func TestInterruptsShareSides(t *testing.T) {
 		}()
 	}
 	wg.Wait()
-	if most := front.most.Load(); most > n+maxSides+1 { // the proxy may see an end late
+	if most := front.Most.Load(); most > n+maxSides+1 { // the proxy may see an end late
 		t.Errorf("%d connections at a time for %d calls", most, n)
 	}
-	t.Logf("%d side connections for %d calls", front.opened.Load()-before, n)
+	t.Logf("%d side connections for %d calls", front.Opened.Load()-before, n)
 	sidePools.mu.Lock()
 	defer sidePools.mu.Unlock()
 	if len(sidePools.of) != 0 {
@@ -339,19 +341,19 @@ func TestInterruptsShareSides(t *testing.T) {
 func TestHangUp(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		fail   func(p *proxy)
+		fail   func(p *proxy.Proxy)
 		within time.Duration
 	}{
-		{"the side connection is refused", func(p *proxy) { p.refuse = true }, 3 * time.Second},
-		{"the side connection gets no answer", func(p *proxy) { p.mute = true }, sideTimeout + 3*time.Second},
-		{"the server hangs", func(p *proxy) { p.mute = true; close(p.hang) }, sideTimeout + 3*time.Second},
+		{"the side connection is refused", func(p *proxy.Proxy) { p.OnConnect((*proxy.Conn).Close) }, 3 * time.Second},
+		{"the side connection gets no answer", func(p *proxy.Proxy) { p.OnConnect((*proxy.Conn).Stall) }, sideTimeout + 3*time.Second},
+		{"the server hangs", func(p *proxy.Proxy) { p.Every((*proxy.Conn).Stall) }, sideTimeout + 3*time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := testConfig(t)
-			front, through := startProxy(t, cfg)
+			front, through := proxy.Before(t, cfg)
 			p := open(t, connector(t, through))
 			end := p.startRunning("SELECT SLEEP(30)")
-			front.set(c.fail)
+			c.fail(front)
 			took, err := p.interrupt(end)
 			if p.i.Interrupted(err) || !p.i.Lost(err) || took > c.within {
 				t.Errorf("%v after %v, want a lost connection within %v", err, took, c.within)
@@ -516,14 +518,14 @@ func newTable(t testing.TB, p *pinnedConn, columns string) string {
 
 // interruptThrough begins an Interrupt, and returns when it has dialed the proxy. The
 // channel is closed when the Interrupt has returned.
-func (p *pinnedConn) interruptThrough(ctx context.Context, front *proxy) <-chan struct{} {
-	before := front.opened.Load()
+func (p *pinnedConn) interruptThrough(ctx context.Context, front *proxy.Proxy) <-chan struct{} {
+	before := front.Opened.Load()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		p.i.Interrupt(ctx)
 	}()
-	for front.opened.Load() == before {
+	for front.Opened.Load() == before {
 		time.Sleep(time.Millisecond)
 	}
 	return done
@@ -532,9 +534,9 @@ func (p *pinnedConn) interruptThrough(ctx context.Context, front *proxy) <-chan 
 // When its call has ended, an Interrupt returns without waiting for the side
 // connection, and nothing is hung up.
 func TestInterruptOfEndedCall(t *testing.T) {
-	front, through := startProxy(t, testConfig(t))
+	front, through := proxy.Before(t, testConfig(t))
 	p := open(t, connector(t, through))
-	front.set(func(p *proxy) { p.mute = true })
+	front.OnConnect((*proxy.Conn).Stall)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := p.interruptThrough(ctx, front)
 	cancel()
@@ -549,10 +551,10 @@ func TestInterruptOfEndedCall(t *testing.T) {
 // HangUp ends a call in the middle of anything, an Interrupt that is waiting for the
 // server included.
 func TestHangUpAtOnce(t *testing.T) {
-	front, through := startProxy(t, testConfig(t))
+	front, through := proxy.Before(t, testConfig(t))
 	p := open(t, connector(t, through))
 	end := p.startRunning("SELECT SLEEP(30)")
-	front.set(func(p *proxy) { p.mute = true })
+	front.OnConnect((*proxy.Conn).Stall)
 	done := p.interruptThrough(context.Background(), front)
 	for range 3 {
 		p.i.HangUp()
@@ -565,12 +567,12 @@ func TestHangUpAtOnce(t *testing.T) {
 
 // No KILL goes to another server, where the id is somebody else's.
 func TestOtherServer(t *testing.T) {
-	front, through := startProxy(t, testConfig(t))
+	front, through := proxy.Before(t, testConfig(t))
 	c := connector(t, through)
 	p, other := open(t, c), open(t, c)
 	s := other.i.session
 	s.server = "another"
-	before := front.opened.Load()
+	before := front.Opened.Load()
 	victim := other.start("SELECT SLEEP(0.2)")
 	time.Sleep(10 * time.Millisecond)
 	if got := withSide(context.Background(), c, s.server, func(*side) fate { return struck }); got != unsent {
@@ -579,7 +581,7 @@ func TestOtherServer(t *testing.T) {
 	if err := <-victim; err != nil {
 		t.Error(err)
 	}
-	if n := front.opened.Load() - before; n != attempts {
+	if n := front.Opened.Load() - before; n != attempts {
 		t.Errorf("%d attempts to reach the server, want %d", n, attempts)
 	}
 	_ = p
@@ -587,13 +589,13 @@ func TestOtherServer(t *testing.T) {
 
 // A proxy that lends out its server sessions announces ids of its own.
 func TestSharedSessions(t *testing.T) {
-	front, through := startProxy(t, testConfig(t))
-	front.set(func(p *proxy) {
-		p.greet = func(b []byte) []byte {
+	front, through := proxy.Before(t, testConfig(t))
+	front.OnAnswer(func(n int, b []byte) []byte {
+		if n == 1 {
 			end := 5 + bytes.IndexByte(b[5:], 0) + 1
 			binary.LittleEndian.PutUint32(b[end:], 7)
-			return b
 		}
+		return b
 	})
 	p := open(t, connector(t, through))
 	if p.i != nil {
@@ -606,7 +608,7 @@ func TestSharedSessions(t *testing.T) {
 
 // A KILL whose answer did not come may strike later: the connection must go.
 func TestUnconfirmedKill(t *testing.T) {
-	front, through := startProxy(t, testConfig(t))
+	front, through := proxy.Before(t, testConfig(t))
 	c := connector(t, through)
 	p := open(t, c)
 	sides, leave := joinSides(c)
@@ -616,7 +618,7 @@ func TestUnconfirmedKill(t *testing.T) {
 		t.Fatal("no side connection")
 	}
 	sides.put(side)
-	front.set(func(p *proxy) { close(p.hang) })
+	front.Every((*proxy.Conn).Stall)
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	p.i.Interrupt(ctx)

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/sqlaio/sqlaio/internal/test/proxy"
 )
 
 func TestInterrupted(t *testing.T) {
@@ -84,10 +86,10 @@ func TestLostOnBrokenConnection(t *testing.T) {
 		}
 	})
 	t.Run("the answer is swallowed", func(t *testing.T) {
-		front, through := startProxy(t, cfg)
+		front, through := proxy.Before(t, cfg)
 		p, watch := open(t, connector(t, through)), open(t, connector(t, cfg))
 		table := newTable(t, watch, "a INT")
-		front.set(func(p *proxy) { close(p.swallow) })
+		front.Every((*proxy.Conn).Mute)
 		end := p.start("INSERT INTO " + table + " VALUES (1)")
 		for must(watch.query("SELECT COUNT(*) FROM "+table))(t) != "1" {
 			time.Sleep(time.Millisecond)
@@ -98,13 +100,13 @@ func TestLostOnBrokenConnection(t *testing.T) {
 		}
 	})
 	t.Run("COMMIT", func(t *testing.T) {
-		front, through := startProxy(t, cfg)
+		front, through := proxy.Before(t, cfg)
 		p, watch := open(t, connector(t, through)), open(t, connector(t, cfg))
 		table := newTable(t, watch, "a INT")
 		var tx driver.Tx
 		p.do(func() { tx, _ = p.inner.(driver.ConnBeginTx).BeginTx(context.Background(), driver.TxOptions{}) })
 		must(p.query("INSERT INTO " + table + " VALUES (1)"))(t)
-		front.set(func(p *proxy) { close(p.swallow) })
+		front.Every((*proxy.Conn).Mute)
 		end := p.begin(func() error { return tx.Commit() })
 		for must(watch.query("SELECT COUNT(*) FROM "+table))(t) != "1" {
 			time.Sleep(time.Millisecond)

@@ -14,6 +14,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	aio "github.com/sqlaio/sqlaio/driver"
+	"github.com/sqlaio/sqlaio/internal/test/proxy"
 )
 
 func openDB(t testing.TB) *sql.DB {
@@ -436,7 +437,7 @@ func TestQueryRowOfSlowRowsIsNotInterrupted(t *testing.T) {
 
 // A Commit whose answer does not come says that its outcome is unknown.
 func TestCommitWithoutAnAnswer(t *testing.T) {
-	front, through := startProxy(t, testConfig(t))
+	front, through := proxy.Before(t, testConfig(t))
 	watch := openDB(t)
 	table := returningTable(t, watch, "id BIGINT")
 	db, err := sql.Open("aio", "mysql:"+through.FormatDSN())
@@ -451,13 +452,13 @@ func TestCommitWithoutAnAnswer(t *testing.T) {
 	if _, err := tx.Exec("INSERT INTO " + table + " VALUES (1)"); err != nil {
 		t.Fatal(err)
 	}
-	front.set(func(p *proxy) { close(p.swallow) })
+	front.Every((*proxy.Conn).Mute)
 	end := make(chan error, 1)
 	go func() { end <- tx.Commit() }()
 	for rowCount(t, watch, table) == 0 {
 		time.Sleep(time.Millisecond)
 	}
-	front.cut()
+	front.Cut()
 	if err := <-end; !errors.Is(err, aio.ErrOutcomeUnknown) {
 		t.Errorf("Commit: %v, want ErrOutcomeUnknown", err)
 	}
@@ -467,7 +468,7 @@ func TestCommitWithoutAnAnswer(t *testing.T) {
 // and the next call gets another connection.
 func TestCancelOnHangingServer(t *testing.T) {
 	cfg := testConfig(t)
-	front, through := startProxy(t, cfg)
+	front, through := proxy.Before(t, cfg)
 	db, err := sql.Open("aio", "mysql:"+through.FormatDSN())
 	if err != nil {
 		t.Fatal(err)
@@ -477,7 +478,7 @@ func TestCancelOnHangingServer(t *testing.T) {
 	id := sessionID(t, db)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	time.AfterFunc(10*time.Millisecond, func() { front.set(func(p *proxy) { p.mute = true; close(p.hang) }) })
+	time.AfterFunc(10*time.Millisecond, func() { front.Every((*proxy.Conn).Stall) })
 	start := time.Now()
 	var v any
 	err = db.QueryRowContext(ctx, "SELECT SLEEP(10)").Scan(&v)
@@ -488,7 +489,7 @@ func TestCancelOnHangingServer(t *testing.T) {
 	if took := time.Since(start); took > sideTimeout+2*time.Second {
 		t.Errorf("took %v", took)
 	}
-	front.set(func(p *proxy) { p.mute, p.hang = false, make(chan struct{}) })
+	front.Heal()
 	if got := sessionID(t, db); got == id {
 		t.Error("the connection to the hanging server is still used")
 	}
@@ -498,9 +499,11 @@ func TestCancelOnHangingServer(t *testing.T) {
 func TestNoPasswordInErrors(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Passwd = "hush-" + cfg.Passwd
-	front, through := startProxy(t, cfg)
+	front, through := proxy.Before(t, cfg)
 	for _, refuse := range []bool{false, true} {
-		front.set(func(p *proxy) { p.refuse = refuse })
+		if refuse {
+			front.OnConnect((*proxy.Conn).Close)
+		}
 		db, err := sql.Open("aio", "mysql:"+through.FormatDSN())
 		if err != nil {
 			t.Fatal(err)

@@ -10,27 +10,29 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/sqlaio/sqlaio/internal/test/proxy"
 )
 
 // When there is no side connection the call is ended by hanging up, and nothing
 // is left of the attempt.
 func TestNoSideConnection(t *testing.T) {
 	tooMany := []byte("\x17\x00\x00\x00\xff\x10\x04Too many connections")
-	for name, fail := range map[string]func(p *proxy){
-		"refused":              func(p *proxy) { p.refuse = true },
-		"no answer":            func(p *proxy) { p.mute = true },
-		"too many connections": func(p *proxy) { p.greet = func([]byte) []byte { return tooMany } },
+	for name, fail := range map[string]func(p *proxy.Proxy){
+		"refused":              func(p *proxy.Proxy) { p.OnConnect((*proxy.Conn).Close) },
+		"no answer":            func(p *proxy.Proxy) { p.OnConnect((*proxy.Conn).Stall) },
+		"too many connections": func(p *proxy.Proxy) { p.OnAnswer(func(int, []byte) []byte { return tooMany }) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			front, through := startProxy(t, testConfig(t))
+			front, through := proxy.Before(t, testConfig(t))
 			p := open(t, connector(t, through))
 			end, before := p.startRunning("SELECT SLEEP(30)"), descriptors(t)
-			front.set(fail)
+			fail(front)
 			took, err := p.interrupt(end)
 			if !p.i.Lost(err) || p.i.Interrupted(err) || took > sideTimeout+5*time.Second {
 				t.Errorf("%v after %v", err, took)
 			}
-			front.stop() // closes the proxy's ends too
+			front.Close() // closes the proxy's ends too
 			if after := descriptors(t); after > before {
 				t.Errorf("%d descriptors before, %d after", before, after)
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
+	"github.com/sqlaio/sqlaio/internal/test/proxy"
 )
 
 // The fields that TxStatus needs are where it looks for them.
@@ -279,10 +280,10 @@ func TestKilledCommit(t *testing.T) {
 
 // While the server cannot be asked, a transaction counts as lost.
 func TestTxStatusOfDeadServer(t *testing.T) {
-	front, through := startProxy(t, testConfig(t))
+	front, through := proxy.Before(t, testConfig(t))
 	p := open(t, connector(t, through))
 	must(p.query("START TRANSACTION"))(t)
-	front.set(func(p *proxy) { close(p.hang) })
+	front.Every((*proxy.Conn).Stall)
 	done := make(chan pinned.TxStatus)
 	p.calls <- func() { done <- p.tx.TxStatus(&mysql.MySQLError{Number: 1213}) }
 	time.AfterFunc(20*time.Millisecond, p.i.HangUp)
