@@ -1,11 +1,9 @@
 package overlay_test
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -16,6 +14,7 @@ import (
 
 	_ "github.com/sqlaio/sqlaio/driver/mysql"
 	_ "github.com/sqlaio/sqlaio/driver/sqlite3"
+	"github.com/sqlaio/sqlaio/internal/test/proxy"
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
@@ -137,47 +136,13 @@ func mariaDatabase(t *testing.T) (dsn string) {
 	return cfg.FormatDSN()
 }
 
-// throughProxy returns the name of the database behind a proxy that calls hold before it passes
-// on the answer to a statement.
-func (db *testDB) throughProxy(t *testing.T, statement string, hold func()) (dsn string) {
+// slow returns the name of the database on a network that keeps back the answer to a statement.
+func (db *testDB) slow(t *testing.T, statement string, by time.Duration) (dsn string) {
 	t.Helper()
 	cfg, err := mysql.ParseDSN(db.dsn)
 	noError(t, err)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	noError(t, err)
-	t.Cleanup(func() { l.Close() })
-	pass := func(to, from net.Conn, seen func([]byte)) {
-		defer to.Close()
-		for b := make([]byte, 1<<16); ; {
-			n, err := from.Read(b)
-			seen(b[:n])
-			if _, werr := to.Write(b[:n]); err != nil || werr != nil {
-				return
-			}
-		}
-	}
-	through := cfg.Clone()
-	through.Net, through.Addr = "tcp", l.Addr().String()
-	go func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			server, err := net.Dial(cfg.Net, cfg.Addr)
-			if err != nil {
-				client.Close()
-				continue
-			}
-			var asked atomic.Bool
-			go pass(server, client, func(b []byte) { asked.CompareAndSwap(false, bytes.Contains(b, []byte(statement))) })
-			go pass(client, server, func([]byte) {
-				if asked.Swap(false) {
-					hold()
-				}
-			})
-		}
-	}()
+	network, through := proxy.Before(t, cfg)
+	network.Delay(statement, by)
 	return through.FormatDSN()
 }
 

@@ -266,7 +266,7 @@ func TestConnTx(t *testing.T) {
 func TestSlowCommitBesideAStream(t *testing.T) {
 	onMariaDB(t, func(t *testing.T, db *testDB) {
 		db.people(t)
-		e, err := overlay.Open("mysql", db.throughProxy(t, "COMMIT", func() { time.Sleep(500 * time.Millisecond) }), overlay.WithLanes(1))
+		e, err := overlay.Open("mysql", db.slow(t, "COMMIT", 500*time.Millisecond), overlay.WithLanes(1))
 		noError(t, err)
 		defer e.Shutdown(atMost(t, patience))
 		c := must(t, e.ConnectAsync(db.ctx))

@@ -15,6 +15,7 @@ import (
 
 	_ "github.com/sqlaio/sqlaio/driver/mysql"
 	_ "github.com/sqlaio/sqlaio/driver/sqlite3"
+	"github.com/sqlaio/sqlaio/internal/test/proxy"
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
@@ -74,6 +75,16 @@ func opened(t *testing.T, driver, dsn string, cfg *mysql.Config) *database {
 	d := &database{e, db, cfg}
 	d.do(t, e, "CREATE TABLE t (k INTEGER PRIMARY KEY)")
 	return d
+}
+
+// slow opens an engine on the database, on a network that keeps back the answer to a statement.
+func (d *database) slow(t *testing.T, statement string, by time.Duration) *overlay.Engine {
+	network, through := proxy.Before(t, d.cfg)
+	network.Delay(statement, by)
+	e, err := overlay.Open("mysql", through.FormatDSN())
+	noError(t, err)
+	t.Cleanup(func() { e.Shutdown(limit(t)) })
+	return e
 }
 
 func (d *database) connect(t *testing.T) *overlay.Conn {

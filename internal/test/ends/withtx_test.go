@@ -64,7 +64,7 @@ func TestWithTxWhoseRollbackStalls(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(bg, 300*time.Millisecond)
 			defer cancel()
-			d.check(t, 1, d.stalled(t, "ROLLBACK").WithTx(ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+			d.check(t, 1, d.slow(t, "ROLLBACK", time.Second).WithTx(ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
 				d.do(t, c, insert1)
 				_, err := c.ExecAsync(ctx, text).Await(ctx)
 				return err

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -87,6 +88,15 @@ func (p *Proxy) At(text string, do func(*Conn) (pass bool)) (seen <-chan struct{
 		}
 	})
 	return first
+}
+
+// Delay keeps back the answer to every request that contains text.
+func (p *Proxy) Delay(text string, by time.Duration) {
+	p.At(text, func(c *Conn) bool {
+		c.Mute()
+		time.AfterFunc(by, c.Resume)
+		return true
+	})
 }
 
 // OnAnswer has change called with the nth thing that a connection's server has sent. What it
