@@ -50,10 +50,10 @@ func TestReproBatchResultWithoutAnswer(t *testing.T) {
 	n, through := behindNetwork(t, db)
 	e := through.open(t)
 	must(t, "ping", e.ScalarAsync(background, "SELECT 1"))
-	heard := n.swallow("INSERT INTO ledger")
+	heard := swallow(n, "INSERT INTO ledger")
 	f := e.BatchAsync(background, []overlay.Statement{{Query: insert, Args: []any{1}}})
 	arrives(t, "the statement", heard)
-	n.cut()
+	n.Cut()
 	results, err := outcome(t, "the batch", f)
 	if !errors.Is(err, overlay.ErrOutcomeUnknown) {
 		t.Errorf("the batch: %v", err)
