@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/sqlaio/sqlaio/internal/test/proxy"
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
@@ -168,14 +169,23 @@ var stalledCalls = map[string]stalledCall{
 	},
 }
 
+// stallAt stalls the network at the next request that contains text: before the server has
+// it, or, if pass is true, after that.
+func stallAt(p *proxy.Proxy, text string, pass bool) (stalled <-chan struct{}) {
+	return p.At(text, func(*proxy.Conn) bool {
+		p.Every((*proxy.Conn).Stall)
+		return pass
+	})
+}
+
 // testStall runs a call with a deadline on a network that stalls in it, before
 // the server has its request or after that.
-func testStall(t *testing.T, cfg *mysql.Config, p *proxy, c stalledCall, answered bool, call func(context.Context) error) {
+func testStall(t *testing.T, cfg *mysql.Config, p *proxy.Proxy, c stalledCall, answered bool, call func(context.Context) error) {
 	t.Helper()
 	if c.at == "" {
-		p.stall()
+		p.Every((*proxy.Conn).Stall)
 	} else {
-		p.stallAt(c.at, answered)
+		stallAt(p, c.at, answered)
 	}
 	const deadline = 500 * time.Millisecond
 	err := within(t, deadline+soon, "the call", func() error { return call(brief(t, deadline)) })
@@ -213,7 +223,7 @@ func TestACallReturnsByItsDeadlineWhileTheNetworkStalls(t *testing.T) {
 	eachStall(t, false, func(t *testing.T, c stalledCall, answered bool) {
 		alone(t)
 		cfg := mariaDB(t, "liveness_stall")
-		p, through := startProxy(t, cfg)
+		p, through := proxy.Before(t, cfg)
 		e := open(t, "mysql", through.FormatDSN(), overlay.WithLanes(1))
 		works(t, e)
 		testStall(t, cfg, p, c, answered, func(ctx context.Context) error { return c.overlay(ctx, e) })
@@ -225,7 +235,7 @@ func TestADatabaseSQLCallReturnsByItsDeadlineWhileTheNetworkStalls(t *testing.T)
 	eachStall(t, true, func(t *testing.T, c stalledCall, answered bool) {
 		alone(t)
 		cfg := mariaDB(t, "liveness_stall")
-		p, through := startProxy(t, cfg)
+		p, through := proxy.Before(t, cfg)
 		db := openAio(t, "mysql:"+through.FormatDSN())
 		t.Cleanup(func() { closeDB(t, db) })
 		noError(t, "Ping", db.PingContext(bounded(t)))
@@ -237,16 +247,16 @@ func TestADatabaseSQLCallReturnsByItsDeadlineWhileTheNetworkStalls(t *testing.T)
 func TestCancelWhileTheNetworkStalls(t *testing.T) {
 	alone(t)
 	cfg := mariaDB(t, "liveness_stall")
-	p, through := startProxy(t, cfg)
+	p, through := proxy.Before(t, cfg)
 	e := open(t, "mysql", through.FormatDSN(), overlay.WithLanes(1))
 	works(t, e)
-	p.stallAt("INSERT", true)
+	stalled := stallAt(p, "INSERT", true)
 	f := e.ExecAsync(bounded(t), stallInsert)
-	p.waitSeen()
+	finishes(t, patience, "the network stalls", stalled)
 	within(t, atOnce, "Cancel", func() error { f.Cancel(); return nil })
 	_, err := outcome(t, soon, "the call", f)
 	wantError(t, "the call", err, context.Canceled, overlay.ErrOutcomeUnknown)
-	p.heal()
+	p.Heal()
 	works(t, e)
 }
 
@@ -280,13 +290,18 @@ func TestAFirstCallReturnsByItsDeadlineWhileConnectingStalls(t *testing.T) {
 				alone(t)
 				cfg := mariaDB(t, "liveness_stall")
 				cfg.MaxAllowedPacket = 0 // the driver asks for it once it has logged in
-				p, through := startProxy(t, cfg)
-				p.stallConnecting(n)
+				p, through := proxy.Before(t, cfg)
+				p.OnAnswer(func(nth int, answer []byte) []byte {
+					if nth > n {
+						return nil
+					}
+					return answer
+				})
 				e := open(t, "mysql", through.FormatDSN(), overlay.WithLanes(1))
 				const deadline = 200 * time.Millisecond
 				err := within(t, deadline+soon, name, func() error { return first(brief(t, deadline), e) })
 				wantError(t, name, err, context.DeadlineExceeded)
-				p.heal()
+				p.Heal()
 				works(t, e)
 			})
 		}

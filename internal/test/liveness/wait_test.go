@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -147,15 +149,7 @@ func brief(t testing.TB, d time.Duration) context.Context {
 // gate returns a channel that open closes, or the test's end.
 func gate(t testing.TB) (shut <-chan struct{}, open func()) {
 	c := make(chan struct{})
-	once := make(chan struct{}, 1)
-	once <- struct{}{}
-	open = func() {
-		select {
-		case <-once:
-			close(c)
-		default:
-		}
-	}
+	open = sync.OnceFunc(func() { close(c) })
 	t.Cleanup(open)
 	return c, open
 }
@@ -163,11 +157,5 @@ func gate(t testing.TB) (shut <-chan struct{}, open func()) {
 // here returns the place of its caller, as errors and warnings name it.
 func here() string {
 	_, file, line, _ := runtime.Caller(1)
-	for i := len(file) - 1; i >= 0; i-- {
-		if file[i] == '/' {
-			file = file[i+1:]
-			break
-		}
-	}
-	return fmt.Sprintf("%s:%d", file, line)
+	return fmt.Sprintf("%s:%d", path.Base(file), line)
 }
