@@ -45,7 +45,7 @@ func proxyFaults(ctx context.Context, j job, r *report) error {
 	if err != nil {
 		return err
 	}
-	cfg.Addr = relay.addr()
+	cfg.Addr = relay.Addr()
 	told := newLedger()
 	s, err := openSite("mysql", cfg.FormatDSN(), told.tell)
 	if err != nil {
@@ -58,7 +58,7 @@ func proxyFaults(ctx context.Context, j job, r *report) error {
 	}
 	time.Sleep(lasting)
 	r.Faults = int(relay.faults.Load())
-	relay.heal()
+	relay.Cut()
 	if !crew.caughtUp(time.Now(), recovery) {
 		r.Hung++
 		r.notef("hung: %v after the network is well again not every writer writes", recovery)

@@ -63,7 +63,8 @@ func Before(t testing.TB, cfg *mysql.Config) (p *Proxy, through *mysql.Config) {
 // Addr returns the address on which the proxy listens.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// OnConnect has do called with every new connection, before its server is dialed.
+// OnConnect has do called with every new connection, one after the other, before its server is
+// dialed.
 func (p *Proxy) OnConnect(do func(*Conn)) { p.change(func(r *rules) { r.connect = do }) }
 
 // Every calls do with every connection there is, and has it called with every new one.
