@@ -2,11 +2,8 @@ package overlay_test
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
-	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +11,7 @@ import (
 
 	_ "github.com/sqlaio/sqlaio/driver/mysql"
 	_ "github.com/sqlaio/sqlaio/driver/sqlite3"
+	"github.com/sqlaio/sqlaio/internal/test/mariadb"
 	"github.com/sqlaio/sqlaio/internal/test/proxy"
 	"github.com/sqlaio/sqlaio/overlay"
 )
@@ -52,7 +50,7 @@ func onSQLite(t *testing.T, fn func(t *testing.T, db *testDB), opts ...overlay.O
 
 func onMariaDB(t *testing.T, fn func(t *testing.T, db *testDB), opts ...overlay.Option) {
 	t.Run("MariaDB", func(t *testing.T) {
-		fn(t, newTestDB(t, &testDB{driver: "mysql", dsn: mariaDatabase(t), maria: true}, opts))
+		fn(t, newTestDB(t, &testDB{driver: "mysql", dsn: mariadb.Database(t).FormatDSN(), maria: true}, opts))
 	})
 }
 
@@ -104,36 +102,6 @@ func (db *testDB) scripts(t *testing.T) *overlay.Engine {
 	}
 	t.Cleanup(func() { noError(t, e.Shutdown(background)) })
 	return e
-}
-
-var databases atomic.Int64
-
-// mariaDatabase makes a database that the test's end drops.
-func mariaDatabase(t *testing.T) (dsn string) {
-	t.Helper()
-	dsn = os.Getenv("SQLAIO_MARIADB")
-	if dsn == "" {
-		t.Skip("SQLAIO_MARIADB is not set: run the tests with `make test`, which starts a MariaDB server")
-	}
-	cfg, err := mysql.ParseDSN(dsn)
-	if err != nil {
-		t.Fatal("SQLAIO_MARIADB: ", err)
-	}
-	admin, err := sql.Open("mysql", dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.DBName = fmt.Sprintf("overlay_%d_%d", os.Getpid(), databases.Add(1))
-	if _, err := admin.Exec("CREATE DATABASE " + cfg.DBName); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		defer admin.Close()
-		if _, err := admin.Exec("DROP DATABASE " + cfg.DBName); err != nil {
-			t.Error(err)
-		}
-	})
-	return cfg.FormatDSN()
 }
 
 // slow returns the name of the database on a network that keeps back the answer to a statement.

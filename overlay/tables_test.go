@@ -7,8 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/go-sql-driver/mysql"
-
+	"github.com/sqlaio/sqlaio/internal/test/mariadb"
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
@@ -71,11 +70,7 @@ func TestTablesAndViews(t *testing.T) {
 func otherSchema(t *testing.T, db *testDB, c *overlay.Conn, tables ...string) (name string) {
 	t.Helper()
 	if db.maria {
-		cfg, err := mysql.ParseDSN(mariaDatabase(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		name = cfg.DBName
+		name = mariadb.Database(t).DBName
 	} else {
 		name = `an "other"`
 		must(t, c.ExecAsync(db.ctx, `ATTACH DATABASE ? AS "an ""other"""`, filepath.Join(t.TempDir(), "other.db")))

@@ -1,11 +1,12 @@
 package mysql
 
 import (
-	"os"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
 	"go.uber.org/goleak"
+
+	"github.com/sqlaio/sqlaio/internal/test/mariadb"
 )
 
 func TestMain(m *testing.M) {
@@ -13,17 +14,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// testConfig returns the configuration for the MariaDB server that the tests
-// use.
 func testConfig(t testing.TB) *mysql.Config {
 	t.Helper()
-	dsn := os.Getenv("SQLAIO_MARIADB")
-	if dsn == "" {
-		t.Skip("SQLAIO_MARIADB is not set: run the tests with `make test`, which starts a MariaDB server")
-	}
-	cfg, err := mysql.ParseDSN(dsn)
-	if err != nil {
-		t.Fatal("SQLAIO_MARIADB: ", err)
-	}
-	return cfg
+	return mariadb.Config(t)
 }

@@ -5,9 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 
 	_ "github.com/sqlaio/sqlaio/driver/mysql"
 	_ "github.com/sqlaio/sqlaio/driver/sqlite3"
+	"github.com/sqlaio/sqlaio/internal/test/mariadb"
 	"github.com/sqlaio/sqlaio/internal/test/proxy"
 	"github.com/sqlaio/sqlaio/overlay"
 )
@@ -41,25 +40,10 @@ func onSQLite(t *testing.T) *database {
 	return opened(t, "sqlite3", dsn, nil)
 }
 
-var databases atomic.Int64
-
 // onMariaDB returns a database of its own on the test server.
 func onMariaDB(t *testing.T) *database {
-	dsn := os.Getenv("SQLAIO_MARIADB")
-	if dsn == "" {
-		t.Skip("SQLAIO_MARIADB is not set: run the tests with `make test`, which starts a MariaDB server")
-	}
-	cfg, err := mysql.ParseDSN(dsn)
-	noError(t, err)
-	admin, err := sql.Open("mysql", dsn)
-	noError(t, err)
-	cfg.DBName, cfg.MultiStatements = fmt.Sprintf("ends_%d_%d", os.Getpid(), databases.Add(1)), true
-	_, err = admin.Exec("CREATE DATABASE " + cfg.DBName)
-	noError(t, err)
-	t.Cleanup(func() {
-		admin.Exec("DROP DATABASE " + cfg.DBName)
-		admin.Close()
-	})
+	cfg := mariadb.Database(t)
+	cfg.MultiStatements = true
 	d := opened(t, "mysql", cfg.FormatDSN(), cfg)
 	d.do(t, d, "CREATE TABLE u (k INTEGER PRIMARY KEY)")
 	return d

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	aio "github.com/sqlaio/sqlaio/driver"
@@ -70,9 +71,11 @@ func onBank(t *testing.T, fn func(t *testing.T, db *database)) {
 	t.Run("plain", func(t *testing.T) { fn(t, newBank("ledgerplain")) })
 }
 
+var bankCount atomic.Int64
+
 func newBank(driverName string) *database {
 	b := &bank{
-		name: fmt.Sprint("bank", databases.Add(1)), table: map[int64]int{}, done: map[int64]int{},
+		name: fmt.Sprint("bank", bankCount.Add(1)), table: map[int64]int{}, done: map[int64]int{},
 		hooks: map[string]hook{}, conns: map[*bankConn]struct{}{}, calls: map[string]int{},
 	}
 	banks.Store(b.name, b)

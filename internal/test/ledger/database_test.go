@@ -3,18 +3,14 @@ package ledger_test
 import (
 	"context"
 	"database/sql"
-	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
-
 	_ "github.com/sqlaio/sqlaio/driver/mysql"
 	_ "github.com/sqlaio/sqlaio/driver/sqlite3"
+	"github.com/sqlaio/sqlaio/internal/test/mariadb"
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
@@ -72,32 +68,11 @@ func onMariaDB(t *testing.T, fn func(t *testing.T, db *database)) {
 	t.Run("MariaDB", func(t *testing.T) { fn(t, mariaDB(t)) })
 }
 
-var databases atomic.Int64
-
 // mariaDB makes a database on the server that the test's end drops.
 func mariaDB(t *testing.T) *database {
 	t.Helper()
-	dsn := os.Getenv("SQLAIO_MARIADB")
-	if dsn == "" {
-		t.Skip("SQLAIO_MARIADB is not set: run the tests with `make test`, which starts a MariaDB server")
-	}
-	cfg, err := mysql.ParseDSN(dsn)
-	noError(t, "SQLAIO_MARIADB", err)
-	admin, err := sql.Open("mysql", dsn)
-	noError(t, "open", err)
-	cfg.DBName = fmt.Sprintf("ledger_%d_%d", os.Getpid(), databases.Add(1))
+	cfg := mariadb.Database(t)
 	cfg.MultiStatements = true
-	_, err = admin.Exec("CREATE DATABASE " + cfg.DBName)
-	noError(t, "create a database", err)
-	t.Cleanup(func() {
-		defer admin.Close()
-		// A transaction that a failed test has left open must not block this for ever.
-		ctx, cancel := context.WithTimeout(background, patience)
-		defer cancel()
-		if _, err := admin.ExecContext(ctx, "DROP DATABASE "+cfg.DBName); err != nil {
-			t.Error(err)
-		}
-	})
 	db := &database{name: "MariaDB", driver: "mysql", dsn: cfg.FormatDSN(), maria: true, l: newLedger()}
 	db.bare(t, "CREATE TABLE ledger (id BIGINT NOT NULL, k BIGINT UNIQUE, data BLOB) ENGINE=InnoDB")
 	return db

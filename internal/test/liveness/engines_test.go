@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	_ "github.com/sqlaio/sqlaio/driver/mysql"
 	_ "github.com/sqlaio/sqlaio/driver/sqlite3"
+	"github.com/sqlaio/sqlaio/internal/test/mariadb"
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
@@ -119,13 +119,8 @@ func bare(t testing.TB, driver, dsn string) *sql.DB {
 // table there with no row in it.
 func mariaDB(t testing.TB, table string) *mysql.Config {
 	t.Helper()
-	dsn := os.Getenv("SQLAIO_MARIADB")
-	if dsn == "" {
-		t.Skip("SQLAIO_MARIADB is not set: run the tests with `make test`, which starts a MariaDB server")
-	}
-	cfg, err := mysql.ParseDSN(dsn)
-	noError(t, "SQLAIO_MARIADB", err)
-	admin := bare(t, "mysql", dsn)
+	cfg := mariadb.Config(t)
+	admin := admin(t, cfg)
 	for _, s := range []string{"DROP TABLE IF EXISTS " + table, "CREATE TABLE " + table + " (id BIGINT, data LONGBLOB) ENGINE=InnoDB"} {
 		_, err := admin.ExecContext(bounded(t), s)
 		noError(t, s, err)

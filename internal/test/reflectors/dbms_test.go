@@ -2,16 +2,13 @@ package reflectors
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 
-	"github.com/go-sql-driver/mysql"
-
 	_ "github.com/sqlaio/sqlaio/driver/mysql"
 	_ "github.com/sqlaio/sqlaio/driver/sqlite3"
+	"github.com/sqlaio/sqlaio/internal/test/mariadb"
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
@@ -55,27 +52,8 @@ func openSQLite(t *testing.T) *overlay.Engine {
 
 // openMariaDB makes a database of its own, so that nothing else is in its schema.
 func openMariaDB(t *testing.T) *overlay.Engine {
-	dsn := os.Getenv("SQLAIO_MARIADB")
-	if dsn == "" {
-		t.Skip("SQLAIO_MARIADB is not set: run the tests with `make test`, which starts a MariaDB server")
-	}
-	cfg, err := mysql.ParseDSN(dsn)
-	if err != nil {
-		t.Fatal("SQLAIO_MARIADB: ", err)
-	}
-	admin, err := sql.Open("mysql", dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { admin.Close() })
-	cfg.DBName = fmt.Sprintf("sqlaio_reflectors_%d", os.Getpid())
+	cfg := mariadb.Database(t)
 	cfg.ParseTime = true
-	for _, query := range []string{"DROP DATABASE IF EXISTS ", "CREATE DATABASE "} {
-		if _, err := admin.Exec(query + cfg.DBName); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Cleanup(func() { admin.Exec("DROP DATABASE " + cfg.DBName) })
 	return open(t, "mysql", cfg.FormatDSN())
 }
 
