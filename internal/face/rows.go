@@ -78,6 +78,7 @@ const (
 	openQuery step = iota
 	openNextSet
 	readOn
+	closeRows // of direct rows alone
 )
 
 // QueryContext queries in one hop, which also brings the columns and the first rows,

@@ -5,6 +5,8 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
+
+	"github.com/sqlaio/sqlaio/internal/goid"
 )
 
 // core is the thread and the queue in front of it. A worker and its branches share one.
@@ -19,7 +21,8 @@ type core struct {
 	park parker
 
 	adapt    bool
-	threadID int           // set before Start returns
+	threadID int            // set before Start returns
+	runsOn   atomic.Uintptr // the worker's goroutine as goid tells it; 0 when it has ended
 	quitting chan struct{} // closed by the first Quit, or by a Goexit
 	quit     atomic.Bool   // set before quitting is closed
 	ended    chan struct{} // closed when the thread is about to end
@@ -48,8 +51,11 @@ func (c *core) main(cfg Config, started chan<- error) {
 	defer live.Add(-1)
 	setThreadName(cfg.Name)
 	c.threadID = ID()
-	threads.Store(c.threadID, struct{}{})
-	defer threads.Delete(c.threadID)
+	g := goid.Get()
+	c.runsOn.Store(g)
+	defer c.runsOn.Store(0) // another goroutine may be told by the same number later
+	workers.Store(g, struct{}{})
+	defer workers.Delete(g)
 	var err error
 	p := c.protect(Func(func() { err = cfg.start() }), func() { started <- ErrGoexit })
 	if p != nil {
