@@ -47,7 +47,7 @@ func Start(opts ...Option) (*Worker, error) {
 	c := &core{
 		room:     room{places: int64(cfg.Queue)},
 		heat:     heat{spin: cfg.Spin},
-		park:     newParker(),
+		park:     parker{token: make(chan struct{}, 1)},
 		adapt:    cfg.Adapt,
 		quitting: make(chan struct{}),
 		ended:    make(chan struct{}),
@@ -81,8 +81,8 @@ func (w *Worker) Quit() error {
 	}
 	if c.quit.CompareAndSwap(false, true) {
 		close(c.quitting)
-		if c.inbox.head.CompareAndSwap(parked, nil) {
-			c.park.wake()
+		if how := c.inbox.unpark(); how != awake {
+			c.park.wake(how)
 		}
 	} else {
 		again = true
