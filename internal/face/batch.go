@@ -9,15 +9,24 @@ import (
 // it, adding to n after each row, and seals it. Then it is the caller's until it is
 // reset for another fill.
 type batch struct {
+	*mark
 	values []driver.Value // row by row
 	width  int
 	arena  []byte // copies of []byte values; old ones die with the next fill
 	err    error  // what Next returned after the last row, if that is known
+}
 
-	_      line         // the caller polls these
+// mark is what the caller polls of a batch.
+type mark struct {
 	n      atomic.Int32 // rows that the caller may take
 	sealed atomic.Bool  // no more rows will come, and err is set
-	_      line
+}
+
+// sealedBatch returns a batch without rows that ends with err.
+func sealedBatch(err error) *batch {
+	b := &batch{mark: new(mark)}
+	b.seal(err)
+	return b
 }
 
 func (b *batch) reset() {

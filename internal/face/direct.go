@@ -10,12 +10,18 @@ import (
 )
 
 // direct are the rows of a query that was made on the thread. They are read one
-// by one, as the caller asks for them, and their values are not copied.
+// by one, as the caller asks for them, and their values are not copied. One call
+// after the other is made with the same fields.
 type direct struct {
 	c         *conn
 	ctx       context.Context
-	query     string
-	inner     *pinned.Rows
+	request   pinned.Request
+	inner     pinned.Rows
+	call      call
+	step      step
+	skipped   bool
+	closed    bool
+	err       error // what the step returned
 	described []columnType
 }
 
@@ -31,19 +37,35 @@ var (
 
 // queryDirectly queries on the thread.
 func (c *conn) queryDirectly(ctx context.Context, q pinned.Request) (driver.Rows, error) {
-	r := &direct{c: c, ctx: ctx, query: q.Query, inner: new(pinned.Rows)}
-	skipped := false
-	err := c.do(ctx, func(inner context.Context) (err error) {
-		skipped, err = c.pc.Query(inner, c.held(), &q, r.inner)
-		return err
-	}, nil)
-	if skipped {
+	r := &direct{c: c, ctx: ctx, request: q}
+	r.call.writes = true
+	err := r.take(openQuery, ctx)
+	if r.skipped {
 		c.skip = true
 	}
 	if err != nil {
 		return nil, err
 	}
 	return r, nil
+}
+
+// take makes a step on the thread.
+func (r *direct) take(s step, ctx context.Context) error {
+	r.step, r.err = s, nil
+	if err := r.call.whole(ctx, r.c, r); err != nil {
+		return err
+	}
+	return r.call.verdict(r.err)
+}
+
+// Do makes the step.
+func (r *direct) Do(inner context.Context) {
+	switch r.step {
+	case openQuery:
+		r.skipped, r.err = r.c.pc.Query(inner, r.c.held(), &r.request, &r.inner)
+	case closeRows:
+		r.err = r.inner.Close()
+	}
 }
 
 func (r *direct) Columns() []string {
@@ -55,9 +77,15 @@ func (r *direct) Columns() []string {
 	return r.inner.Inner().Columns()
 }
 
+// watched reports whether the caller is on the thread, and nobody needs to watch the
+// context of the rows.
+func (r *direct) watched() bool {
+	return r.c.pc.OnThread() && (r.ctx.Done() == nil || r.c.scoped(r.ctx))
+}
+
 // Next reads a row. Off the thread it costs a hop.
 func (r *direct) Next(dest []driver.Value) error {
-	if r.c.pc.OnThread() && (r.ctx.Done() == nil || r.c.scoped(r.ctx)) {
+	if r.watched() {
 		return r.next(dest)
 	}
 	row := make([]driver.Value, len(dest)) // the caller may leave
@@ -79,8 +107,8 @@ func (r *direct) next(dest []driver.Value) error {
 	}
 	for i, v := range dest {
 		if rs, ok := v.(driver.Rows); ok {
-			n := &direct{c: r.c, ctx: r.ctx, query: r.query, inner: new(pinned.Rows)}
-			r.inner.Nest(n.inner, rs)
+			n := &direct{c: r.c, ctx: r.ctx}
+			r.inner.Nest(&n.inner, rs)
 			dest[i] = n
 		}
 	}
@@ -98,7 +126,16 @@ func (r *direct) NextResultSet() error {
 	return r.c.do(r.ctx, func(context.Context) error { return r.inner.NextResultSet() }, func() {})
 }
 
-func (r *direct) Close() error { return r.c.closing(r.inner.Close) }
+// Close closes the inner rows. A call whose context was watched is not used again: what
+// stops it may still come.
+func (r *direct) Close() error {
+	if r.closed || r.c.over.Load() || !r.watched() {
+		return r.c.closing(r.inner.Close)
+	}
+	r.closed = true
+	r.call.closing, r.call.writes = true, false
+	return r.take(closeRows, context.Background())
+}
 
 func (r *direct) column(i int) columnType {
 	if r.described == nil {

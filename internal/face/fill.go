@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"io"
-
-	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
 // Do is a fill, on the thread.
@@ -116,11 +114,11 @@ func (r *rows) own(b *batch, row []driver.Value) int {
 // next row, so the parent must not read ahead from here on.
 func (r *rows) nest(inner driver.Rows) driver.Rows {
 	r.lazy = true
-	n := &rows{c: r.c, inner: new(pinned.Rows), cols: inner.Columns(), lazy: true, size: 1, fills: 1, readsOnly: r.readsOnly}
+	n := newRows(r.c)
+	n.cols, n.lazy, n.size, n.fills, n.readsOnly = inner.Columns(), true, 1, 1, r.readsOnly
 	r.inner.Nest(n.inner, inner)
 	n.fill.ctx, n.fill.until = r.fill.ctx, r.fill.until
 	n.fill.c = r.c
-	n.fill.call.Orphan = n.orphan
 	n.current = &n.batches[0]
 	n.current.seal(nil)
 	n.opened.Store(true)

@@ -53,12 +53,13 @@ type rows struct {
 	inner   *pinned.Rows // never nil
 	cols    []string     // shown by opened
 
-	_      line        // the caller polls these
+	_      line        // the caller polls what follows, and the worker writes it
 	opened atomic.Bool // set by the worker
+	marks  [2]mark     // of batches
 	_      line
 
 	batches [2]batch
-	space   [16]driver.Value // the first batch's, if it fits
+	space   [8]driver.Value // the first batch's, if it fits
 
 	failed error // shown by the fill's end: the result set was not opened
 }
@@ -78,6 +79,7 @@ const (
 	openQuery step = iota
 	openNextSet
 	readOn
+	closeRows // of direct rows alone
 )
 
 // QueryContext queries in one hop, which also brings the columns and the first rows,
@@ -105,9 +107,9 @@ func (c *conn) query(ctx context.Context, q pinned.Request) (driver.Rows, error)
 		}
 	}
 	q.Args = c.own(ctx, q.Args)
-	r := &rows{c: c, request: q, inner: new(pinned.Rows), readsOnly: c.pc.ReadsOnly(q.Query)}
+	r := newRows(c)
+	r.request, r.readsOnly = q, c.pc.ReadsOnly(q.Query)
 	r.fill.writes = !r.readsOnly && !sqltext.ReadsOnly(q.Query, sqltext.Unknown)
-	r.fill.call.Orphan = r.orphan
 	err := r.start(ctx, openQuery)
 	if r.lost { // the fill was left: its results are the thread's
 		return nil, err
@@ -119,6 +121,15 @@ func (c *conn) query(ctx context.Context, q pinned.Request) (driver.Rows, error)
 		return nil, err
 	}
 	return r, nil
+}
+
+func newRows(c *conn) *rows {
+	r := &rows{c: c, inner: new(pinned.Rows)}
+	for i := range r.batches {
+		r.batches[i].mark = &r.marks[i]
+	}
+	r.fill.call.Orphan = r.orphan
+	return r
 }
 
 // orphan closes on the thread the rows of a caller who has left.
@@ -223,8 +234,7 @@ func (r *rows) awaitRow(b *batch) {
 // the inner rows.
 func (r *rows) abandon(err error) {
 	r.lost = r.fill.isLeft
-	b := new(batch)
-	b.seal(err)
+	b := sealedBatch(err)
 	r.current, r.taken, r.ahead = b, 0, b
 }
 
@@ -323,8 +333,7 @@ func (r *rows) drop() {
 		r.batches[i].values, r.batches[i].arena = nil, nil
 	}
 	clear(r.space[:])
-	r.current, r.ahead = &batch{}, nil
-	r.current.seal(io.EOF)
+	r.current, r.ahead = sealedBatch(io.EOF), nil
 }
 
 // finish closes the inner rows with a hop. A driver may read them to their end for

@@ -5,6 +5,8 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
+
+	"github.com/sqlaio/sqlaio/internal/goid"
 )
 
 // core is the thread and the queue in front of it. A worker and its branches share one.
@@ -19,14 +21,19 @@ type core struct {
 	park parker
 
 	adapt    bool
-	threadID int           // set before Start returns
-	quitting chan struct{} // closed by the first Quit, or by a Goexit
-	quit     atomic.Bool   // set before quitting is closed
-	ended    chan struct{} // closed when the thread is about to end
+	threadID int            // set before Start returns
+	runsOn   atomic.Uintptr // the worker's goroutine as goid tells it; 0 when it has ended
+	quitting chan struct{}  // closed by the first Quit, or by a Goexit
+	quit     atomic.Bool    // set before quitting is closed
+	ended    chan struct{}  // closed when the thread is about to end
 
 	_    line
 	rest *Task // taken from the inbox and not yet run; the worker's
 
+	_        line
+	returned atomic.Int64 // when a caller that had slept had its answer; callers write it
+
+	_ line
 	// Counters, written by the worker only.
 	runs, waited, ran atomic.Int64
 }
@@ -48,8 +55,11 @@ func (c *core) main(cfg Config, started chan<- error) {
 	defer live.Add(-1)
 	setThreadName(cfg.Name)
 	c.threadID = ID()
-	threads.Store(c.threadID, struct{}{})
-	defer threads.Delete(c.threadID)
+	g := goid.Get()
+	c.runsOn.Store(g)
+	defer c.runsOn.Store(0) // another goroutine may be told by the same number later
+	workers.Store(g, struct{}{})
+	defer workers.Delete(g)
 	var err error
 	p := c.protect(Func(func() { err = cfg.start() }), func() { started <- ErrGoexit })
 	if p != nil {
@@ -67,43 +77,38 @@ func (c *core) main(cfg Config, started chan<- error) {
 // loop runs tasks until the worker quits.
 func (c *core) loop() {
 	last := now() // when the last task ended
-	near := true  // the last tasks came within the length of an active wait
+	c.heat.near.Store(true)
 	for {
-		if c.inbox.head.Load() == nil && !c.await(last, near) {
+		if c.inbox.head.Load() == nil && !c.waitActively(last) && !c.sleep() {
 			return
 		}
 		for c.rest = c.inbox.take(); c.rest != nil; {
 			t := c.rest
 			c.rest = t.next
 			if t.queuedAt > last { // the worker was not waiting actively for it
-				near = !c.adapt || t.queuedAt-last <= int64(c.heat.spin)
+				gap := t.queuedAt - max(last, c.returned.Load())
+				set(&c.heat.near, !c.adapt || time.Duration(gap) <= c.heat.spin)
+				if t.woke == inKernel && !c.heat.near.Load() { // or the caller's active wait may have kept it waiting
+					noteWake(time.Duration(now() - t.queuedAt))
+				}
 			}
-			last = c.run(t)
+			start := now()
+			last = c.run(t, start)
+			set(&c.heat.long, c.adapt && last-start > int64(c.heat.spin))
 		}
 	}
 }
 
-// await waits for a task. It reports false when the worker is to end.
-func (c *core) await(last int64, near bool) bool {
-	if near && c.heat.warm() {
-		for {
-			for range 128 {
-				if c.inbox.head.Load() != nil {
-					return true
-				}
-			}
-			spent := time.Duration(now() - last)
-			if spent > c.heat.spin || c.quit.Load() {
-				break
-			}
-			if spent > keepProcessor {
-				yieldThread()
-			}
-		}
-	}
+// sleep waits for a task without a processor. It reports false when the worker is to
+// end.
+func (c *core) sleep() bool {
 	c.heat.cool()
 	countProcessors()
-	mark := parked
+	how := inKernel // a caller can wait actively for a worker that sleeps so
+	if !c.heat.promising() {
+		how = chooseWay()
+	}
+	mark := parked[how]
 	if c.quit.Load() {
 		mark = gone
 	}
@@ -113,24 +118,23 @@ func (c *core) await(last int64, near bool) bool {
 	if mark == gone {
 		return false
 	}
-	for c.inbox.head.Load() == parked {
+	for c.inbox.head.Load() == mark {
 		if c.quit.Load() { // perhaps since before the mark was there to be seen
-			c.inbox.head.CompareAndSwap(parked, nil)
+			c.inbox.head.CompareAndSwap(mark, nil)
 			continue
 		}
-		c.park.sleep()
+		c.park.sleep(how, &c.inbox.head, mark)
 	}
 	return true
 }
 
-// run runs one task and returns when it ended.
-func (c *core) run(t *Task) int64 {
+// run runs one task, beginning now. It returns when it ended.
+func (c *core) run(t *Task, start int64) int64 {
 	c.room.leave()
 	if !t.claim.CompareAndSwap(0, taken) {
 		t.Release()
 		return now()
 	}
-	start := now()
 	c.busy.Store(true)
 	p := c.protect(t.job, func() {
 		c.busy.Store(false)
@@ -202,13 +206,12 @@ func (c *core) send(t *Task) bool {
 	if c.inbox.head.Load() != nil || c.busy.Load() {
 		t.queuedAt = now() // otherwise the worker is waiting for it actively
 	}
-	wake, ok := c.inbox.push(t)
-	if !ok {
+	switch how, old := c.inbox.push(t); {
+	case old == gone:
 		c.room.sent.Add(-1)
 		return false
-	}
-	if wake {
-		c.park.wake()
+	case how != awake:
+		c.park.wake(how)
 	}
 	return true
 }

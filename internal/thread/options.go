@@ -19,11 +19,8 @@ type Option func(*Config)
 func newConfig(opts []Option) Config {
 	c := Config{
 		Queue: 1024,
-		// The two wake-ups of a call cost 50-100 µs each on the machines measured.
-		// Waiting actively for about as long as both costs at most twice what it
-		// would to know the future. With a shorter wait, both sides keep parking
-		// once they have begun to: point queries on a MariaDB over loopback took
-		// 60 µs with this value, and 300 µs with half of it.
+		// About what waking a thread costs on the machines measured: waiting actively
+		// for as long costs at most twice what it would to know the future.
 		Spin:  200 * time.Microsecond,
 		Adapt: true,
 		// A tenth of the 10,000 at which the Go runtime aborts.

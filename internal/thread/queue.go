@@ -11,36 +11,59 @@ import (
 // the whole protocol. Besides a task it can be
 //
 //	nil      the worker is awake and nothing waits
-//	parked   the worker sleeps: whoever else replaces this mark must wake it
+//	asleep   one mark for each way to park: whoever else replaces it must wake
+//	         the worker in that way
 //	gone     the worker takes no more calls; never changes again
 //
-// Anybody moves nil or parked to a task (push), and parked to nil after setting quit.
-// The worker alone moves a task to nil (take), nil to parked and nil to gone.
+// Anybody moves nil or asleep to a task (push), and asleep to nil after setting quit.
+// The worker alone moves a task to nil (take), nil to asleep and nil to gone.
 type inbox struct {
 	head atomic.Pointer[Task]
 }
 
 var (
-	parked = new(Task)
+	parked = [ways]*Task{inChannel: new(Task), inKernel: new(Task)} // the marks of a worker that sleeps
 	gone   = new(Task)
 )
 
-// push adds t. It reports whether the worker must be woken, and whether t was
-// taken at all: a worker that is gone takes nothing.
-func (q *inbox) push(t *Task) (wake, ok bool) {
+// sleeper returns how a worker sleeps whose mark t is; awake if t is no such mark.
+func sleeper(t *Task) way {
+	switch t {
+	case parked[inChannel]:
+		return inChannel
+	case parked[inKernel]:
+		return inKernel
+	}
+	return awake
+}
+
+// push adds t. It returns how the worker slept, whom the caller must wake then; and
+// what was there before: gone if t was not taken, because the worker takes nothing any
+// more.
+func (q *inbox) push(t *Task) (how way, old *Task) {
 	for {
-		old := q.head.Load()
+		old = q.head.Load()
 		if old == gone {
-			return false, false
+			return awake, old
 		}
-		t.next = old
-		if old == parked {
+		how = sleeper(old)
+		t.next, t.woke = old, how
+		if how != awake {
 			t.next = nil
 		}
 		if q.head.CompareAndSwap(old, t) {
-			return old == parked, true
+			return how, old
 		}
 	}
+}
+
+// unpark takes the mark of a worker that sleeps away. It returns how it slept.
+func (q *inbox) unpark() way {
+	old := q.head.Load()
+	if how := sleeper(old); how != awake && q.head.CompareAndSwap(old, nil) {
+		return how
+	}
+	return awake
 }
 
 // take empties the inbox and returns its tasks in order of arrival.

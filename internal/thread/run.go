@@ -71,7 +71,9 @@ func (w *Worker) submit(fn func(), done func(error)) error {
 // waited for actively now, it reports false at once. It gives up when stop is closed.
 // ready runs often, in the calling goroutine, and must be quick.
 func (w *Worker) Watch(ready func() bool, stop <-chan struct{}) bool {
-	return ready() || w.core.heat.waitActively(&never, ready, stop)
+	c := w.core
+	woken := !c.busy.Load() && starving.remain.Load() == 0
+	return ready() || c.heat.waitActively(&never, ready, stop, woken, false)
 }
 
 // never stands for the state of a task that is never over.

@@ -17,6 +17,7 @@ type Task struct {
 	wake     chan struct{} // holds the one token that ends a sleep
 	next     *Task         // the pusher's until pushed, then the worker's
 	queuedAt int64         // 0 if the worker was waiting for it actively
+	woke     way           // how the worker slept that the task has woken
 
 	// claim decides whether the job runs. The worker replaces 0 with taken, the
 	// owner with withdrawn; the first one decides.
@@ -98,7 +99,7 @@ func (t *Task) Begin(ctx context.Context) error {
 // Release recycles a task that neither side will touch again: it is over, or has
 // never begun.
 func (t *Task) Release() {
-	t.worker, t.job, t.done, t.next, t.queuedAt, t.err = nil, nil, nil, nil, 0, nil
+	t.worker, t.job, t.done, t.next, t.queuedAt, t.woke, t.err = nil, nil, nil, nil, 0, awake, nil
 	t.claim.Store(0)
 	t.state.Store(0)
 	tasks.Put(t)
@@ -171,7 +172,8 @@ func (t *Task) finish(err error) {
 // with that.
 func (t *Task) wait(cond func() bool, stop <-chan struct{}, spin bool) bool {
 	ready := func() bool { return t.Over() || cond != nil && cond() }
-	if ready() || spin && t.worker.core.heat.waitActively(&t.state, ready, stop) {
+	c := t.worker.core
+	if ready() || spin && t.woke != handsOn && c.heat.waitActively(&t.state, ready, stop, t.woke != awake, cond != nil) {
 		return true
 	}
 	for {
@@ -179,25 +181,26 @@ func (t *Task) wait(cond func() bool, stop <-chan struct{}, spin bool) bool {
 			return true // nobody owes a token for this sleep
 		}
 		if ready() {
-			t.awake()
+			t.wakeUp()
 			return true
 		}
 		select {
 		case <-t.wake:
 			if ready() {
+				c.returned.Store(now())
 				return true
 			}
 		case <-stop:
-			t.awake()
+			t.wakeUp()
 			return ready()
 		}
 	}
 }
 
-// awake ends a sleep from the owner's side. If the worker has already ended it, or
-// has set over while the owner was asleep, a token is on its way: awake takes it, so
+// wakeUp ends a sleep from the owner's side. If the worker has already ended it, or
+// has set over while the owner was asleep, a token is on its way: wakeUp takes it, so
 // that the task's next user does not find it.
-func (t *Task) awake() {
+func (t *Task) wakeUp() {
 	if s := t.state.And(^uint32(asleep)); s&asleep == 0 || s&over != 0 {
 		<-t.wake
 	}

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sqlaio/sqlaio/internal/goid"
 )
 
 // A Worker is a threadpin.Worker, or a branch of one. The public methods are described
@@ -18,8 +20,8 @@ type Worker struct {
 // live counts the workers whose threads have not ended.
 var live atomic.Int64
 
-// threads holds the ids of their threads.
-var threads sync.Map
+// workers holds their goroutines, as goid tells them.
+var workers sync.Map
 
 // enlist counts one more worker, unless there are most already. A refused one is not
 // counted even for a moment: it could keep out another.
@@ -45,7 +47,7 @@ func Start(opts ...Option) (*Worker, error) {
 	c := &core{
 		room:     room{places: int64(cfg.Queue)},
 		heat:     heat{spin: cfg.Spin},
-		park:     newParker(),
+		park:     parker{token: make(chan struct{}, 1)},
 		adapt:    cfg.Adapt,
 		quitting: make(chan struct{}),
 		ended:    make(chan struct{}),
@@ -79,8 +81,8 @@ func (w *Worker) Quit() error {
 	}
 	if c.quit.CompareAndSwap(false, true) {
 		close(c.quitting)
-		if c.inbox.head.CompareAndSwap(parked, nil) {
-			c.park.wake()
+		if how := c.inbox.unpark(); how != awake {
+			c.park.wake(how)
 		}
 	} else {
 		again = true
@@ -95,20 +97,17 @@ func (w *Worker) Quit() error {
 }
 
 // OnThread reports whether a call would run inline.
-func (w *Worker) OnThread() bool {
-	return w.core.busy.Load() && ID() == w.core.threadID
-}
+func (w *Worker) OnThread() bool { return w.core.runsOn.Load() == goid.Get() }
 
 // OnOtherThread reports whether the caller is on the thread of another worker, so that
-// a call would make one worker wait for another. It costs next to nothing if there is
-// no other worker in the process, and about 0.1 µs otherwise.
+// a call would make one worker wait for another.
 func (w *Worker) OnOtherThread() bool {
 	if live.Load() < 2 {
 		return false
 	}
-	id := ID()
-	_, ok := threads.Load(id)
-	return ok && id != w.core.threadID
+	g := goid.Get()
+	_, ok := workers.Load(g)
+	return ok && g != w.core.runsOn.Load()
 }
 
 // ThreadID returns what ID returns on the worker's thread.

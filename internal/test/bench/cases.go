@@ -12,7 +12,6 @@ import (
 
 	_ "github.com/sqlaio/sqlaio/driver/mysql"
 	_ "github.com/sqlaio/sqlaio/driver/sqlite3"
-	"github.com/sqlaio/sqlaio/threadpin"
 )
 
 var errSkipped = errors.New("skipped: SQLAIO_MARIADB is not set (make bench sets it)")
@@ -20,71 +19,41 @@ var errSkipped = errors.New("skipped: SQLAIO_MARIADB is not set (make bench sets
 // work does something n times on a database.
 type work func(ctx context.Context, db *sql.DB, n int) error
 
+// newContext returns a context for a turn, and what ends it.
+type newContext func() (context.Context, func())
+
+func plainContext() (context.Context, func()) { return context.Background(), func() {} }
+func cancellable() (context.Context, func())  { return context.WithCancel(context.Background()) }
+
 func cases() []comparison {
-	background := func() (context.Context, func()) { return context.Background(), func() {} }
-	cancellable := func() (context.Context, func()) { return context.WithCancel(context.Background()) }
-	cs := []comparison{{name: "hop, hot, sequential (bare: a channel)", open: hop}}
-	for _, v := range []struct {
-		name string
-		goal float64
-		ctx  func() (context.Context, func())
-	}{{"", 1.2, background}, {", cancellable", 1.0, cancellable}} {
-		cs = append(cs,
-			sqlite("point query"+v.name, v.goal, 1, v.ctx, pointQuery),
-			sqlite("prepared point query"+v.name, v.goal, 1, v.ctx, preparedQuery),
-			sqlite("insert in a transaction"+v.name, v.goal, 1, v.ctx, insertInTx),
-		)
+	cs := []comparison{
+		{name: "hop, hot (bare: a channel)", goal: goal{most: 500}, open: hop},
+		sqlite("point query", goal{ratio: 1.3}, 1, plainContext, pointQuery),
+		sqlite("prepared point query", goal{ratio: 1.4}, 1, plainContext, preparedQuery),
+		sqlite("insert in a transaction", goal{ratio: 1.6}, 1, plainContext, insertInTx),
+		sqlite("point query, cancellable", goal{ratio: 1}, 1, cancellable, pointQuery),
+		sqlite("prepared point query, cancellable", goal{ratio: 1}, 1, cancellable, preparedQuery),
+		sqlite("insert in a transaction, cancellable", goal{ratio: 1}, 1, cancellable, insertInTx),
+		sqlite("scan of 10,000 rows × 5", goal{ratio: 0.9}, 1, plainContext, scan),
+		sqlite("scan of 10,000 rows × 5, cancellable", goal{ratio: 0.9}, 1, cancellable, scan),
+		sqlite("2 goroutines, 2 connections", goal{ratio: 2.5}, 2, plainContext, parallelQueries(2)),
+		sqlite("64 goroutines, 1 connection", goal{ratio: 1}, 1, plainContext, parallelQueries(64)),
 	}
-	cs = append(cs, sqlite("scan of 10,000 rows × 5", 0.8, 1, background, scan))
-	cs = append(cs, sqlite("scan of 10,000 rows × 5, cancellable", 0.8, 1, cancellable, scan))
-	for _, conns := range []int{1, 2, 4, 64} {
-		cs = append(cs, sqlite(fmt.Sprintf("64 goroutines, %d connections", conns), 1.5, conns, background, parallelQueries(64)))
+	for _, conns := range []int{2, 4, 64} {
+		cs = append(cs, sqlite(fmt.Sprintf("64 goroutines, %d connections", conns), goal{ratio: 3}, conns, plainContext, parallelQueries(64)))
 	}
-	cs = append(cs,
-		mariadb("point query", background, pointQuery),
-		mariadb("insert", background, insert),
-		mariadb("scan of 10,000 rows × 5", background, scan),
-		mariadb("point query, cancellable", cancellable, pointQuery),
-		mariadb("insert, cancellable", cancellable, insert),
-		mariadb("scan of 10,000 rows × 5, cancellable", cancellable, scan),
+	return append(cs,
+		mariadb("point query", goal{ratio: 0.8}, plainContext, pointQuery),
+		mariadb("insert", goal{ratio: 1}, plainContext, insert),
+		mariadb("scan of 10,000 rows × 5", goal{ratio: 1.1}, plainContext, scan),
+		mariadb("point query, cancellable", goal{ratio: 0.8}, cancellable, pointQuery),
+		mariadb("insert, cancellable", goal{ratio: 1}, cancellable, insert),
+		mariadb("scan of 10,000 rows × 5, cancellable", goal{ratio: 1.1}, cancellable, scan),
 	)
-	return append(cs, overlayCases()...)
 }
 
-// hop compares with a channel round trip between ordinary goroutines.
-func hop() (bare, aio side, err error) {
-	w, err := threadpin.Start()
-	if err != nil {
-		return bare, aio, err
-	}
-	work, done := make(chan func()), make(chan struct{})
-	go func() {
-		for fn := range work {
-			fn()
-			done <- struct{}{}
-		}
-	}()
-	nothing := func() {}
-	bare = side{func(n int) error {
-		for range n {
-			work <- nothing
-			<-done
-		}
-		return nil
-	}, func() { close(work) }}
-	aio = side{func(n int) error {
-		for range n {
-			if err := w.Run(context.Background(), nothing); err != nil {
-				return err
-			}
-		}
-		return nil
-	}, func() { w.Quit() }}
-	return bare, aio, nil
-}
-
-func compare(name string, goal float64, conns int, newCtx func() (context.Context, func()), do work, open func() (b, a *sql.DB, clean func(), err error)) comparison {
-	return comparison{name, goal, func() (bare, aio side, err error) {
+func compare(name string, goal goal, conns int, newCtx newContext, do work, open func() (b, a *sql.DB, clean func(), err error)) comparison {
+	return comparison{name: name, goal: goal, open: func() (bare, aio side, err error) {
 		b, a, clean, err := open()
 		if err != nil {
 			return bare, aio, err
@@ -92,17 +61,17 @@ func compare(name string, goal float64, conns int, newCtx func() (context.Contex
 		half := func(db *sql.DB, after func()) side {
 			db.SetMaxOpenConns(conns)
 			db.SetMaxIdleConns(conns)
-			return side{func(n int) error {
+			return side{op: func(n int) error {
 				ctx, cancel := newCtx()
 				defer cancel()
 				return do(ctx, db, n)
-			}, func() { db.Close(); after() }}
+			}, close: func() { db.Close(); after() }}
 		}
 		return half(b, func() {}), half(a, clean), nil
 	}}
 }
 
-func sqlite(name string, goal float64, conns int, ctx func() (context.Context, func()), do work) comparison {
+func sqlite(name string, goal goal, conns int, ctx newContext, do work) comparison {
 	return compare("SQLite: "+name, goal, conns, ctx, do, func() (b, a *sql.DB, clean func(), err error) {
 		dir, err := os.MkdirTemp("", "aio-bench")
 		if err != nil {
@@ -124,8 +93,8 @@ func sqlite(name string, goal float64, conns int, ctx func() (context.Context, f
 	})
 }
 
-func mariadb(name string, ctx func() (context.Context, func()), do work) comparison {
-	return compare("MariaDB: "+name, 1.1, 1, ctx, do, func() (b, a *sql.DB, clean func(), err error) {
+func mariadb(name string, goal goal, ctx newContext, do work) comparison {
+	return compare("MariaDB: "+name, goal, 1, ctx, do, func() (b, a *sql.DB, clean func(), err error) {
 		dsn := os.Getenv("SQLAIO_MARIADB")
 		if dsn == "" {
 			return nil, nil, nil, errSkipped

@@ -16,26 +16,47 @@ import (
 type async func(ctx context.Context, e *overlay.Engine, n int) error
 
 func overlayCases() []comparison {
-	background := func() (context.Context, func()) { return context.Background(), func() {} }
-	cancellable := func() (context.Context, func()) { return context.WithCancel(context.Background()) }
+	at := func(ratio float64) goal { return goal{ratio: ratio} }
 	// The bare pool is at its best with a connection for each goroutine.
 	return []comparison{
-		onEngine("a call that does nothing (bare: a channel)", 0, 1, 1, background, nothing, nothingAsync),
-		onEngine("point query, awaited at once", 0, 1, 1, background, pointQuery, pointAsync),
-		onEngine("64 goroutines, 1 lane", 1.0, 64, 1, background, parallelQueries(64), parallelAsync(64)),
-		onEngine("64 goroutines, 2 lanes", 1.0, 64, 2, background, parallelQueries(64), parallelAsync(64)),
-		onEngine("64 goroutines, 4 lanes", 1.0, 64, 4, background, parallelQueries(64), parallelAsync(64)),
-		onEngine("ExecMany of 1,000 inserts", 0.6, 1, 1, cancellable, thousandInserts, execMany),
-		onEngine("RunInThread of ten queries", 1.0, 1, 1, background, tenQueries, tenInThread),
-		onEngine("RunInThread of ten queries, cancellable", 1.0, 1, 1, cancellable, tenQueries, tenInThread),
-		onEngine("scan of 10,000 rows × 5", 0.8, 1, 1, background, scan, scanAsync),
+		onEngine("a call that does nothing (bare: a channel)", goal{}, 1, 1, plainContext, nothing, nothingAsync),
+		onEngine("point query, awaited at once", at(1.3), 1, 1, plainContext, pointQuery, pointAsync),
+		onEngine("3,000 futures and All, 1 lane (bare: in a loop)", at(0.9), 1, 1, plainContext, parallelQueries(1), fanOut),
+		onEngine("3,000 futures and All, 2 lanes (bare: 8 goroutines)", at(1.2), 8, 2, plainContext, parallelQueries(8), fanOut),
+		onEngine("64 goroutines, 1 lane", at(2), 64, 1, plainContext, parallelQueries(64), parallelAsync(64)),
+		onEngine("64 goroutines, 2 lanes", at(2), 64, 2, plainContext, parallelQueries(64), parallelAsync(64)),
+		onEngine("64 goroutines, 4 lanes", at(2), 64, 4, plainContext, parallelQueries(64), parallelAsync(64)),
+		onEngine("ExecMany of 1,000 inserts", at(0.6), 1, 1, cancellable, thousandInserts, execMany),
+		onEngine("inline: queries in a RunInThread", at(1.05), 1, 1, plainContext, queriesOnConn, queriesInThread),
+		onEngine("inline: queries in a RunInThread, cancellable", at(1.05), 1, 1, cancellable, queriesOnConn, queriesInThread),
+		onEngine("RunInThread of ten queries", at(1), 1, 1, plainContext, tenQueries, tenInThread),
+		onEngine("RunInThread of ten queries, cancellable", at(1), 1, 1, cancellable, tenQueries, tenInThread),
+		onEngine("scan of 10,000 rows × 5", at(0.9), 1, 1, plainContext, scan, scanAsync),
+		mariadbInline(),
 	}
+}
+
+// mariadbInline compares queries on a connection with the same on its thread.
+func mariadbInline() comparison {
+	c := mariadb("inline: queries in a RunInThread", goal{ratio: 0.6}, plainContext, queriesOnConn)
+	open := c.open
+	c.open = func() (bare, aio side, err error) {
+		if bare, aio, err = open(); err != nil {
+			return bare, aio, err
+		}
+		aio.close()
+		e, err := overlay.Open("mysql", os.Getenv("SQLAIO_MARIADB"))
+		aio = side{op: func(n int) error { return queriesInThread(context.Background(), e, n) },
+			close: func() { e.Shutdown(context.Background()) }}
+		return bare, aio, err
+	}
+	return c
 }
 
 // onEngine compares bare work on a pool of some connections with asynchronous
 // work on lanes.
-func onEngine(name string, goal float64, conns, lanes int, newCtx func() (context.Context, func()), do work, through async) comparison {
-	return comparison{"overlay: " + name, goal, func() (bare, aio side, err error) {
+func onEngine(name string, goal goal, conns, lanes int, newCtx newContext, do work, through async) comparison {
+	return comparison{name: "overlay: " + name, goal: goal, open: func() (bare, aio side, err error) {
 		dir, err := os.MkdirTemp("", "aio-bench")
 		if err != nil {
 			return bare, aio, err
@@ -57,16 +78,16 @@ func onEngine(name string, goal float64, conns, lanes int, newCtx func() (contex
 		if err != nil {
 			return bare, aio, err
 		}
-		bare = side{func(n int) error {
+		bare = side{op: func(n int) error {
 			ctx, cancel := newCtx()
 			defer cancel()
 			return do(ctx, b, n)
-		}, func() { b.Close() }}
-		aio = side{func(n int) error {
+		}, close: func() { b.Close() }}
+		aio = side{op: func(n int) error {
 			ctx, cancel := newCtx()
 			defer cancel()
 			return through(ctx, e, n)
-		}, func() { e.Shutdown(context.Background()); os.RemoveAll(dir) }}
+		}, close: func() { e.Shutdown(context.Background()); os.RemoveAll(dir) }}
 		return bare, aio, nil
 	}}
 }
@@ -188,8 +209,10 @@ func tenQueries(ctx context.Context, db *sql.DB, n int) error {
 	return nil
 }
 
-func ten(ctx context.Context, c *sql.Conn) error {
-	for range 10 {
+func ten(ctx context.Context, c *sql.Conn) error { return onConn(ctx, c, 10) }
+
+func onConn(ctx context.Context, c *sql.Conn, n int) error {
+	for range n {
 		if err := readPoint(c.QueryRowContext(ctx, "select name, age from bench where id = ?", nextKey())); err != nil {
 			return err
 		}
@@ -230,6 +253,52 @@ func scanAsync(ctx context.Context, e *overlay.Engine, n int) error {
 		}
 		if count != 10_000 {
 			return errors.New("rows are missing")
+		}
+	}
+	return nil
+}
+
+// queriesOnConn and queriesInThread make n queries on one connection, the second with
+// one hop for all of them.
+func queriesOnConn(ctx context.Context, db *sql.DB, n int) error {
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return onConn(ctx, c, n)
+}
+
+func queriesInThread(ctx context.Context, e *overlay.Engine, n int) error {
+	_, err := overlay.RunInThread(ctx, e, func(ctx context.Context, c *sql.Conn) (struct{}, error) {
+		return struct{}{}, onConn(ctx, c, n)
+	}).Await(ctx)
+	return err
+}
+
+// fanOut makes all calls of a turn, 3,000 at a time, and waits for them together.
+func fanOut(ctx context.Context, e *overlay.Engine, n int) error {
+	for n > 0 {
+		many := min(n, 3000)
+		n -= many
+		fs := make([]*overlay.Future[*overlay.Result], many)
+		for i := range fs {
+			fs[i] = e.QueryAsync(ctx, "select name, age from bench where id = ?", nextKey())
+		}
+		rs, err := overlay.All(fs...).Await(ctx)
+		if err != nil {
+			return err
+		}
+		for _, r := range rs {
+			row, err := r.FirstAsync(ctx).Await(ctx)
+			if err != nil {
+				return err
+			}
+			var name string
+			var age int
+			if err := row.Scan(&name, &age); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -1,0 +1,204 @@
+package thread
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+)
+
+// heat decides who waits actively. A worker and its caller that do keep two
+// processors busy, so there are as many permits as pairs of processors. A worker is
+// hot while it holds a permit; in a hop neither side then touches shared state. Either
+// side gives the permit back when it has waited actively for nothing.
+type heat struct {
+	spin time.Duration
+	hot  atomic.Bool // holds one of the permits
+	near atomic.Bool // the last call came soon after the one before; written by the worker
+	long atomic.Bool // the last call took longer than an active wait; written by the worker
+
+	_      line
+	watch  atomic.Bool  // a caller waits actively; the others park
+	missed atomic.Int32 // how many waits of callers in a row were for nothing
+	rest   atomic.Int32 // how many callers are to park at once before the next tries
+}
+
+var (
+	permits   atomic.Int32 // how many workers may be hot
+	permitted atomic.Int32 // how many are
+)
+
+func init() { countProcessors() }
+
+// countProcessors is called when a worker parks: GOMAXPROCS may change while
+// the program runs, and reading it takes a lock of the scheduler.
+func countProcessors() {
+	permits.Store(int32(min(runtime.GOMAXPROCS(0), runtime.NumCPU()) / 2))
+}
+
+// warm reports whether the worker is hot, making it so if a permit is free.
+func (h *heat) warm() bool {
+	if h.hot.Load() {
+		return true
+	}
+	if h.spin == 0 || permitted.Load() >= permits.Load() {
+		return false
+	}
+	if permitted.Add(1) > permits.Load() || !h.hot.CompareAndSwap(false, true) {
+		permitted.Add(-1)
+		return h.hot.Load()
+	}
+	return true
+}
+
+func (h *heat) cool() {
+	if h.hot.CompareAndSwap(true, false) {
+		permitted.Add(-1)
+	}
+}
+
+// set sets near or long.
+func set(b *atomic.Bool, to bool) {
+	if b.Load() != to {
+		b.Store(to)
+	}
+}
+
+// After waits for nothing some callers park at once, twice as many after each such
+// wait: at most mostRest, or mostRestBusy if something else wants the processors.
+const (
+	mostRest     = 16
+	mostRestBusy = 128
+)
+
+// promising reports whether the next caller is likely to wait actively.
+func (h *heat) promising() bool {
+	return hasKernelParker && h.spin > 0 && h.near.Load() && !h.long.Load() && h.rest.Load() == 0 && permitted.Load() < permits.Load()
+}
+
+// tries reports whether a caller is to wait actively at all. part says that it waits for
+// a part of the call, such as its next row.
+func (h *heat) tries(part bool) bool {
+	if !part && (!h.near.Load() || h.long.Load()) {
+		return false
+	}
+	if n := h.rest.Load(); n > 0 {
+		h.rest.CompareAndSwap(n, n-1)
+		return false
+	}
+	return h.warm()
+}
+
+func (h *heat) hit() {
+	if h.missed.Load() != 0 {
+		h.missed.Store(0)
+	}
+}
+
+func (h *heat) miss(busy bool) {
+	h.cool() // the permit is of more use to another
+	most := int32(mostRest)
+	if busy {
+		most = mostRestBusy
+	}
+	h.rest.Store(min(most, 1<<min(h.missed.Add(1), 16)))
+}
+
+// waitActively is the caller's side. It reports whether ready came true. It polls
+// state for over, and calls ready only now and then, since reading what the worker
+// is writing slows the worker down. woken says that the caller has just woken the worker,
+// which may not have a processor yet.
+func (h *heat) waitActively(state *atomic.Uint32, ready func() bool, stop <-chan struct{}, woken, part bool) bool {
+	if !h.tries(part) || !h.watch.CompareAndSwap(false, true) {
+		return false
+	}
+	defer h.watch.Store(false)
+	most := h.spin
+	var y yields
+	for {
+		for range 32 {
+			if state.Load()&over != 0 {
+				h.hit()
+				return true
+			}
+			pause()
+		}
+		if ready() {
+			h.hit()
+			return true
+		}
+		if y.start == 0 {
+			y.start = now()
+			continue
+		}
+		if spent, busy := y.next(); busy || spent > most {
+			h.miss(busy)
+			return ready()
+		}
+		if !woken && wanted() { // perhaps by the goroutine that database/sql starts for a context
+			here := now()
+			runtime.Gosched()
+			if time.Duration(now()-here) > longYield { // whole time slices of others
+				h.miss(true)
+				return ready()
+			}
+		}
+		select {
+		case <-stop:
+			return ready()
+		default:
+		}
+	}
+}
+
+// waitActively is the worker's side: it waits for a task for as long as its caller is
+// likely to need for the next one.
+func (c *core) waitActively(last int64) bool {
+	if !c.heat.near.Load() || !c.heat.warm() {
+		return false
+	}
+	y, most := yields{start: last}, c.heat.spin
+	for {
+		for range 32 {
+			if c.inbox.head.Load() != nil {
+				return true
+			}
+			pause()
+		}
+		if spent, busy := y.next(); busy || spent > most || c.quit.Load() || wanted() {
+			return false
+		}
+	}
+}
+
+// yields are the moments of an active wait when it lets other threads run on its core:
+// the one that it waits for may be queued there, and the kernel takes some milliseconds
+// to move it to an idle one. They come further and further apart, since each keeps the
+// garbage collector from stopping the world.
+type yields struct {
+	start int64
+	done  int
+}
+
+const (
+	firstYield = 2 * time.Microsecond
+	longYield  = 200 * time.Microsecond
+)
+
+// next yields if it is time to. It returns how long the wait has lasted. busy says that
+// another process had the core meanwhile.
+func (y *yields) next() (spent time.Duration, busy bool) {
+	here := now()
+	spent = time.Duration(here - y.start)
+	if spent < firstYield<<y.done {
+		return spent, false
+	}
+	y.done++
+	yieldThread()
+	took := time.Duration(now() - here)
+	return spent + took, took > longYield
+}
+
+var epoch = time.Now()
+
+// now is a monotonic time in nanoseconds.
+func now() int64 { return int64(time.Since(epoch)) }
