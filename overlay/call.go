@@ -73,6 +73,9 @@ type callOptions struct {
 	queued bool        // it waits for its turn even if it is made on the thread
 	closes bool        // the queue refuses calls that come after it
 	begins bool        // it begins a transaction
+	writes bool        // it is the writer's if there is one, as a call of kind write is
+	groups bool        // it may be committed together with others'
+	abort  func()      // called when it is stopped while it runs; may be nil
 	// repeatable: a function that returns ErrBadConn only if nothing was done, as the
 	// other kinds do. It may be made again on another connection.
 	repeatable bool
@@ -113,6 +116,12 @@ func send[T any](ctx context.Context, to Target, o callOptions, fn func(ctx cont
 	case s != nil:
 		err = s.enter(&o)
 	case q.leases != nil:
+		if w := q.writer; w != nil && w.takes(&o) {
+			q = w.queue
+			if err = w.wouldDeadlock(ctx); err != nil {
+				break
+			}
+		}
 		o.ended, err = q.leases.enterScope(ctx)
 	}
 	if err != nil {
@@ -245,6 +254,9 @@ func (c *call) begin(l *lane) bool {
 	c.pinned.Reset()
 	if !c.phase.CompareAndSwap(waiting, running) {
 		return false
+	}
+	if c.abort != nil {
+		c.pinned.SetAbort(c.abort)
 	}
 	switch { // a stop finds that the connection has not begun it
 	case c.kind == function:

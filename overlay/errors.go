@@ -73,6 +73,10 @@ var (
 	// its end, or close it.
 	ErrStreamOpen = errors.New("overlay: a stream is open on this connection: read it to its end or close it first")
 
+	// ErrNoWriter is returned by Write on an Engine without a writer, and where
+	// WithWriter cannot be had: by Open, or by the calls of an Engine made by New.
+	ErrNoWriter = errors.New("overlay: a writer (WithWriter) needs an SQLite database in a file, the adapter driver/sqlite3, and a sql.DB that allows at least two connections")
+
 	errRowsOpen = fmt.Errorf("%w (they are rows of SyncConn, or of a function's sql.Conn)", ErrStreamOpen)
 
 	errNoFutures     = errors.New("overlay: Any needs a future")

@@ -39,8 +39,10 @@ type level struct {
 type txState struct {
 	s      *session
 	levels []*level
-	names  int       // savepoints so far
-	failed []*stream // of the open transaction: writes that nobody may have been told of
+	names  int         // savepoints so far
+	failed []*stream   // of the open transaction: writes that nobody may have been told of
+	turn   *turn       // of the open transaction, to write; nil: none
+	holds  atomic.Bool // turn is not nil; anybody may look
 }
 
 // verdict returns why a level must not be committed: a streamed write has failed and
@@ -100,6 +102,7 @@ func (t *txState) gone() {
 	}
 	t.s.lane.lost.Store(true)
 	t.set(nil)
+	t.s.lane.passTurn()
 }
 
 // BeginAsync begins a transaction. ctx only bounds the beginning. The transaction
@@ -132,6 +135,16 @@ func (c *Conn) beginAsync(ctx context.Context, what string, begin func(context.C
 			l.end(begun, false)
 		}
 	}}
+	if c.s.e.writer != nil {
+		gaveUp := make(chan struct{})
+		o.abort = func() { close(gaveUp) } // called once
+		inner := begin
+		begin = func(ctx context.Context, l *lane) (*level, error) {
+			l.gaveUp = gaveUp
+			defer func() { l.gaveUp = nil }()
+			return inner(ctx, l)
+		}
+	}
 	return send(ctx, c, o, func(ctx context.Context, l *lane) (*Tx, error) {
 		v, err := begin(ctx, l)
 		if err != nil {
@@ -224,7 +237,13 @@ func (l *lane) begin(ctx context.Context, opts *sql.TxOptions) (*level, error) {
 		o = driver.TxOptions{Isolation: driver.IsolationLevel(opts.Isolation), ReadOnly: opts.ReadOnly}
 	}
 	// The transaction outlives the call, so its context must too.
-	tx, err := l.pc.Begin(context.WithoutCancel(ctx), l.held(), o, true)
+	var tx *pinned.Tx
+	var err error
+	if l.tx != nil && l.tx.s.e.writer != nil && !o.ReadOnly {
+		tx, err = l.beginInTurn(l.tx.s.e.writer)
+	} else {
+		tx, err = l.pc.Begin(context.WithoutCancel(ctx), l.held(), o, true)
+	}
 	l.answered = l.answered || !isBad(err)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,10 @@ package sqlite3
 // #cgo nocallback in_transaction
 // #include "stopper.h"
 // static int in_transaction(void *db) { return !sqlite3_get_autocommit(db); }
+// static int unresolved_keys(void *db) {
+// 	int now = 0, most = 0;
+// 	return sqlite3_db_status && sqlite3_db_status(db, DBSTATUS_DEFERRED_FKS, &now, &most, 0) == OK && now > 0;
+// }
 import "C"
 
 import (
@@ -44,6 +48,7 @@ var (
 	_ pinned.TxReporter = (*interrupter)(nil)
 	_ pinned.Watcher    = (*interrupter)(nil)
 	_ pinned.Volatile   = (*interrupter)(nil)
+	_ pinned.KeyChecker = (*interrupter)(nil)
 )
 
 // newInterrupter returns nil if SQLite lacks a function.
@@ -112,6 +117,12 @@ func (i *interrupter) Settle() error {
 func (i *interrupter) InTransaction() bool {
 	db := *i.db
 	return db != nil && C.in_transaction(db) != 0
+}
+
+// Unresolved asks SQLite's counter of deferred foreign keys.
+func (i *interrupter) Unresolved() bool {
+	db := *i.db
+	return db != nil && C.unresolved_keys(db) != 0
 }
 
 // TxStatus costs what InTransaction does. A transaction that is over after a call

@@ -69,6 +69,9 @@ func (c *Conn) mayRun(q *Request) error {
 	if c.tx != nil && c.tx.fate != open && c.tx.byText() {
 		return c.refusedText(q.Query)
 	}
+	if c.tx.guards(q.Query) {
+		return ErrControl
+	}
 	return c.Refused()
 }
 

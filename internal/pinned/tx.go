@@ -25,12 +25,13 @@ import (
 // are refused until a text ends a transaction or begins one. It is rolled back when
 // the connection changes hands (RollBackOpen).
 type Tx struct {
-	holder *Holder   // nil: a text has begun it
-	inner  driver.Tx // likewise
-	strict bool
-	fate   fate
-	text   string // the statement that has begun it, if a text has
-	why    error  // the error that has ended or spoilt it; nil: a statement that succeeded has
+	holder  *Holder   // nil: a text has begun it
+	inner   driver.Tx // likewise
+	strict  bool
+	guarded bool // see BeginImmediate
+	fate    fate
+	text    string // the statement that has begun it, if a text has
+	why     error  // the error that has ended or spoilt it; nil: a statement that succeeded has
 
 	wasEnded atomic.Bool // its fate was ended; anybody may look
 }
