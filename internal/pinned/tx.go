@@ -255,6 +255,7 @@ func (c *Conn) rollBackFailed(t *Tx) {
 	if c.status = c.reporter.TxStatus(nil); c.status != TxNone {
 		c.endByText()
 	}
+	c.tx = nil // Observe may have taken what was still open for one that a text has begun
 }
 
 // endByText rolls back what is open. If that fails the connection is dead.
