@@ -57,7 +57,10 @@ func TestWriterModel(t *testing.T) {
 			rt.Fatal(err)
 		}
 		m := &writerMachine{t: rt, e: e, want: map[int]int{0: 1}, maybe: map[int]bool{}}
-		defer e.Shutdown(background)
+		defer func() {
+			m.letGo()
+			e.Shutdown(atMost(t, time.Second))
+		}()
 		m.ok(second(e.ExecAsync(background, writerSchema).Await(background)))
 		for range rapid.IntRange(1, 40).Draw(rt, "steps") {
 			m.step()
