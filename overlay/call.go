@@ -25,7 +25,8 @@ type call struct {
 	since time.Time
 
 	fut *core
-	q   *queue
+	q   *queue                // whose future it is
+	at  atomic.Pointer[queue] // where it waits, if that is another
 	callOptions
 	ctx     context.Context // the application's
 	work    work
@@ -75,7 +76,6 @@ type callOptions struct {
 	begins bool        // it begins a transaction
 	writes bool        // it is the writer's if there is one, as a call of kind write is
 	groups bool        // it may be committed together with others'
-	abort  func()      // called when it is stopped while it runs; may be nil
 	// repeatable: a function that returns ErrBadConn only if nothing was done, as the
 	// other kinds do. It may be made again on another connection.
 	repeatable bool
@@ -190,7 +190,7 @@ func (c *call) stop(cause error) {
 				return
 			}
 			if c.phase.CompareAndSwap(waiting, over) {
-				c.q.remove(c)
+				c.queue().remove(c)
 				c.finish(cause)
 				return
 			}
@@ -198,7 +198,7 @@ func (c *call) stop(cause error) {
 			if c.kind == ending {
 				c.pinned.StopBegun(c.ctx, c.lane.Load().pc, cause)
 			} else if c.pinned.Stop(c.ctx, c.lane.Load().pc, cause) && c.phase.CompareAndSwap(running, over) {
-				c.q.unbegun() // the thread was still busy with what came before
+				c.queue().unbegun() // the thread was still busy with what came before
 				c.finish(cause)
 				return
 			}
@@ -244,7 +244,7 @@ func (c *call) begin(l *lane) bool {
 	if !c.tidy && c.unwatch != nil {
 		if err := c.ctx.Err(); err != nil {
 			if c.phase.CompareAndSwap(waiting, over) {
-				c.q.withdrew()
+				c.queue().withdrew()
 				c.finish(err)
 			}
 			return false
@@ -255,12 +255,9 @@ func (c *call) begin(l *lane) bool {
 	if !c.phase.CompareAndSwap(waiting, running) {
 		return false
 	}
-	if c.abort != nil {
-		c.pinned.SetAbort(c.abort)
-	}
 	switch { // a stop finds that the connection has not begun it
 	case c.kind == function:
-		c.inner.restart(c.ctx)
+		c.inner.restart(c.ctx, l.pc)
 		c.pinned.SetAbort(c.inner.stop)
 	case !l.pc.Stops() && c.kind != ending:
 		c.given, c.drop = context.WithCancel(c.ctx)
@@ -359,7 +356,15 @@ func (c *call) stuck() (release func(), stuck bool) {
 	if c.phase.Load() == running { // a lane has it; it could be this one, in the middle of the call
 		return nil, c.lane.Load().pc.OnThread()
 	}
-	return c.q.block()
+	return c.queue().block()
+}
+
+// queue returns the queue that the call waits in.
+func (c *call) queue() *queue {
+	if q := c.at.Load(); q != nil {
+		return q
+	}
+	return c.q
 }
 
 // isBad reports whether the connection is of no more use.

@@ -113,6 +113,7 @@ func newEngine(db *sql.DB, cfg *config, owns bool) *Engine {
 	e.queue.open = func() { go e.openLane(e.queue) }
 	if cfg.writer {
 		e.queue.writer = newWriter(e)
+		e.leases.writer = e.queue.writer
 	}
 	return e
 }
@@ -135,11 +136,17 @@ func (e *Engine) openLane(q *queue) {
 	defer q.giveUpBy(cancel)()
 	l, err := e.leases.acquire(ctx)
 	if err == nil {
-		if err = e.checkWriter(ctx, q, l); err == nil {
+		if e.writer != nil && !e.writer.fits(l) {
+			err = ErrNoWriter
+		} else {
 			err = e.checkShared(ctx, l)
 		}
 		if err != nil {
 			l.giveBack()
+		} else if e.writer != nil {
+			if err = e.writer.prepareLane(ctx, q, l); err != nil {
+				l.drop() // it may be one that only reads
+			}
 		}
 	}
 	switch {

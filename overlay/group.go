@@ -66,9 +66,9 @@ const (
 // serve does a call of the writer's when it is its turn, and those that wait after it in
 // the same transaction.
 func (w *writer) serve(l *lane, first *call) {
-	t := w.turns.ask()
-	<-t.granted
-	defer w.turns.leave(t)
+	t := l.pc.Turns().Ask(l.pc)
+	<-t.Granted
+	defer l.pc.Turns().Leave(t)
 	if !first.groups {
 		l.run(first)
 		return
@@ -123,7 +123,7 @@ func (g *commitGroup) next(begun time.Time) *call {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	c := q.calls.first
-	if c == nil || !c.groups || g.w.turns.before(c.since) {
+	if c == nil || !c.groups || g.l.pc.Turns().Before(c.since) {
 		return nil
 	}
 	q.take(c)
@@ -246,7 +246,7 @@ func (g *commitGroup) begin(inner context.Context, c *call) (err error) {
 		}
 	}
 	l.used = true
-	g.tx, err = l.beginImmediate(c, true)
+	g.tx, err = l.pc.BeginImmediate(inner, l.held(), true)
 	return err
 }
 
@@ -461,7 +461,7 @@ func (c *call) resume(l *lane) bool {
 	if c.stopped() == nil {
 		c.pinned.Reset()
 		if c.kind == function {
-			c.inner.restart(c.ctx)
+			c.inner.restart(c.ctx, l.pc)
 			c.pinned.SetAbort(c.inner.stop)
 		}
 	}

@@ -34,14 +34,13 @@ type lane struct {
 	lost    atomic.Bool          // a Conn's connection is lost; anybody may look
 
 	holder   *pinned.Holder
-	streams  []*stream     // that are open
-	group    *commitGroup  // whose members run; nil: none
-	gaveUp   chan struct{} // closed when the call that begins a transaction is stopped; nil: none does
-	used     bool          // it has done a call
-	answered bool          // the call that runs has got an answer from the database
-	retry    *call         // the call that hit the dead connection; it will be made again
-	function *sql.Conn     // of the function that runs; nil: none runs
-	first    *call         // the call that the loop begins with; whoever starts the lane sets it
+	streams  []*stream    // that are open
+	group    *commitGroup // whose members run; nil: none
+	used     bool         // it has done a call
+	answered bool         // the call that runs has got an answer from the database
+	retry    *call        // the call that hit the dead connection; it will be made again
+	function *sql.Conn    // of the function that runs; nil: none runs
+	first    *call        // the call that the loop begins with; whoever starts the lane sets it
 	loopFn   func()
 	goneFn   func(error)
 }
@@ -76,7 +75,6 @@ func (l *lane) loop() {
 	for c != nil {
 		if l.writer == nil {
 			l.run(c)
-			l.passTurn()
 		} else {
 			l.writer.serve(l, c)
 		}
@@ -140,6 +138,10 @@ func (l *lane) run(c *call) {
 	}
 	if l.tx != nil && l.pc.Dead() {
 		l.lost.Store(true)
+	}
+	if l.readOnly && pinned.AnyIn(d.err, refusedWrite) && c.stopped() == nil {
+		l.lease.from.writer.passOn(c)
+		return
 	}
 	if d.stale && l.lease != nil && c.again(l.lease.reused) {
 		l.q.ran.Add(-1)

@@ -18,6 +18,7 @@ import (
 // picks at random among those who wait.
 type leases struct {
 	db      *sql.DB
+	writer  *writer                         // nil: the engine has none
 	limit   atomic.Int64                    // db's MaxOpenConns as it was last seen; 0: none
 	wanted  atomic.Int64                    // how many wait; a busy lane looks at it between two calls
 	release func(time.Duration) (left bool) // gives back lanes that have been idle for that long
@@ -179,6 +180,9 @@ func (l *lease) due() bool {
 
 // giveBack gives the connection back to the pool.
 func (l *lease) giveBack() {
+	if l.from.writer != nil {
+		l.from.writer.unprepare(l)
+	}
 	l.sc.Close()
 	l.from.put()
 }

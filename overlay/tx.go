@@ -39,10 +39,8 @@ type level struct {
 type txState struct {
 	s      *session
 	levels []*level
-	names  int         // savepoints so far
-	failed []*stream   // of the open transaction: writes that nobody may have been told of
-	turn   *turn       // of the open transaction, to write; nil: none
-	holds  atomic.Bool // turn is not nil; anybody may look
+	names  int       // savepoints so far
+	failed []*stream // of the open transaction: writes that nobody may have been told of
 }
 
 // verdict returns why a level must not be committed: a streamed write has failed and
@@ -102,7 +100,6 @@ func (t *txState) gone() {
 	}
 	t.s.lane.lost.Store(true)
 	t.set(nil)
-	t.s.lane.passTurn()
 }
 
 // BeginAsync begins a transaction. ctx only bounds the beginning. The transaction
@@ -135,16 +132,6 @@ func (c *Conn) beginAsync(ctx context.Context, what string, begin func(context.C
 			l.end(begun, false)
 		}
 	}}
-	if c.s.e.writer != nil {
-		gaveUp := make(chan struct{})
-		o.abort = func() { close(gaveUp) } // called once
-		inner := begin
-		begin = func(ctx context.Context, l *lane) (*level, error) {
-			l.gaveUp = gaveUp
-			defer func() { l.gaveUp = nil }()
-			return inner(ctx, l)
-		}
-	}
 	return send(ctx, c, o, func(ctx context.Context, l *lane) (*Tx, error) {
 		v, err := begin(ctx, l)
 		if err != nil {
@@ -240,7 +227,7 @@ func (l *lane) begin(ctx context.Context, opts *sql.TxOptions) (*level, error) {
 	var tx *pinned.Tx
 	var err error
 	if l.tx != nil && l.tx.s.e.writer != nil && !o.ReadOnly {
-		tx, err = l.beginInTurn(l.tx.s.e.writer)
+		tx, err = l.pc.BeginImmediate(ctx, l.held(), false)
 	} else {
 		tx, err = l.pc.Begin(context.WithoutCancel(ctx), l.held(), o, true)
 	}

@@ -3,8 +3,8 @@ package overlay
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"sync"
-	"time"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
 	"github.com/sqlaio/sqlaio/internal/sqltext"
@@ -18,8 +18,12 @@ import (
 // statements, and batches without InTx, run alone, in their turn.
 //
 // Transactions of WithTx and BeginAsync begin with BEGIN IMMEDIATE on connections of
-// their own, and get their turn among the groups, unless they are read-only. A
-// function of RunInThread on the Engine only reads.
+// their own. They, and all else that writes through the Engine, its Conns and its SyncDB,
+// get their turns among the groups, so that nobody meets a lock of this process.
+// Transactions that are read-only need no turn; what writes in them is refused. Locks of other
+// processes are waited for until the call's context ends. A function of RunInThread on the Engine is
+// called on a lane, and once more on the writer's thread if it returns the error of a
+// write, which lanes refuse.
 func WithWriter() Option { return func(c *config) { c.writer = true } }
 
 // Write calls fn on the writer's thread, as a member of a group: see WithWriter. What
@@ -45,7 +49,6 @@ func Write[T any](ctx context.Context, e *Engine, fn func(ctx context.Context, c
 // A writer does the calls of an Engine that write, on one connection.
 type writer struct {
 	*queue
-	turns turns
 
 	counted struct {
 		sync.Mutex
@@ -79,7 +82,7 @@ func groupable(query string) bool {
 
 // wouldDeadlock refuses a call made in a transaction that the writer has to wait for.
 func (w *writer) wouldDeadlock(ctx context.Context) error {
-	if sc := scopeOf(ctx); sc != nil && sc.s.lane.tx.holds.Load() {
+	if sc := scopeOf(ctx); sc != nil && sc.s.lane.pc.HoldsTurn() {
 		return ErrWouldDeadlock
 	}
 	return nil
@@ -110,125 +113,66 @@ func writerFile(db *sql.DB, dsn string) bool {
 	return !private && !shared
 }
 
-// checkWriter makes a connection of an engine with a writer fit for a queue: the
-// lanes' only read.
-func (e *Engine) checkWriter(ctx context.Context, q *queue, l *lease) error {
-	if e.writer == nil {
-		return nil
-	}
-	if dialectOf(e.db.Driver()) != SQLite || !l.pc.Stops() || l.pc.Memory() || e.leases.limit.Load() == 1 {
-		return ErrNoWriter
-	}
-	if q != e.queue {
+// prepare makes a connection of the engine's ready for use beside the writer: its calls
+// wait for their turns to write, and for other processes.
+func (w *writer) prepare(l *lease) {
+	l.pc.Turns().Enforce(madeIn)
+	l.pc.WaitForLocks(true)
+}
+
+// unprepare takes back what prepare and prepareLane have done, but for query_only.
+func (w *writer) unprepare(l *lease) {
+	l.pc.OwnTurns(false)
+	l.pc.WaitForLocks(false)
+}
+
+// fits reports whether a connection can be one beside the writer's.
+func (w *writer) fits(l *lease) bool {
+	return dialectOf(l.from.db.Driver()) == SQLite && l.pc.Stops() && !l.pc.Memory() && l.from.limit.Load() != 1
+}
+
+// prepareLane is prepare for a lane of a queue. Those that are not the writer's only read.
+func (w *writer) prepareLane(ctx context.Context, q *queue, l *lease) error {
+	w.prepare(l)
+	l.pc.OwnTurns(true)
+	if q == w.queue {
 		return nil
 	}
 	_, err := l.sc.ExecContext(ctx, "PRAGMA query_only = 1")
 	return err
 }
 
-// writable takes back what checkWriter has done to a lane's connection.
+// runsOn is a key in the context of a function that runs on a connection's thread.
+type runsOn struct{ pc *pinned.Conn }
+
+// madeIn reports whether a call with a context is made in a transaction or function on c.
+func madeIn(ctx context.Context, c *pinned.Conn) bool {
+	if sc := scopeOf(ctx); sc != nil && sc.s.lane.pc == c {
+		return true
+	}
+	return ctx.Value(runsOn{c}) != nil
+}
+
+// writable takes back what prepareLane has done to a lane's connection.
 func (l *lane) writable() {
 	if l.readOnly && !l.pc.Dead() && l.statement(background, "PRAGMA query_only = 0") != nil {
 		l.pc.Kill()
 	}
 }
 
-// turns is who may write: the writer, or the transaction of a Conn, first come first
-// served. A turn needs no connection, so whoever has one can go on.
-type turns struct {
-	mu      sync.Mutex
-	taken   *turn   // guarded by mu; nil: nobody writes
-	waiting []*turn // guarded by mu
+// refusedWrite reports whether SQLite has refused to write on a connection that only reads.
+func refusedWrite(err error) bool {
+	return strings.HasPrefix(err.Error(), "attempt to write a readonly database")
 }
 
-type turn struct {
-	granted chan struct{}
-	since   time.Time
-}
-
-// ask queues for a turn. leave must be called in the end.
-func (s *turns) ask() *turn {
-	t := &turn{make(chan struct{}), time.Now()}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.waiting = append(s.waiting, t)
-	s.admit()
-	return t
-}
-
-// leave ends a turn, or gives up waiting for it.
-func (s *turns) leave(t *turn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.taken == t {
-		s.taken = nil
-	}
-	for i := range s.waiting {
-		if s.waiting[i] == t {
-			s.waiting = append(s.waiting[:i:i], s.waiting[i+1:]...)
-			break
-		}
-	}
-	s.admit()
-}
-
-// admit gives the next one its turn. It needs mu.
-func (s *turns) admit() {
-	if s.taken == nil && len(s.waiting) > 0 {
-		s.taken = s.waiting[0]
-		s.waiting = s.waiting[1:]
-		close(s.taken.granted)
-	}
-}
-
-// before reports whether somebody waits who came before since.
-func (s *turns) before(since time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.waiting) > 0 && s.waiting[0].since.Before(since)
-}
-
-// beginInTurn begins a Conn's transaction when it is its turn to write.
-func (l *lane) beginInTurn(w *writer) (*pinned.Tx, error) {
-	c := l.current.Load()
-	if sc := scopeOf(c.ctx); sc != nil && sc.s != l.tx.s && sc.s.lane.tx.holds.Load() {
-		return nil, ErrWouldDeadlock
-	}
-	t := w.turns.ask()
-	select {
-	case <-t.granted:
-	case <-l.gaveUp:
-		w.turns.leave(t)
-		return nil, c.stopped()
-	}
-	tx, err := l.beginImmediate(c, false)
-	if err != nil {
-		w.turns.leave(t)
-		return nil, err
-	}
-	l.tx.turn = t
-	l.tx.holds.Store(true)
-	return tx, nil
-}
-
-// passTurn ends a Conn's turn if its transaction has ended.
-func (l *lane) passTurn() {
-	if l.tx == nil || l.tx.turn == nil || len(l.tx.levels) > 0 {
+// passOn gives a call that a lane could not do, since it writes, to the writer.
+func (w *writer) passOn(c *call) {
+	c.groups = false
+	c.at.Store(w.queue)
+	if !c.phase.CompareAndSwap(running, waiting) {
 		return
 	}
-	l.tx.s.e.writer.turns.leave(l.tx.turn)
-	l.tx.turn = nil
-	l.tx.holds.Store(false)
-}
-
-// beginImmediate begins a transaction for a call. It waits for other processes as long
-// as the call may wait.
-func (l *lane) beginImmediate(c *call, guarded bool) (*pinned.Tx, error) {
-	for pause := time.Millisecond; ; pause = min(2*pause, 10*time.Millisecond) {
-		tx, err := l.pc.BeginImmediate(l.held(), guarded)
-		if err == nil || c.stopped() != nil || !pinned.AnyIn(err, conflicts) {
-			return tx, err
-		}
-		time.Sleep(pause) // SQLite's busy handler has waited already, if there is one
+	if err := w.submit(c); err != nil {
+		c.refuse(err)
 	}
 }

@@ -49,6 +49,7 @@ var (
 	_ pinned.Watcher    = (*interrupter)(nil)
 	_ pinned.Volatile   = (*interrupter)(nil)
 	_ pinned.KeyChecker = (*interrupter)(nil)
+	_ pinned.Patient    = (*interrupter)(nil)
 )
 
 // newInterrupter returns nil if SQLite lacks a function.
@@ -83,6 +84,16 @@ func (i *interrupter) Interrupt(context.Context) {
 // Settle.
 func (i *interrupter) StopWaiting() {
 	C.ask_not_to_wait(i.stop)
+	runtime.KeepAlive(i)
+}
+
+// WaitForLocks has SQLite's time for waits count or not. It has no effect if that is 0.
+func (i *interrupter) WaitForLocks(always bool) {
+	on := C.int(0)
+	if always {
+		on = 1
+	}
+	C.set(&i.stop.patient, on)
 	runtime.KeepAlive(i)
 }
 

@@ -61,10 +61,12 @@ static int has_sqlite(void) {
 //	ended   the busy handler has ended a wait because of one of them
 //	close   the progress handler is asked at every step
 //
+// patient, which any thread may set, has waits for a lock end only by those.
+//
 // The other fields are the connection's thread's alone.
 typedef struct {
 	alarm_clock alarm; // rings when stop or nowait is set
-	int stop, nowait, ended, close;
+	int stop, nowait, ended, close, patient;
 
 	sqlite3 *db;
 	int timeout; // of the busy handler, in ms; -1 if SQLite's own is in place
@@ -130,17 +132,20 @@ enum { usual_steps = 1000 };
 static int on_busy(void *p, int count) {
 	static const int delays[] = {1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100};
 	static const int totals[] = {0, 1, 3, 8, 18, 33, 53, 78, 103, 128, 178, 228};
-	enum { last = sizeof delays / sizeof delays[0] - 1 };
+	// A lock that others take again and again is free for moments only.
+	enum { last = sizeof delays / sizeof delays[0] - 1, most_patient = 3 };
 	stopper *s = p;
-	long long delay, prior;
-	if (count <= last) {
+	long long delay, prior = 0;
+	if (get(&s->patient)) {
+		delay = count < 2 ? delays[count] : most_patient;
+	} else if (count <= last) {
 		delay = delays[count];
 		prior = totals[count];
 	} else {
 		delay = delays[last];
 		prior = totals[last] + delay * (count - last);
 	}
-	if (prior + delay > s->timeout) delay = s->timeout - prior;
+	if (!get(&s->patient) && prior + delay > s->timeout) delay = s->timeout - prior;
 	if (delay <= 0) return 0;
 	if (wait_for_alarm(&s->alarm, (int)delay)) {
 		set(&s->ended, 1);

@@ -29,7 +29,7 @@ var ErrControl = errors.New("sqlaio: a statement of a group cannot begin or end 
 // BeginImmediate begins a strict transaction of the holder's that has SQLite's write
 // lock, whatever the driver itself begins with. In a guarded one, texts that begin or
 // end a transaction are refused.
-func (c *Conn) BeginImmediate(h *Holder, guarded bool) (*Tx, error) {
+func (c *Conn) BeginImmediate(ctx context.Context, h *Holder, guarded bool) (*Tx, error) {
 	switch {
 	case c.inner == nil:
 		return nil, driver.ErrBadConn
@@ -38,7 +38,12 @@ func (c *Conn) BeginImmediate(h *Holder, guarded bool) (*Tx, error) {
 	case c.taken(h, true):
 		return nil, ErrInTransaction
 	}
-	if err := textTx.run(textTx{c.inner}, "BEGIN IMMEDIATE"); err != nil {
+	if c.takesTurns() {
+		if err := c.takeTurn(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := (textTx{c.inner}).run("BEGIN IMMEDIATE"); err != nil {
 		c.Observe(err)
 		return nil, err
 	}
@@ -58,18 +63,6 @@ func (c *Conn) LostTo() error {
 	}
 	return c.tx.why
 }
-
-// textTx ends a transaction by a text.
-type textTx struct{ c driver.Conn }
-
-func (t textTx) run(text string) error {
-	q := Request{Query: text}
-	_, _, err := q.exec(context.Background(), t.c)
-	return err
-}
-
-func (t textTx) Commit() error   { return t.run("COMMIT") }
-func (t textTx) Rollback() error { return t.run("ROLLBACK") }
 
 // guards reports whether a guarded transaction refuses a text.
 func (t *Tx) guards(query string) bool {
