@@ -437,17 +437,21 @@ func (q *queue) giveBack(calls []*call) {
 	}
 }
 
-// end ends a member. With an error there is no value, unless it is the batch's that says
+// end ends a member. With an error there is no value, unless it is a batch's that says
 // what became of each statement.
 func (m *member) end(err error) {
 	if err != nil && err != m.err {
-		m.c.work.(interface{ forget() }).forget()
+		m.c.work.(interface{ takeBack(why error) }).takeBack(err)
 	}
 	m.c.end(err)
 }
 
-// forget drops what an earlier run has returned.
-func (t *task[T]) forget() {
+// takeBack drops what a run has returned that was not kept. The results of a batch say so.
+func (t *task[T]) takeBack(why error) {
+	if results, ok := any(t.made).([]BatchResult); ok {
+		takeBack(results, why, false)
+		return
+	}
 	var zero T
 	t.made = zero
 }

@@ -35,8 +35,9 @@ func withWriter(t *testing.T, opts ...overlay.Option) (e *overlay.Engine, path s
 func held(t *testing.T, e *overlay.Engine) (release func()) {
 	t.Helper()
 	started, gate := make(chan struct{}), make(chan struct{})
+	var once sync.Once
 	overlay.Write(background, e, func(context.Context, *sql.Conn) (int, error) {
-		close(started)
+		once.Do(func() { close(started) }) // it may be called again
 		<-gate
 		return 0, nil
 	})
