@@ -79,7 +79,7 @@ func (w *writer) serve(l *lane, first *call) {
 	defer func() {
 		l.group = nil
 		if !returned { // a function has ended the thread, and the transaction with it
-			g.giveBack()
+			g.giveBack(true)
 		}
 	}()
 	g.run(first)
@@ -323,7 +323,7 @@ func (g *commitGroup) settle() bool {
 	case groupLost:
 		return len(g.done) == 0 && len(g.todo) == 0 && g.nothingOpen()
 	case groupBroken:
-		g.giveBack()
+		g.giveBack(false)
 		return true
 	case groupUnknown:
 		for _, m := range g.done {
@@ -406,12 +406,13 @@ func (g *commitGroup) count(n int) {
 	g.w.counted.RunsAgain += int64(n)
 }
 
-// giveBack gives the calls of a group whose connection is lost back to the queue.
-func (g *commitGroup) giveBack() {
+// giveBack gives the calls of a group whose connection is lost back to the queue. They are
+// made again however often others have ended the thread.
+func (g *commitGroup) giveBack(byOther bool) {
 	var back []*call
 	for _, c := range append(g.calls(), g.alone...) {
 		switch {
-		case c.again(false):
+		case c.again(byOther):
 			back = append(back, c)
 		case c.stopped() != nil:
 			(&member{c: c}).end(c.stopped())

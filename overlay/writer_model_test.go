@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -194,6 +195,42 @@ func (m *writerMachine) step() {
 				return err
 			}, op)
 		},
+		"on a Conn": func(what string) {
+			op, f := m.op(), (*overlay.Future[sql.Result])(nil)
+			conn := overlay.Then(e.ConnectAsync(background), func(c *overlay.Conn) (*overlay.Conn, error) {
+				f = c.ExecAsync(background, enter, op)
+				return c, nil
+			})
+			m.after(what, false, func() error {
+				c, err := conn.Await(background)
+				if err != nil {
+					return err
+				}
+				return errors.Join(second(f.Await(background)), second(c.CloseAsync(background).Await(background)))
+			}, op)
+		},
+		"function that a lane cannot do": func(what string) {
+			a, b := m.op(), m.op()
+			f := overlay.RunInThread(background, e, func(ctx context.Context, c *sql.Conn) (int, error) { return 1, enterAll(ctx, c, a, b) })
+			m.after(what, false, outcome(f), a, b)
+		},
+		"blocking": func(what string) {
+			op := m.op()
+			done := make(chan error, 1)
+			go func() { done <- second(e.SyncDB().Exec(enter, op)) }()
+			m.after(what, false, func() error { return <-done }, op)
+		},
+		"stream": func(what string) {
+			op := m.op()
+			f := e.StreamAsync(background, enter+" RETURNING pos", op)
+			m.after(what, false, func() error {
+				r, err := f.Await(background)
+				if err != nil {
+					return err
+				}
+				return second(r.FetchAllAsync(background).Await(background))
+			}, op)
+		},
 		"DDL": func(what string) {
 			m.after(what, false, outcome(e.ExecAsync(background, fmt.Sprintf("CREATE TABLE made_%d (k)", m.op()))))
 		},
@@ -219,6 +256,14 @@ func (m *writerMachine) step() {
 			m.fails(what, outcome(m.write(func(ctx context.Context, c *sql.Conn) error {
 				enterAll(ctx, c, op)
 				panic("boom")
+			})))
+		},
+		"Goexit": func(what string) {
+			op := m.op()
+			m.fails(what, outcome(m.write(func(ctx context.Context, c *sql.Conn) error {
+				enterAll(ctx, c, op)
+				runtime.Goexit()
+				return nil
 			})))
 		},
 		"function that loses the transaction": func(what string) {
