@@ -29,6 +29,7 @@ type commitGroup struct {
 	fate   groupFate
 	why    error     // of the fate
 	single bool      // members run one by one
+	ran    int       // calls that were begun
 	keep   bool      // what the member that runs has done is kept though it fails
 	done   []*member // have run, in order
 	todo   []*call   // are to be run again
@@ -54,6 +55,7 @@ type member struct {
 	ran     bool
 	keeps   bool // what it has done is kept though it has failed
 	suspect bool // it has left a foreign key unresolved, and was undone
+	changes int  // SQLite's count before it ran, which tells whether it has kept anything; -1: it has a savepoint
 	stale   bool // the connection was dead before anything was done
 }
 
@@ -69,7 +71,7 @@ func (w *writer) serve(l *lane, first *call) {
 	t := l.pc.Turns().Ask(l.pc)
 	<-t.Granted
 	defer l.pc.Turns().Leave(t)
-	if !first.groups {
+	if !first.groups || first.plain && w.alone && w.empty() {
 		l.run(first)
 		return
 	}
@@ -84,6 +86,7 @@ func (w *writer) serve(l *lane, first *call) {
 	}()
 	g.run(first)
 	returned = true
+	w.alone = g.ran <= 1
 }
 
 // run runs a group to its end.
@@ -92,6 +95,7 @@ func (g *commitGroup) run(first *call) {
 	for c := first; c != nil; c = g.next(begun) {
 		if c.begin(g.l) {
 			g.w.ran.Add(1)
+			g.ran++
 			g.do(c)
 		}
 	}
@@ -222,7 +226,7 @@ func (m *member) Do(inner context.Context) {
 			return
 		}
 	}
-	if m.err = l.statement(background, savepointMember); m.err != nil {
+	if m.err = m.secure(); m.err != nil {
 		g.examine(m, m.err)
 		return
 	}
@@ -268,7 +272,10 @@ func (g *commitGroup) examine(m *member, err error) {
 	case err == nil || g.keep:
 		if pc.Unresolved() && !g.single {
 			m.suspect = true
-			g.undo()
+			g.undo(m)
+			return
+		}
+		if m.changes >= 0 {
 			return
 		}
 		pc.Firmly(func() { err = g.l.statement(background, releaseMember) })
@@ -277,12 +284,32 @@ func (g *commitGroup) examine(m *member, err error) {
 			g.doubt(err)
 		}
 	default:
-		g.undo()
+		g.undo(m)
 	}
 }
 
-// undo takes back what the member has done.
-func (g *commitGroup) undo() {
+// secure makes a savepoint, unless SQLite takes back what the member does if that fails.
+func (m *member) secure() error {
+	pc := m.g.l.pc
+	if m.c.plain {
+		if n, known := pc.Changes(); known {
+			m.changes = n
+			return nil
+		}
+	}
+	m.changes = -1
+	return m.g.l.statement(background, savepointMember)
+}
+
+// undo takes back what the member has done. Without a savepoint that is nothing, or
+// takes the whole transaction.
+func (g *commitGroup) undo(m *member) {
+	if m.changes >= 0 {
+		if n, known := g.l.pc.Changes(); m.suspect || !known || n != m.changes {
+			g.lose(groupLost, m.err)
+		}
+		return
+	}
 	g.l.pc.Firmly(func() {
 		err := g.l.statement(background, undoMember)
 		if err == nil {

@@ -49,6 +49,7 @@ func Write[T any](ctx context.Context, e *Engine, fn func(ctx context.Context, c
 // A writer does the calls of an Engine that write, on one connection.
 type writer struct {
 	*queue
+	alone bool // the thread's: nobody else wrote lately, so a group is not worth its while
 
 	counted struct {
 		sync.Mutex
@@ -78,6 +79,13 @@ func groupable(query string) bool {
 	s := sqltext.New(query, sqltext.SQLite)
 	t := s.NextSignificant()
 	return t.IsAny("insert", "update", "delete", "replace", "with", "create", "drop", "alter") && !sqltext.Several(query)
+}
+
+// empty reports whether no call waits.
+func (w *writer) empty() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.calls.first == nil
 }
 
 // wouldDeadlock refuses a call made in a transaction that the writer has to wait for.
