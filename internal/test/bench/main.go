@@ -47,6 +47,10 @@ func main() {
 			failed = true
 		}
 	}
+	if err := writers(match); err != nil {
+		fmt.Println("writers:", err)
+		failed = true
+	}
 	if failed {
 		os.Exit(1)
 	}
