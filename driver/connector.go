@@ -18,6 +18,7 @@ type connector struct {
 	dsn     *string       // what that was, out of sight; nil: not known
 	adapter Adapter       // nil if the driver has none
 	traits  Traits
+	turns   *pinned.Turns // of its connections
 	opts    *options
 }
 
@@ -51,7 +52,7 @@ func newConnector(c driver.Connector, d driver.Driver, opts *options) *connector
 	if t, ok := a.(Traiter); ok {
 		traits = t.Traits()
 	}
-	return &connector{inner: c, driver: d, adapter: a, traits: traits, opts: opts}
+	return &connector{inner: c, driver: d, adapter: a, traits: traits, turns: new(pinned.Turns), opts: opts}
 }
 
 // openConnector makes the connector for a DSN as database/sql would. outer is the
@@ -83,7 +84,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 			return nil, err
 		}
 	}
-	pc, err := pinned.Open(ctx, c.inner, c.dsn, c.adapter, c.traits, c.opts.thread)
+	pc, err := pinned.Open(ctx, c.inner, c.dsn, c.adapter, c.traits, c.turns, c.opts.thread)
 	if err != nil {
 		return nil, err
 	}

@@ -95,7 +95,7 @@ func batchAsync(ctx context.Context, to Target, statements []Statement, opts []B
 	for i, s := range statements {
 		requests[i] = newRequest(s.Query, s.Args)
 	}
-	return send(ctx, to, callOptions{kind: function, repeatable: true, describe: "BatchAsync"}, func(ctx context.Context, l *lane) ([]BatchResult, error) {
+	return send(ctx, to, b.options("BatchAsync"), func(ctx context.Context, l *lane) ([]BatchResult, error) {
 		return b.run(ctx, l, requests, func(ctx context.Context, q *request) (*pinned.Result, error) {
 			return l.exec(ctx, q)
 		})
@@ -108,7 +108,9 @@ func execManyAsync(ctx context.Context, to Target, query string, argSets [][]any
 	for i, args := range argSets {
 		requests[i] = newRequest(query, args)
 	}
-	return send(ctx, to, callOptions{kind: function, repeatable: true, statement: true, describe: query}, func(ctx context.Context, l *lane) ([]BatchResult, error) {
+	o := b.options(query)
+	o.statement = true
+	return send(ctx, to, o, func(ctx context.Context, l *lane) ([]BatchResult, error) {
 		var s *pinned.Stmt
 		defer func() {
 			if s != nil {
@@ -134,6 +136,9 @@ func execManyAsync(ctx context.Context, to Target, query string, argSets [][]any
 
 // run executes the statements on the thread, in a transaction if that was asked for.
 func (b *batch) run(ctx context.Context, l *lane, requests []*request, exec execFunc) (results []BatchResult, err error) {
+	if b.inTx && l.group != nil {
+		return b.member(ctx, l, requests, exec)
+	}
 	var around *level
 	if b.inTx {
 		if l.tx != nil && len(l.tx.levels) > 0 {

@@ -25,7 +25,8 @@ type call struct {
 	since time.Time
 
 	fut *core
-	q   *queue
+	q   *queue                // whose future it is
+	at  atomic.Pointer[queue] // where it waits, if that is another
 	callOptions
 	ctx     context.Context // the application's
 	work    work
@@ -73,6 +74,9 @@ type callOptions struct {
 	queued bool        // it waits for its turn even if it is made on the thread
 	closes bool        // the queue refuses calls that come after it
 	begins bool        // it begins a transaction
+	writes bool        // it is the writer's if there is one, as a call of kind write is
+	groups bool        // it may be committed together with others'
+	plain  bool        // a write that has done nothing if it fails, as far as its text tells
 	// repeatable: a function that returns ErrBadConn only if nothing was done, as the
 	// other kinds do. It may be made again on another connection.
 	repeatable bool
@@ -113,6 +117,12 @@ func send[T any](ctx context.Context, to Target, o callOptions, fn func(ctx cont
 	case s != nil:
 		err = s.enter(&o)
 	case q.leases != nil:
+		if w := q.writer; w != nil && w.takes(&o) {
+			q = w.queue
+			if err = w.wouldDeadlock(ctx); err != nil {
+				break
+			}
+		}
 		o.ended, err = q.leases.enterScope(ctx)
 	}
 	if err != nil {
@@ -181,7 +191,7 @@ func (c *call) stop(cause error) {
 				return
 			}
 			if c.phase.CompareAndSwap(waiting, over) {
-				c.q.remove(c)
+				c.queue().remove(c)
 				c.finish(cause)
 				return
 			}
@@ -189,7 +199,7 @@ func (c *call) stop(cause error) {
 			if c.kind == ending {
 				c.pinned.StopBegun(c.ctx, c.lane.Load().pc, cause)
 			} else if c.pinned.Stop(c.ctx, c.lane.Load().pc, cause) && c.phase.CompareAndSwap(running, over) {
-				c.q.unbegun() // the thread was still busy with what came before
+				c.queue().unbegun() // the thread was still busy with what came before
 				c.finish(cause)
 				return
 			}
@@ -235,7 +245,7 @@ func (c *call) begin(l *lane) bool {
 	if !c.tidy && c.unwatch != nil {
 		if err := c.ctx.Err(); err != nil {
 			if c.phase.CompareAndSwap(waiting, over) {
-				c.q.withdrew()
+				c.queue().withdrew()
 				c.finish(err)
 			}
 			return false
@@ -248,7 +258,7 @@ func (c *call) begin(l *lane) bool {
 	}
 	switch { // a stop finds that the connection has not begun it
 	case c.kind == function:
-		c.inner.restart(c.ctx)
+		c.inner.restart(c.ctx, l.pc)
 		c.pinned.SetAbort(c.inner.stop)
 	case !l.pc.Stops() && c.kind != ending:
 		c.given, c.drop = context.WithCancel(c.ctx)
@@ -347,7 +357,15 @@ func (c *call) stuck() (release func(), stuck bool) {
 	if c.phase.Load() == running { // a lane has it; it could be this one, in the middle of the call
 		return nil, c.lane.Load().pc.OnThread()
 	}
-	return c.q.block()
+	return c.queue().block()
+}
+
+// queue returns the queue that the call waits in.
+func (c *call) queue() *queue {
+	if q := c.at.Load(); q != nil {
+		return q
+	}
+	return c.q
 }
 
 // isBad reports whether the connection is of no more use.

@@ -54,10 +54,10 @@ func (g group) stuck() (release func(), stuck bool) {
 	var asked []*queue // one that is asked twice would count the caller twice
 	for _, f := range g.leaves() {
 		if c, ok := f.cancel.(*call); ok && c.phase.Load() == waiting {
-			if slices.Contains(asked, c.q) {
+			if slices.Contains(asked, c.queue()) {
 				continue
 			}
-			asked = append(asked, c.q)
+			asked = append(asked, c.queue())
 		}
 		r, is := f.cancel.stuck()
 		if r != nil {

@@ -109,5 +109,11 @@ func (e *Engine) openSession(ctx context.Context, place site) (*session, error) 
 
 // prepare checks that the engine may have several connections to its database.
 func (s *session) prepare(ctx context.Context) error {
+	if w := s.e.writer; w != nil {
+		if !w.fits(s.lease) {
+			return ErrNoWriter
+		}
+		w.prepare(s.lease)
+	}
 	return s.e.checkShared(ctx, s.lease)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
 // callContext is the context of a function that runs: it ends with the call's
@@ -11,6 +13,7 @@ import (
 // for Done.
 type callContext struct {
 	outer context.Context
+	pc    *pinned.Conn // whose thread the function runs on; set before it begins
 
 	mu     sync.Mutex
 	inner  context.Context    // guarded by mu: made by Done
@@ -44,6 +47,9 @@ func (c *callContext) Err() error {
 // Value goes to the derived context once there is one, by which package context
 // knows it as one of its own.
 func (c *callContext) Value(key any) any {
+	if key, ok := key.(runsOn); ok && key.pc == c.pc {
+		return true
+	}
 	c.mu.Lock()
 	inner := c.inner
 	c.mu.Unlock()
@@ -54,10 +60,11 @@ func (c *callContext) Value(key any) any {
 }
 
 // restart makes it the context of a call that begins, perhaps once more.
-func (c *callContext) restart(outer context.Context) {
+func (c *callContext) restart(outer context.Context, pc *pinned.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.outer, c.inner, c.cancel, c.err = outer, nil, nil, nil
+	c.pc = pc
 }
 
 // stop ends the context.

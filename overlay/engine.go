@@ -79,6 +79,10 @@ func Open(driverName, dsn string, opts ...Option) (*Engine, error) {
 		db.SetMaxOpenConns(1)
 		db.SetMaxIdleConns(1)
 	}
+	if cfg.writer && !writerFile(db, dsn) {
+		db.Close()
+		return nil, ErrNoWriter
+	}
 	return newEngine(db, cfg, true), nil
 }
 
@@ -106,7 +110,11 @@ func newEngine(db *sql.DB, cfg *config, owns bool) *Engine {
 	}
 	e.leases = &leases{db: db, conns: make(map[*session]struct{}), release: e.releaseIdle}
 	e.queue = &queue{config: cfg, most: most, leases: e.leases}
-	e.queue.open = func() { go e.openLane() }
+	e.queue.open = func() { go e.openLane(e.queue) }
+	if cfg.writer {
+		e.queue.writer = newWriter(e)
+		e.leases.writer = e.queue.writer
+	}
 	return e
 }
 
@@ -122,28 +130,44 @@ func (e *Engine) String() string {
 func (e *Engine) target() (*queue, *session, error) { return e.queue, nil, nil }
 
 // openLane opens a connection for the calls that wait.
-func (e *Engine) openLane() {
+func (e *Engine) openLane(q *queue) {
 	ctx, cancel := context.WithCancel(e.ctx)
 	defer cancel()
-	defer e.giveUpBy(cancel)()
+	defer q.giveUpBy(cancel)()
 	l, err := e.leases.acquire(ctx)
 	if err == nil {
-		if err = e.checkShared(ctx, l); err != nil {
+		if e.writer != nil && !e.writer.fits(l) {
+			err = ErrNoWriter
+		} else {
+			err = e.checkShared(ctx, l)
+		}
+		if err != nil {
 			l.giveBack()
+		} else if e.writer != nil {
+			if err = e.writer.prepareLane(ctx, q, l); err != nil {
+				l.drop() // it may be one that only reads
+			}
 		}
 	}
 	switch {
 	case err == nil:
 	case e.ctx.Err() != nil:
-		e.failed(ErrClosed, false)
+		q.failed(ErrClosed, false)
 		return
 	default:
-		e.failed(err, ctx.Err() != nil)
+		q.failed(err, ctx.Err() != nil)
 		return
 	}
-	lane := newLane(e.queue, l.pc)
+	lane := newLane(q, l.pc)
 	lane.lease = l
-	e.add(lane)
+	switch {
+	case e.writer == nil:
+	case q == e.queue:
+		lane.readOnly = true
+	default:
+		lane.writer = e.writer
+	}
+	q.add(lane)
 }
 
 // checkShared fails if each connection of somebody's sql.DB would have a database
@@ -156,12 +180,25 @@ func (e *Engine) checkShared(ctx context.Context, l *lease) error {
 	return dialectOf(e.db.Driver()).checkShared(ctx, l)
 }
 
-// releaseIdle gives back the connections of lanes that have been idle for d.
-func (e *Engine) releaseIdle(d time.Duration) {
-	idle, _ := e.dropIdle(d)
-	for _, l := range idle {
-		l.retire()
+// releaseIdle gives back the connections of lanes, and of the writer, that have been
+// idle for d, and reports whether others are idle.
+func (e *Engine) releaseIdle(d time.Duration) (left bool) {
+	for _, q := range e.queues() {
+		idle, n := q.dropIdle(d)
+		for _, l := range idle {
+			l.retire()
+		}
+		left = left || n > 0
 	}
+	return left
+}
+
+// queues are those of the engine's own calls.
+func (e *Engine) queues() []*queue {
+	if e.writer == nil {
+		return []*queue{e.queue}
+	}
+	return []*queue{e.queue, e.writer.queue}
 }
 
 // retire gives back the connection of an idle lane that is no longer the queue's.

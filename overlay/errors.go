@@ -19,7 +19,7 @@ var (
 	// ErrWouldDeadlock is returned when a future is awaited on the very thread
 	// that its call needs, or on the last lane that could run it, and by a call
 	// that would wait for the connection that its own WithTx holds.
-	ErrWouldDeadlock = errors.New("overlay: the call would wait for itself: it needs the thread or the connection of its own caller")
+	ErrWouldDeadlock = pinned.ErrWouldDeadlock
 
 	// ErrInTransaction is returned by BeginAsync on a Conn with an open
 	// transaction. BeginNestedAsync makes a savepoint in it.
@@ -72,6 +72,14 @@ var (
 	// of SyncConn are, if the connection can have only one result open. Read it to
 	// its end, or close it.
 	ErrStreamOpen = errors.New("overlay: a stream is open on this connection: read it to its end or close it first")
+
+	// ErrNoWriter is returned by Write on an Engine without a writer, and where
+	// WithWriter cannot be had: by Open, or by the calls of an Engine made by New.
+	ErrNoWriter = errors.New("overlay: a writer (WithWriter) needs an SQLite database in a file, the adapter driver/sqlite3, and a sql.DB that allows at least two connections")
+
+	// ErrReadOnlyTx is returned by a statement that may write in a read-only
+	// transaction of an Engine with a writer.
+	ErrReadOnlyTx = pinned.ErrReadOnlyTx
 
 	errRowsOpen = fmt.Errorf("%w (they are rows of SyncConn, or of a function's sql.Conn)", ErrStreamOpen)
 

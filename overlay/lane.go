@@ -21,23 +21,26 @@ import (
 //
 // Fields without a note are the thread's.
 type lane struct {
-	q     *queue         // set once
-	pc    *pinned.Conn   // set once
-	w     *thread.Worker // set once
-	lease *lease         // set once; nil: a Conn's
-	tx    *txState       // set once: of a Conn; nil: an Engine's
+	q        *queue         // set once
+	pc       *pinned.Conn   // set once
+	w        *thread.Worker // set once
+	lease    *lease         // set once; nil: a Conn's
+	tx       *txState       // set once: of a Conn; nil: an Engine's
+	writer   *writer        // set once: whose connection it is; nil: not a writer's
+	readOnly bool           // set once: its connection was made query_only
 
 	since   time.Time            // the queue's, under its mutex: idle since
 	current atomic.Pointer[call] // what it runs, the innermost; anybody may look
 	lost    atomic.Bool          // a Conn's connection is lost; anybody may look
 
 	holder   *pinned.Holder
-	streams  []*stream // that are open
-	used     bool      // it has done a call
-	answered bool      // the call that runs has got an answer from the database
-	retry    *call     // the call that hit the dead connection; it will be made again
-	function *sql.Conn // of the function that runs; nil: none runs
-	first    *call     // the call that the loop begins with; whoever starts the lane sets it
+	streams  []*stream    // that are open
+	group    *commitGroup // whose members run; nil: none
+	used     bool         // it has done a call
+	answered bool         // the call that runs has got an answer from the database
+	retry    *call        // the call that hit the dead connection; it will be made again
+	function *sql.Conn    // of the function that runs; nil: none runs
+	first    *call        // the call that the loop begins with; whoever starts the lane sets it
 	loopFn   func()
 	goneFn   func(error)
 }
@@ -70,7 +73,11 @@ func (l *lane) loop() {
 	c := l.first
 	l.first = nil
 	for c != nil {
-		l.run(c)
+		if l.writer == nil {
+			l.run(c)
+		} else {
+			l.writer.serve(l, c)
+		}
 		if l.lease == nil {
 			if l.pc.Queued() > 0 { // blocking calls get their turn
 				c = l.q.next(l, false)
@@ -131,6 +138,10 @@ func (l *lane) run(c *call) {
 	}
 	if l.tx != nil && l.pc.Dead() {
 		l.lost.Store(true)
+	}
+	if l.readOnly && pinned.AnyIn(d.err, refusedWrite) && c.stopped() == nil {
+		l.lease.from.writer.passOn(c)
+		return
 	}
 	if d.stale && l.lease != nil && c.again(l.lease.reused) {
 		l.q.ran.Add(-1)
@@ -213,6 +224,7 @@ func (l *lane) close() {
 		l.holder.Close()
 		l.holder = nil
 	}
+	l.writable()
 }
 
 // gone is called on the thread when the loop has ended, in whatever way.

@@ -18,9 +18,10 @@ import (
 // picks at random among those who wait.
 type leases struct {
 	db      *sql.DB
-	limit   atomic.Int64        // db's MaxOpenConns as it was last seen; 0: none
-	wanted  atomic.Int64        // how many wait; a busy lane looks at it between two calls
-	release func(time.Duration) // gives back lanes that have been idle for that long
+	writer  *writer                         // nil: the engine has none
+	limit   atomic.Int64                    // db's MaxOpenConns as it was last seen; 0: none
+	wanted  atomic.Int64                    // how many wait; a busy lane looks at it between two calls
+	release func(time.Duration) (left bool) // gives back lanes that have been idle for that long
 
 	mu      sync.Mutex
 	held    int                   // out, and being opened
@@ -179,6 +180,9 @@ func (l *lease) due() bool {
 
 // giveBack gives the connection back to the pool.
 func (l *lease) giveBack() {
+	if l.from.writer != nil {
+		l.from.writer.unprepare(l)
+	}
 	l.sc.Close()
 	l.from.put()
 }
@@ -191,18 +195,18 @@ func (l *lease) drop() {
 }
 
 // watchIdle makes sure that idle lanes give their connections back in time.
-func (s *leases) watchIdle(q *queue) {
+func (s *leases) watchIdle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.looking {
 		s.looking = true
-		time.AfterFunc(pollPool, func() { s.look(q) })
+		time.AfterFunc(pollPool, s.look)
 	}
 }
 
 // look gives back the lanes that have been idle for long, and all that are idle
 // if the pool has no connection left and others have had to wait for one.
-func (s *leases) look(q *queue) {
+func (s *leases) look() {
 	st := s.db.Stats()
 	d := linger
 	if st.MaxOpenConnections > 0 && st.InUse >= st.MaxOpenConnections && st.WaitCount > 0 {
@@ -211,11 +215,7 @@ func (s *leases) look(q *queue) {
 	s.mu.Lock()
 	s.looking = false
 	s.mu.Unlock()
-	s.release(d)
-	q.mu.Lock()
-	again := len(q.idle) > 0
-	q.mu.Unlock()
-	if again {
-		s.watchIdle(q)
+	if s.release(d) {
+		s.watchIdle()
 	}
 }

@@ -17,6 +17,7 @@ type config struct {
 	dispatcher func(func())
 	dialect    Dialect
 	noSites    bool
+	writer     bool
 	heard      func(warnings.Warning) // of leaks; may be nil
 
 	resultLimit int64 // bytes; 0: none

@@ -19,6 +19,7 @@ type queue struct {
 	most   int                           // lanes; a Conn's queue has 1
 	open   func()                        // begins to open another lane; nil: a Conn's
 	leases *leases                       // where the lanes' connections come from; nil: a Conn's
+	writer *writer                       // of an Engine: does what writes; nil: there is none
 	hot    atomic.Pointer[thread.Worker] // of the lane that was begun last
 	ran    atomic.Int64                  // calls begun
 	wakeups

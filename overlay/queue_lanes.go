@@ -91,7 +91,7 @@ func (q *queue) rest(l *lane) {
 	q.idle = append(q.idle, l)
 	l.since = time.Now()
 	if l.lease != nil {
-		l.lease.from.watchIdle(q)
+		l.lease.from.watchIdle()
 	}
 	q.checkEmpty()
 }

@@ -42,7 +42,9 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 			return e.unfinished(ctx.Err())
 		}
 	}
-	e.close(ErrClosed)
+	for _, q := range e.queues() {
+		q.close(ErrClosed)
+	}
 	var closing error
 	go func() {
 		defer close(done)
@@ -66,18 +68,20 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 
 // finish waits for the calls and for the connections, and gives all back.
 func (e *Engine) finish() error {
-	<-e.drained()
+	e.drain()
 	e.connecting.Wait()
 	for _, s := range e.open() {
 		<-s.over
 	}
 	e.cancel()
-	<-e.drained()
-	e.queue.mu.Lock()
-	if e.timer != nil {
-		e.timer.Stop()
+	e.drain()
+	for _, q := range e.queues() {
+		q.mu.Lock()
+		if q.timer != nil {
+			q.timer.Stop()
+		}
+		q.mu.Unlock()
 	}
-	e.queue.mu.Unlock()
 	e.releaseIdle(0)
 	if busy := e.config.undispatched(); busy != nil {
 		<-busy
@@ -91,10 +95,19 @@ func (e *Engine) finish() error {
 	return nil
 }
 
+// drain waits until none of the engine's own calls waits or runs.
+func (e *Engine) drain() {
+	for _, q := range e.queues() {
+		<-q.drained()
+	}
+}
+
 // force ends whatever is under way.
 func (e *Engine) force() {
 	e.cancel() // whoever is connecting
-	e.stopAll(ErrClosed)
+	for _, q := range e.queues() {
+		q.stopAll(ErrClosed)
+	}
 	for _, s := range e.open() {
 		s.closeAsync()
 		s.stopAll(ErrClosed)
@@ -105,8 +118,10 @@ func (e *Engine) force() {
 // is open, and where it was made.
 func (e *Engine) unfinished(cause error) error {
 	var left []string
-	for _, c := range e.underway() {
-		left = append(left, c.text())
+	for _, q := range e.queues() {
+		for _, c := range q.underway() {
+			left = append(left, c.text())
+		}
 	}
 	e.mu.Lock()
 	for _, place := range e.makes {
@@ -157,12 +172,14 @@ func at(place site) string {
 
 // onOwnThread reports whether the caller is on the thread of a lane or a Conn.
 func (e *Engine) onOwnThread() bool {
-	e.queue.mu.Lock()
-	lanes := e.lanes
-	e.queue.mu.Unlock()
-	for _, l := range lanes { // replaced, never changed in place
-		if l.pc.OnThread() {
-			return true
+	for _, q := range e.queues() {
+		q.mu.Lock()
+		lanes := q.lanes
+		q.mu.Unlock()
+		for _, l := range lanes { // replaced, never changed in place
+			if l.pc.OnThread() {
+				return true
+			}
 		}
 	}
 	for _, s := range e.open() {

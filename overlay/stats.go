@@ -13,6 +13,12 @@ type Stats struct {
 	Refused   int64         // calls refused, ever: the queue was full, or the engine closed
 	Withdrawn int64         // calls cancelled before they began, ever
 	Waiting   time.Duration // how long the calls begun have waited; those for which a lane was idle not at all
+
+	Groups     int64         // transactions that the writer has committed, ever; see WithWriter
+	Members    int64         // calls in them
+	Largest    int           // calls in the largest of them
+	Committing time.Duration // how long their COMMITs took
+	RunsAgain  int64         // calls that were run again, since another one had cost their transaction
 }
 
 // Stats returns how the lanes and the queue are doing. Connections made by
@@ -23,5 +29,8 @@ func (e *Engine) Stats() Stats {
 	s := e.queue.stats
 	s.Run = e.ran.Load()
 	s.Lanes, s.Idle, s.Queued = len(e.lanes), len(e.idle), e.calls.length
+	if e.writer != nil {
+		e.writer.addTo(&s)
+	}
 	return s
 }

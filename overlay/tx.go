@@ -224,7 +224,13 @@ func (l *lane) begin(ctx context.Context, opts *sql.TxOptions) (*level, error) {
 		o = driver.TxOptions{Isolation: driver.IsolationLevel(opts.Isolation), ReadOnly: opts.ReadOnly}
 	}
 	// The transaction outlives the call, so its context must too.
-	tx, err := l.pc.Begin(context.WithoutCancel(ctx), l.held(), o, true)
+	var tx *pinned.Tx
+	var err error
+	if l.tx != nil && l.tx.s.e.writer != nil && !o.ReadOnly {
+		tx, err = l.pc.BeginImmediate(ctx, l.held(), false)
+	} else {
+		tx, err = l.pc.Begin(context.WithoutCancel(ctx), l.held(), o, true)
+	}
 	l.answered = l.answered || !isBad(err)
 	if err != nil {
 		return nil, err

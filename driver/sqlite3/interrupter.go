@@ -4,8 +4,17 @@ package sqlite3
 
 // #cgo noescape in_transaction
 // #cgo nocallback in_transaction
+// #cgo noescape unresolved_keys
+// #cgo nocallback unresolved_keys
+// #cgo noescape total_changes
+// #cgo nocallback total_changes
 // #include "stopper.h"
 // static int in_transaction(void *db) { return !sqlite3_get_autocommit(db); }
+// static int unresolved_keys(void *db) {
+// 	int now = 0, most = 0;
+// 	return sqlite3_db_status && sqlite3_db_status(db, DBSTATUS_DEFERRED_FKS, &now, &most, 0) == OK && now > 0;
+// }
+// static int total_changes(void *db) { return sqlite3_total_changes ? sqlite3_total_changes(db) : -1; }
 import "C"
 
 import (
@@ -44,6 +53,8 @@ var (
 	_ pinned.TxReporter = (*interrupter)(nil)
 	_ pinned.Watcher    = (*interrupter)(nil)
 	_ pinned.Volatile   = (*interrupter)(nil)
+	_ pinned.Teller     = (*interrupter)(nil)
+	_ pinned.Patient    = (*interrupter)(nil)
 )
 
 // newInterrupter returns nil if SQLite lacks a function.
@@ -81,6 +92,16 @@ func (i *interrupter) StopWaiting() {
 	runtime.KeepAlive(i)
 }
 
+// WaitForLocks has SQLite's time for waits count or not. It has no effect if that is 0.
+func (i *interrupter) WaitForLocks(always bool) {
+	on := C.int(0)
+	if always {
+		on = 1
+	}
+	C.set(&i.stop.patient, on)
+	runtime.KeepAlive(i)
+}
+
 // Interrupted knows SQLITE_BUSY as the end of a wait only until Settle.
 func (i *interrupter) Interrupted(err error) bool {
 	var e sqlite3.Error
@@ -112,6 +133,22 @@ func (i *interrupter) Settle() error {
 func (i *interrupter) InTransaction() bool {
 	db := *i.db
 	return db != nil && C.in_transaction(db) != 0
+}
+
+// Unresolved asks SQLite's counter of deferred foreign keys.
+func (i *interrupter) Unresolved() bool {
+	db := *i.db
+	return db != nil && C.unresolved_keys(db) != 0
+}
+
+// Changes is SQLite's counter of changed rows, those of triggers included.
+func (i *interrupter) Changes() (n int, known bool) {
+	db := *i.db
+	if db == nil {
+		return 0, false
+	}
+	n = int(C.total_changes(db))
+	return n, n >= 0
 }
 
 // TxStatus costs what InTransaction does. A transaction that is over after a call

@@ -17,6 +17,8 @@ void sqlite3_progress_handler(sqlite3 *, int, int (*)(void *), void *) WEAK;
 int sqlite3_busy_handler(sqlite3 *, int (*)(void *, int), void *) WEAK;
 int sqlite3_busy_timeout(sqlite3 *, int) WEAK;
 int sqlite3_get_autocommit(sqlite3 *) WEAK;
+int sqlite3_total_changes(sqlite3 *) WEAK;
+int sqlite3_db_status(sqlite3 *, int, int *, int *, int) WEAK;
 const char *sqlite3_db_filename(sqlite3 *, const char *) WEAK;
 int sqlite3_file_control(sqlite3 *, const char *, int, void *) WEAK;
 void sqlite3_free(void *) WEAK;
@@ -38,6 +40,7 @@ enum {
 	OK = 0,
 	ROW = 100,
 	FCNTL_VFSNAME = 12,
+	DBSTATUS_DEFERRED_FKS = 10,
 	STATUS_VM_STEP = 4,
 	STATUS_RUN = 6,
 };
@@ -59,10 +62,12 @@ static int has_sqlite(void) {
 //	ended   the busy handler has ended a wait because of one of them
 //	close   the progress handler is asked at every step
 //
+// patient, which any thread may set, has waits for a lock end only by those.
+//
 // The other fields are the connection's thread's alone.
 typedef struct {
 	alarm_clock alarm; // rings when stop or nowait is set
-	int stop, nowait, ended, close;
+	int stop, nowait, ended, close, patient;
 
 	sqlite3 *db;
 	int timeout; // of the busy handler, in ms; -1 if SQLite's own is in place
@@ -128,17 +133,20 @@ enum { usual_steps = 1000 };
 static int on_busy(void *p, int count) {
 	static const int delays[] = {1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100};
 	static const int totals[] = {0, 1, 3, 8, 18, 33, 53, 78, 103, 128, 178, 228};
-	enum { last = sizeof delays / sizeof delays[0] - 1 };
+	// A lock that others take again and again is free for moments only.
+	enum { last = sizeof delays / sizeof delays[0] - 1, most_patient = 3 };
 	stopper *s = p;
-	long long delay, prior;
-	if (count <= last) {
+	long long delay, prior = 0;
+	if (get(&s->patient)) {
+		delay = count < 2 ? delays[count] : most_patient;
+	} else if (count <= last) {
 		delay = delays[count];
 		prior = totals[count];
 	} else {
 		delay = delays[last];
 		prior = totals[last] + delay * (count - last);
 	}
-	if (prior + delay > s->timeout) delay = s->timeout - prior;
+	if (!get(&s->patient) && prior + delay > s->timeout) delay = s->timeout - prior;
 	if (delay <= 0) return 0;
 	if (wait_for_alarm(&s->alarm, (int)delay)) {
 		set(&s->ended, 1);

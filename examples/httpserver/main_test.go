@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -33,10 +34,10 @@ type running struct {
 	served    <-chan error       // what serve returned
 }
 
-func start(t *testing.T) *running {
+func start(t testing.TB, opts ...overlay.Option) *running {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "notes.db")
-	n, err := openNotes(background, file)
+	n, err := openEngine(background, file, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +53,7 @@ func start(t *testing.T) *running {
 }
 
 // stop shuts the server down. It must succeed.
-func (s *running) stop(t *testing.T) {
+func (s *running) stop(t testing.TB) {
 	t.Helper()
 	s.signal()
 	if err := <-s.served; err != nil {
@@ -85,14 +86,14 @@ func call(ctx context.Context, c *http.Client, method, url string, in, out any) 
 	return answer.StatusCode, err
 }
 
-func newClient(t *testing.T, connections int) *http.Client {
+func newClient(t testing.TB, connections int) *http.Client {
 	tr := &http.Transport{MaxIdleConnsPerHost: connections}
 	t.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{Transport: tr}
 }
 
 func TestRoutes(t *testing.T) {
-	s, c := start(t), newClient(t, 1)
+	s, c := start(t, overlay.WithWriter()), newClient(t, 1)
 	defer s.stop(t)
 	var list []note
 	if code, err := call(background, c, "GET", s.url+"/notes", nil, &list); code != 200 || err != nil || list == nil {
@@ -125,7 +126,7 @@ func TestRoutes(t *testing.T) {
 // until the shutdown all requests succeed except the cancelled ones.
 func TestLoad(t *testing.T) {
 	const clients, requests = 64, 200
-	s, c := start(t), newClient(t, clients)
+	s, c := start(t, overlay.WithWriter()), newClient(t, clients)
 	var (
 		stopping            atomic.Bool
 		acked, lost, denied atomic.Int64
@@ -215,7 +216,7 @@ func TestLoad(t *testing.T) {
 
 // When a request ends, so does its query, and the lane serves others again.
 func TestHangingUpStopsTheQuery(t *testing.T) {
-	s, c := start(t), newClient(t, 1)
+	s, c := start(t, overlay.WithWriter()), newClient(t, 1)
 	defer s.stop(t)
 	begun, ended := make(chan struct{}, 1), make(chan error, 1)
 	s.mux.HandleFunc("GET /begun-forever", func(w http.ResponseWriter, r *http.Request) {
@@ -239,7 +240,7 @@ func TestHangingUpStopsTheQuery(t *testing.T) {
 
 // When its context ends, the shutdown stops the requests in progress.
 func TestShutdownEndsWithItsDeadline(t *testing.T) {
-	s, c := start(t), newClient(t, 1)
+	s, c := start(t, overlay.WithWriter()), newClient(t, 1)
 	begun, ended := make(chan struct{}), make(chan error, 1)
 	s.mux.HandleFunc("GET /begun-forever", func(w http.ResponseWriter, r *http.Request) {
 		close(begun)
@@ -272,5 +273,39 @@ func TestShutdownEndsWithItsDeadline(t *testing.T) {
 func TestDemo(t *testing.T) {
 	if err := demo(background); err != nil {
 		t.Error(err)
+	}
+}
+
+// BenchmarkAdd has 64 clients add notes, with the writer and without.
+func BenchmarkAdd(b *testing.B) {
+	for name, opts := range map[string][]overlay.Option{"writer": {overlay.WithWriter()}, "without": nil} {
+		b.Run(name, func(b *testing.B) {
+			const clients = 64
+			s, c := start(b, opts...), newClient(b, clients)
+			defer s.stop(b)
+			waits := make([]time.Duration, b.N)
+			var next atomic.Int64
+			var everyone sync.WaitGroup
+			b.ResetTimer()
+			for range clients {
+				everyone.Add(1)
+				go func() {
+					defer everyone.Done()
+					for i := next.Add(1) - 1; i < int64(b.N); i = next.Add(1) - 1 {
+						begun := time.Now()
+						if code, err := call(background, c, "POST", s.url+"/notes", note{Text: "a note"}, nil); code != 201 || err != nil {
+							b.Error(code, err)
+						}
+						waits[i] = time.Since(begun)
+					}
+				}()
+			}
+			everyone.Wait()
+			b.StopTimer()
+			slices.Sort(waits)
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "notes/s")
+			b.ReportMetric(float64(waits[b.N/2].Microseconds())/1000, "p50-ms")
+			b.ReportMetric(float64(waits[b.N*99/100].Microseconds())/1000, "p99-ms")
+		})
 	}
 }

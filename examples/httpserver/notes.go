@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 
-	_ "github.com/sqlaio/sqlaio/driver/sqlite3"
+	"github.com/sqlaio/sqlaio/driver/sqlite3"
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
@@ -19,8 +19,13 @@ type note struct {
 type notes struct{ engine *overlay.Engine }
 
 func openNotes(ctx context.Context, file string) (*notes, error) {
-	// With a write-ahead log, readers and the writer do not wait for each other.
-	engine, err := overlay.Open("sqlite3", file+"?_journal_mode=WAL&_synchronous=NORMAL")
+	// What is added while a commit is under way shares the next one. A note that was
+	// acknowledged survives the loss of power.
+	return openEngine(ctx, file, overlay.WithWriter())
+}
+
+func openEngine(ctx context.Context, file string, opts ...overlay.Option) (*notes, error) {
+	engine, err := overlay.Open("sqlite3", sqlite3.ServerDSN(file), opts...)
 	if err != nil {
 		return nil, err
 	}

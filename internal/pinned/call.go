@@ -26,7 +26,8 @@ type Call struct {
 	state atomic.Uint32
 	stop  atomic.Pointer[stopping] // set by the first Stop
 	abort atomic.Pointer[func()]
-	hit   error // the thread's: the database's answer to the stop; nil: none yet
+	wait  atomic.Pointer[stopWait] // that the thread is in; nil: none
+	hit   error                    // the thread's: the database's answer to the stop; nil: none yet
 	// several is the thread's: a text of several statements, or a CALL, has failed.
 	// What was done before the failure may have been kept.
 	several bool
@@ -89,6 +90,9 @@ func (cl *Call) stopWith(ctx context.Context, c *Conn, cause error) (withdrawn b
 	}
 	if abort := cl.abort.Load(); abort != nil {
 		(*abort)()
+	}
+	if w := cl.wait.Load(); w != nil {
+		w.end()
 	}
 	if cl.opens || c.intr == nil {
 		close(s.done)

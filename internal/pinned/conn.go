@@ -22,6 +22,7 @@ type Conn struct {
 	resetter  driver.SessionResetter
 	pinger    driver.Pinger
 	traits    Traits
+	turns     *Turns  // of the connector's connections
 	memory    bool    // the connection holds a database of its own
 	dsn       *string // what it was opened with; a pointer, so that fmt does not print it; nil: not known
 
@@ -29,6 +30,8 @@ type Conn struct {
 	owes    atomic.Bool // later is not empty
 	inTx    atomic.Bool // what InTx said after the last call; the thread writes it
 	unclean atomic.Bool // a transaction is open, or statements are refused after one; the thread writes it
+
+	ownTurns atomic.Bool // see OwnTurns
 
 	// firm is held by the thread while it ends a transaction, and by whoever
 	// interrupts a call while it does.
@@ -47,6 +50,8 @@ type Conn struct {
 	status  TxStatus    // what the database said after the last call
 	dead    bool        // the connection is of no more use
 	killed  bool        // dead because of Kill, not of the driver
+	turn    *Turn       // to write; nil: it is not this connection's
+	writing int         // rows of writes that are open
 	busy    error       // why it can do nothing else while some rows are open; nil: it can
 	free    func()      // closes those rows
 }
@@ -64,9 +69,10 @@ func (f Func) Do(inner context.Context) { f(inner) }
 // Open starts a thread and opens a connection of ctor on it. If that fails, the
 // thread ends before Open returns. ctx goes to the connector. If the connector has not
 // returned Grace after ctx's end, Open returns ctx.Err(), and the thread closes what
-// still comes. dsn is the data source name; nil if it is not known.
-func Open(ctx context.Context, ctor driver.Connector, dsn *string, a Adapter, traits Traits, opts []thread.Option) (*Conn, error) {
-	c := &Conn{traits: traits, dsn: dsn}
+// still comes. dsn is the data source name; nil if it is not known. turns are those of all
+// of ctor's connections.
+func Open(ctx context.Context, ctor driver.Connector, dsn *string, a Adapter, traits Traits, turns *Turns, opts []thread.Option) (*Conn, error) {
+	c := &Conn{traits: traits, dsn: dsn, turns: turns}
 	c.valid.Store(true)
 	closeFirst := func(cfg *thread.Config) { cfg.OnStop = append(cfg.OnStop, c.closeAll) }
 	w, err := thread.Start(append(opts[:len(opts):len(opts)], closeFirst)...)
@@ -299,6 +305,7 @@ func (c *Conn) note() {
 	if taken := c.tx != nil || c.status == TxOpen; taken != c.unclean.Load() {
 		c.unclean.Store(taken)
 	}
+	c.leaveTurn()
 }
 
 // settle takes back what may still come of the last call that was stopped.
@@ -405,6 +412,7 @@ func (c *Conn) CloseInner() error {
 	inner := c.inner
 	c.inner = nil
 	c.dead = true
+	defer c.leaveTurn()
 	return inner.Close()
 }
 

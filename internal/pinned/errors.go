@@ -31,7 +31,7 @@ var (
 
 	// ErrWouldDeadlock is returned where a call would wait for itself: for the
 	// thread it is made on, or for the connection that its own scope holds.
-	ErrWouldDeadlock = errors.New("sqlaio: the call would wait for itself")
+	ErrWouldDeadlock = errors.New("sqlaio: the call would wait for itself: it needs the thread or the connection of its own caller")
 
 	// ErrLost is returned in place of driver.ErrBadConn by a sql.Conn that does not
 	// own its connection.

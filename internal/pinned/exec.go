@@ -25,6 +25,9 @@ func (c *Conn) Exec(inner context.Context, q *Request) (r *Result, skipped bool,
 	if err := c.mayRun(q); err != nil {
 		return nil, false, err
 	}
+	if err := c.mayWrite(inner, q.Query); err != nil {
+		return nil, false, err
+	}
 	c.executing(q)
 	ir, skipped, err := q.exec(inner, c.inner)
 	c.observed(q, err)

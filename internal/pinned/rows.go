@@ -28,6 +28,7 @@ type Rows struct {
 	query   string      // empty for rows that were values of others
 	gone    bool        // inner is closed
 	ended   bool        // the last row of the result set was read
+	writes  bool        // they are counted in the connection's writing
 	closing error       // what closing inner returned
 	done    atomic.Bool // closing is set; anybody may look
 }
@@ -35,6 +36,9 @@ type Rows struct {
 // Query opens rows of the holder's.
 func (c *Conn) Query(inner context.Context, h *Holder, q *Request, r *Rows) (skipped bool, err error) {
 	if err := c.mayRun(q); err != nil {
+		return false, err
+	}
+	if err := c.mayWrite(inner, q.Query); err != nil {
 		return false, err
 	}
 	c.executing(q)
@@ -45,6 +49,10 @@ func (c *Conn) Query(inner context.Context, h *Holder, q *Request, r *Rows) (ski
 	}
 	r.holder, r.inner, r.stmt, r.self = h, rs, stmt, r
 	r.query = q.Query
+	if c.turn != nil && sqltext.MayWrite(q.Query) {
+		r.writes = true
+		c.writing++
+	}
 	h.open.add(&r.link)
 	return false, nil
 }
@@ -68,6 +76,9 @@ func (c *Conn) mayRun(q *Request) error {
 	}
 	if c.tx != nil && c.tx.fate != open && c.tx.byText() {
 		return c.refusedText(q.Query)
+	}
+	if c.tx.guards(q.Query) {
+		return ErrControl
 	}
 	return c.Refused()
 }
@@ -117,6 +128,7 @@ func (r *Rows) Next(dest []driver.Value) error {
 	case nil:
 	case io.EOF:
 		r.ended = true
+		r.written()
 		r.holder.c.Observe(nil)
 	default:
 		r.failed(err)
@@ -160,6 +172,7 @@ func (r *Rows) Close() error {
 	}
 	r.gone = true
 	defer r.done.Store(true) // also if closing panics or ends the goroutine
+	defer r.written()
 	r.holder.open.remove(&r.link)
 	r.closing = r.inner.Close()
 	for _, n := range r.nested {
@@ -177,6 +190,14 @@ func (r *Rows) Close() error {
 }
 
 func (r *Rows) close() { r.Close() }
+
+// written is called when the rows' statement is over.
+func (r *Rows) written() {
+	if r.writes {
+		r.writes = false
+		r.holder.c.writing--
+	}
+}
 
 // CloseSoon is Close for drivers that read the rest of the rows to close them. When
 // that has taken some time, the database is asked to stop sending rows. The call that

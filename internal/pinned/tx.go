@@ -25,12 +25,14 @@ import (
 // are refused until a text ends a transaction or begins one. It is rolled back when
 // the connection changes hands (RollBackOpen).
 type Tx struct {
-	holder *Holder   // nil: a text has begun it
-	inner  driver.Tx // likewise
-	strict bool
-	fate   fate
-	text   string // the statement that has begun it, if a text has
-	why    error  // the error that has ended or spoilt it; nil: a statement that succeeded has
+	holder   *Holder   // nil: a text has begun it
+	inner    driver.Tx // likewise
+	strict   bool
+	guarded  bool // see BeginImmediate
+	readOnly bool // statements that may write are refused, where turns are enforced
+	fate     fate
+	text     string // the statement that has begun it, if a text has
+	why      error  // the error that has ended or spoilt it; nil: a statement that succeeded has
 
 	wasEnded atomic.Bool // its fate was ended; anybody may look
 }
@@ -168,12 +170,16 @@ func (c *Conn) Begin(inner context.Context, h *Holder, opts driver.TxOptions, st
 		}
 		return nil, ErrInTransaction
 	}
-	itx, err := begin(inner, c.inner, opts)
+	begin, err := c.beginning(inner, opts)
+	if err != nil {
+		return nil, err
+	}
+	itx, err := begin()
 	if err != nil {
 		c.Observe(err)
 		return nil, err
 	}
-	t := &Tx{holder: h, inner: itx, strict: strict}
+	t := &Tx{holder: h, inner: itx, strict: strict, readOnly: opts.ReadOnly}
 	c.tx = t
 	if c.reporter != nil {
 		c.status = c.reporter.TxStatus(nil)
@@ -254,6 +260,7 @@ func (c *Conn) rollBackFailed(t *Tx) {
 	if c.status = c.reporter.TxStatus(nil); c.status != TxNone {
 		c.endByText()
 	}
+	c.tx = nil // Observe may have taken what was still open for one that a text has begun
 }
 
 // endByText rolls back what is open. If that fails the connection is dead.

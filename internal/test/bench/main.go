@@ -48,6 +48,10 @@ func main() {
 		runtime.GOMAXPROCS(n)
 		failed = table(match) || failed
 	}
+	if err := writers(match); err != nil {
+		fmt.Println("writers:", err)
+		failed = true
+	}
 	if failed {
 		os.Exit(1)
 	}
