@@ -19,24 +19,28 @@
 //
 // # What a hop costs
 //
-// A hop hands a function to a worker and waits for it. Both sides wait actively
-// for up to 200 µs before they park. While both do, a hop costs about as much as
-// two cache misses between processors, well under a microsecond. If one of them
-// has parked, a hop costs a wake-up of a thread, 25-100 µs on most machines.
+// A hop hands a function to a worker and waits for it. While calls come close together,
+// within 200 µs, both sides wait actively for each other, and a hop costs about as
+// much as two cache misses between processors: 0.3 to 0.5 µs. When the caller computes or
+// sleeps in between, the worker is parked, and a hop costs the wake-up of its thread and that
+// of the caller: together 15 to 60 µs with a processor idle, 100 and more if the cores
+// have to be woken too. With all processors busy it costs what two thread switches do.
 //
-// Active waiting holds a processor (a P of the scheduler), though after 5 µs it
-// lets other threads and goroutines run in between. So at most GOMAXPROCS/2
-// workers are waited for actively, and none with GOMAXPROCS=1. A worker whose
-// calls take longer than the wait, or come further apart, is not waited for
-// actively. An idle worker is parked and uses no processor.
+// Active waiting holds a processor (a P of the scheduler). So at most GOMAXPROCS/2
+// workers are waited for actively, and none with GOMAXPROCS=1 or a quota of one processor.
+// It ends at once when a goroutine wants the processor, and after waits for nothing it is
+// not tried for a while. An idle worker is parked and uses no processor.
+//
+// On Linux a parked worker waits in the kernel, without a P, for as long as the program
+// has Ps to spare; see internal/thread for how that is decided. The Go runtime does not
+// report a deadlock while a worker waits so.
 //
 // # What GOMAXPROCS should be
 //
-// If a goroutine that is locked to a thread finds no free P when it returns from
-// C or wakes up, scheduling it takes two thread wake-ups, one more than for other
-// goroutines. That does not happen while there are more Ps than busy workers. A
-// program with several busy workers should set GOMAXPROCS to the number of
-// processors plus the number of workers that are busy at once.
+// A worker that is woken takes an idle P, if there is one. With two processors and
+// GOMAXPROCS=2, a caller that computes 1 ms between hops pays some 55 µs for each; with
+// GOMAXPROCS=3 it pays 17. A program with several busy workers should set GOMAXPROCS to the
+// number of processors plus the number of workers that are busy at once.
 //
 // # Panics and Goexit
 //

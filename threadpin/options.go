@@ -31,10 +31,10 @@ func WithOnStop(fn func()) Option {
 // that many wait, Run waits for room and Submit fails. The default is 1024.
 func WithQueue(n int) Option { return func(c *thread.Config) { c.Queue = max(n, 1) } }
 
-// WithSpin sets how long each side of a hop waits actively before it parks. With
-// 0 neither does, and every hop costs two thread wake-ups; that suits programs
-// under a CPU quota. Without this option the time is 200 µs, and workers whose
-// calls come further apart than that do not wait actively.
+// WithSpin sets how long each side of a hop waits actively before it parks, and that a
+// worker does so after each call. With 0 neither side does, and every hop costs two thread
+// wake-ups. Without this option the time is 200 µs, and a worker waits actively only while
+// calls come that close together.
 func WithSpin(d time.Duration) Option {
 	return func(c *thread.Config) { c.Spin, c.Adapt = max(d, 0), false }
 }

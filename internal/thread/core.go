@@ -28,7 +28,9 @@ type core struct {
 	ended    chan struct{}  // closed when the thread is about to end
 
 	_    line
-	rest *Task // taken from the inbox and not yet run; the worker's
+	// The worker's.
+	rest  *Task // taken from the inbox and not yet run
+	chose bool  // how it slept last was chosen by how long others had waited
 
 	_        line
 	returned atomic.Int64 // when a caller that had slept had its answer; callers write it
@@ -88,7 +90,7 @@ func (c *core) loop() {
 			if t.queuedAt > last { // the worker was not waiting actively for it
 				gap := t.queuedAt - max(last, c.returned.Load())
 				set(&c.heat.near, !c.adapt || time.Duration(gap) <= c.heat.spin)
-				if t.woke == inKernel && !c.heat.near.Load() { // or the caller's active wait may have kept it waiting
+				if t.woke == inKernel && c.chose {
 					noteWake(time.Duration(now() - t.queuedAt))
 				}
 			}
@@ -104,8 +106,8 @@ func (c *core) loop() {
 func (c *core) sleep() bool {
 	c.heat.cool()
 	countProcessors()
-	how := inKernel // a caller can wait actively for a worker that sleeps so
-	if !c.heat.promising() {
+	how := inKernel // a caller can wait actively for a worker that sleeps so, and may keep it from its core
+	if c.chose = !c.heat.promising(); c.chose {
 		how = chooseWay()
 	}
 	mark := parked[how]

@@ -53,6 +53,12 @@ func TestWorkerAgainstItsModel(t *testing.T) {
 				b := w.Branch()
 				for _, op := range script {
 					steps.Add(1)
+					if op%7 == 0 { // long enough for the worker to park
+						time.Sleep(time.Duration(op) * 3 * time.Microsecond)
+					}
+					if op%11 == 0 { // now in a channel, now in the kernel
+						thread.Starve(int32(op % 4))
+					}
 					c := &modelCall{}
 					results[i] = append(results[i], c)
 					work := func() {

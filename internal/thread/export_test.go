@@ -1,0 +1,4 @@
+package thread
+
+// Starve makes the next n parks choose a channel.
+func Starve(n int32) { starving.remain.Store(n) }
