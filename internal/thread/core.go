@@ -27,7 +27,7 @@ type core struct {
 	quit     atomic.Bool    // set before quitting is closed
 	ended    chan struct{}  // closed when the thread is about to end
 
-	_    line
+	_ line
 	// The worker's.
 	rest  *Task // taken from the inbox and not yet run
 	chose bool  // how it slept last was chosen by how long others had waited

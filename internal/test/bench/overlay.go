@@ -259,7 +259,7 @@ func scanAsync(ctx context.Context, e *overlay.Engine, n int) error {
 }
 
 // queriesOnConn and queriesInThread make n queries on one connection, the second with
-// one hop for all of them.
+// one hop for all of them and the same context.
 func queriesOnConn(ctx context.Context, db *sql.DB, n int) error {
 	c, err := db.Conn(ctx)
 	if err != nil {
@@ -270,7 +270,7 @@ func queriesOnConn(ctx context.Context, db *sql.DB, n int) error {
 }
 
 func queriesInThread(ctx context.Context, e *overlay.Engine, n int) error {
-	_, err := overlay.RunInThread(ctx, e, func(ctx context.Context, c *sql.Conn) (struct{}, error) {
+	_, err := overlay.RunInThread(ctx, e, func(_ context.Context, c *sql.Conn) (struct{}, error) {
 		return struct{}{}, onConn(ctx, c, n)
 	}).Await(ctx)
 	return err
