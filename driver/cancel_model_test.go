@@ -5,11 +5,9 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"flag"
 	"fmt"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +18,7 @@ import (
 
 	aio "github.com/sqlaio/sqlaio/driver"
 	"github.com/sqlaio/sqlaio/internal/test/drivertest"
+	"github.com/sqlaio/sqlaio/internal/test/harness"
 	"github.com/sqlaio/sqlaio/threadpin"
 )
 
@@ -40,8 +39,8 @@ const (
 // success, a context's error means that the call never came to the driver or
 // was interrupted in it; and that nobody else notices.
 func TestCancelModel(t *testing.T) {
-	back := cancelLeaks(t)
-	cancelCheck(t, cancelModelChecks, func(rt *rapid.T, steps *atomic.Int64) {
+	back := leaks(t)
+	harness.Check(t, cancelModelChecks, func(rt *rapid.T, steps *atomic.Int64) {
 		m := newCancelMachine(rt)
 		defer m.abort()
 		for range cancelModelSteps {
@@ -51,68 +50,6 @@ func TestCancelModel(t *testing.T) {
 		m.end()
 	})
 	back()
-}
-
-// cancelCheck is rapid.Check with another default for -rapid.checks, spread
-// over tests that run side by side since they wait most of the time, and
-// without files for failures.
-func cancelCheck(t *testing.T, checks int, property func(*rapid.T, *atomic.Int64)) {
-	t.Helper()
-	const sideBySide = 4
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
-	set := func(name, value string) {
-		f := flag.Lookup(name)
-		old := f.Value.String()
-		if err := f.Value.Set(value); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { f.Value.Set(old) })
-	}
-	if given {
-		checks, _ = strconv.Atoi(flag.Lookup("rapid.checks").Value.String())
-	} else if testing.Short() {
-		checks /= 20
-	}
-	set("rapid.nofailfile", "true")
-	set("rapid.checks", fmt.Sprint((checks+sideBySide-1)/sideBySide))
-	var steps atomic.Int64
-	start := time.Now()
-	t.Run("runs", func(t *testing.T) {
-		for i := range sideBySide {
-			t.Run(fmt.Sprint(i), func(t *testing.T) {
-				t.Parallel()
-				rapid.Check(t, func(rt *rapid.T) { property(rt, &steps) })
-			})
-		}
-	})
-	t.Logf("%d steps in %v", steps.Load(), time.Since(start).Round(time.Millisecond))
-}
-
-// cancelLeaks returns a function that waits until workers, goroutines and
-// threads are back at what they are now.
-func cancelLeaks(t *testing.T) (back func()) {
-	goroutines, threads := runtime.NumGoroutine(), threadCount()
-	return func() {
-		t.Helper()
-		cancelNoWorkers(t)
-		cancelUntil(t, "goroutines back at baseline", func() bool { return runtime.NumGoroutine() <= goroutines })
-		// The runtime keeps a few threads that it once needed.
-		cancelUntil(t, "threads back at baseline", func() bool { return threadCount() <= threads+16 })
-	}
-}
-
-// cancelNoWorkers waits until no worker is left in the process.
-func cancelNoWorkers(t cancelTB) {
-	t.Helper()
-	cancelUntil(t, "the end of all workers", func() bool {
-		w, err := threadpin.Start(threadpin.WithMaxThreads(1))
-		if err != nil {
-			return false
-		}
-		w.Quit()
-		return true
-	})
 }
 
 // cancelStage is when the context of a call ends.
@@ -381,7 +318,6 @@ func (m *cancelMachine) check(s *cancelSession) {
 }
 
 func (m *cancelMachine) Helper()                           {}
-func (m *cancelMachine) Logf(format string, args ...any)   { m.t.Logf(format, args...) }
 func (m *cancelMachine) Fatalf(format string, args ...any) { m.fatalf(format, args...) }
 
 // end closes everything in the right order; nothing may be left.
@@ -403,7 +339,7 @@ func (m *cancelMachine) end() {
 	m.sessions = nil
 	// A connection that database/sql closes in a goroutine of its own counts
 	// as used until Close has returned there.
-	cancelUntil(m, "the pool unused", func() bool { return m.db.Stats().InUse == 0 })
+	harness.Until(m, "the pool unused", func() bool { return m.db.Stats().InUse == 0 })
 	if st := m.db.Stats(); st.MaxIdleClosed+st.MaxIdleTimeClosed+st.MaxLifetimeClosed != 0 {
 		m.fatalf("the pool has %+v", st)
 	}
@@ -413,7 +349,7 @@ func (m *cancelMachine) end() {
 	if left := m.d.OpenObjects(); len(left) > 0 {
 		m.fatalf("left open: %v", left)
 	}
-	cancelUntil(m, "the end of all threads", func() bool { return m.workers.Load() == 0 })
+	harness.Until(m, "the end of all threads", func() bool { return m.workers.Load() == 0 })
 }
 
 // abort ends what a failed run has left behind.
@@ -473,20 +409,20 @@ func (s *cancelSession) call(stage cancelStage, entered func(fn func()) (remove 
 		c.cancel()
 		err = run(c)
 	case stageQueued:
-		release := sync.OnceFunc(cancelOccupy(m, s.worker))
+		release := sync.OnceFunc(harness.Occupy(m, s.worker))
 		m.cleanUps = append(m.cleanUps, release)
-		wait := cancelGo(m, "a queued call", func() error { return run(c) })
-		cancelUntil(m, "the call queued", func() bool { return s.worker.Stats().Queued > 0 })
+		wait := harness.Go(m, "a queued call", func() error { return run(c) })
+		harness.Until(m, "the call queued", func() bool { return s.worker.Stats().Queued > 0 })
 		c.cancel()
 		err = wait()
 		release()
 	case stageRunning:
 		reached := make(chan struct{}, 1)
 		remove := entered(func() { reached <- struct{}{} })
-		wait := cancelGo(m, "a running call", func() error { return run(c) })
+		wait := harness.Go(m, "a running call", func() error { return run(c) })
 		select {
 		case <-reached:
-		case <-time.After(cancelPatience):
+		case <-time.After(harness.Patience):
 			m.fatalf("%s never came to the driver", c.token)
 		}
 		c.cancel()
@@ -797,12 +733,12 @@ func (s *cancelSession) cancelInNext() {
 		s.m.fatalf("Query: %v", err)
 	}
 	r := &cancelRows{Rows: rows, ctx: ctx, cancel: cancel, query: token, have: 20}
-	wait := cancelGo(s.m, "Next", func() bool {
+	wait := harness.Go(s.m, "Next", func() bool {
 		for r.advance(s.m) {
 		}
 		return true
 	})
-	cancelUntil(s.m, "the row that blocks", func() bool {
+	harness.Until(s.m, "the row that blocks", func() bool {
 		n := 0
 		for _, k := range s.m.log()[from:] {
 			if k.Method == "Rows.Next" && strings.Contains(k.Query, token) {
@@ -828,17 +764,17 @@ func (s *cancelSession) cancelQueuedNext() {
 		return
 	}
 	s.rows = slices.Delete(s.rows, i, i+1)
-	release := sync.OnceFunc(cancelOccupy(s.m, s.worker))
+	release := sync.OnceFunc(harness.Occupy(s.m, s.worker))
 	s.m.cleanUps = append(s.m.cleanUps, release)
 	before := int(s.m.calls.Load())
 	var over atomic.Bool
-	wait := cancelGo(s.m, "a queued Next", func() bool {
+	wait := harness.Go(s.m, "a queued Next", func() bool {
 		for r.advance(s.m) {
 		}
 		over.Store(true)
 		return true
 	})
-	cancelUntil(s.m, "rows wanted", func() bool { return over.Load() || s.worker.Stats().Queued > 0 })
+	harness.Until(s.m, "rows wanted", func() bool { return over.Load() || s.worker.Stats().Queued > 0 })
 	r.cancel()
 	if n := int(s.m.calls.Load()); n != before {
 		s.m.fatalf("the driver was called on a thread that is busy: %v", s.m.log()[before:])
@@ -862,7 +798,7 @@ func (s *cancelSession) abandon() {
 	}
 	defer cancel()
 	h := s.handle()
-	wait := cancelGo(s.m, "QueryRow", func() error {
+	wait := harness.Go(s.m, "QueryRow", func() error {
 		var id int
 		var rest any
 		return h.QueryRowContext(ctx, "rows 2 block at 2 -- "+token).Scan(&id, &rest, &rest, &rest, &rest, &rest, &rest)
@@ -941,7 +877,7 @@ func (s *cancelSession) cancelTx() {
 		s.m.when(token, func() { close(reached) })
 		tx, ctx := s.tx, s.txCtx
 		over := make(chan struct{})
-		wait := cancelGo(s.m, "Exec", func() error {
+		wait := harness.Go(s.m, "Exec", func() error {
 			defer close(over)
 			_, err := tx.ExecContext(ctx, "interruptible -- "+token)
 			return err
@@ -959,7 +895,7 @@ func (s *cancelSession) cancelTx() {
 	s.txEnd()
 	rowsLeft := s.rows
 	s.rows = nil
-	cancelUntil(s.m, "the rollback", func() bool {
+	harness.Until(s.m, "the rollback", func() bool {
 		return !slices.Contains(s.m.d.OpenObjects(), s.txName)
 	})
 	for _, r := range rowsLeft {
@@ -972,7 +908,7 @@ func (s *cancelSession) cancelTx() {
 	}
 	s.ended("Tx.Rollback")
 	if !s.m.d.kind.clean {
-		cancelUntil(s.m, "the end of the connection", func() bool { return !s.m.d.IsOpen(s.number) })
+		harness.Until(s.m, "the end of the connection", func() bool { return !s.m.d.IsOpen(s.number) })
 		s.reopen()
 	}
 	s.tx = nil
@@ -1006,16 +942,16 @@ func (s *cancelSession) endTx(method string, end func() error) {
 	case stageRunning:
 		g := s.m.d.Gate(method)
 		s.m.cleanUps = append(s.m.cleanUps, g.Open)
-		wait := cancelGo(s.m, method, end)
+		wait := harness.Go(s.m, method, end)
 		g.Wait()
 		s.txEnd()
 		g.Open()
 		s.finishTx(method, wait())
 	case stageQueued:
-		release := sync.OnceFunc(cancelOccupy(s.m, s.worker))
+		release := sync.OnceFunc(harness.Occupy(s.m, s.worker))
 		s.m.cleanUps = append(s.m.cleanUps, release)
-		wait := cancelGo(s.m, method, end)
-		cancelUntil(s.m, "the call queued", func() bool { return s.worker.Stats().Queued > 0 })
+		wait := harness.Go(s.m, method, end)
+		harness.Until(s.m, "the call queued", func() bool { return s.worker.Stats().Queued > 0 })
 		s.txEnd()
 		release()
 		s.finishTx(method, wait())
@@ -1177,7 +1113,7 @@ func (s *cancelSession) goexit() {
 }
 
 func (s *cancelSession) gone() {
-	cancelUntil(s.m, "the end of the connection", func() bool { return !s.m.d.IsOpen(s.number) })
+	harness.Until(s.m, "the end of the connection", func() bool { return !s.m.d.IsOpen(s.number) })
 	s.reopen()
 }
 
@@ -1197,7 +1133,7 @@ func (m *cancelMachine) connect() {
 	case stageRunning:
 		g := m.d.Gate("Connector.Connect")
 		m.cleanUps = append(m.cleanUps, g.Open)
-		wait := cancelGo(m, "Connect", run)
+		wait := harness.Go(m, "Connect", run)
 		g.Wait()
 		cancel()
 		wait()
@@ -1219,7 +1155,7 @@ func (m *cancelMachine) connect() {
 	} else if err != context.Canceled {
 		m.fatalf("Connect: %v", err)
 	}
-	cancelUntil(m, "the end of the new connection", func() bool { return m.d.OpenConns() == before })
+	harness.Until(m, "the end of the new connection", func() bool { return m.d.OpenConns() == before })
 }
 
 // burst makes many calls at once through the pool.
@@ -1260,7 +1196,7 @@ func (m *cancelMachine) burst() {
 		}()
 	}
 	wg.Wait()
-	cancelUntil(m, "the pool idle", func() bool { return m.db.Stats().InUse == len(m.sessions) })
+	harness.Until(m, "the pool idle", func() bool { return m.db.Stats().InUse == len(m.sessions) })
 	log := m.log()[from:]
 	for _, c := range calls {
 		if c.err != nil && c.err != c.ctx.Err() {

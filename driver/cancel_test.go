@@ -8,6 +8,7 @@ import (
 
 	aio "github.com/sqlaio/sqlaio/driver"
 	"github.com/sqlaio/sqlaio/internal/test/drivertest"
+	"github.com/sqlaio/sqlaio/internal/test/harness"
 )
 
 // The rows read ahead must not land on those that the caller has yet to take,
@@ -90,14 +91,14 @@ func TestCancelBetweenRowsStopsTheRowAhead(t *testing.T) {
 			if ok := rows.Next(); !ok || !rows.Next() {
 				t.Fatal(rows.Err())
 			}
-			cancelUntil(t, "the row that blocks", func() bool { return cancelNexts(d, query) == 3 })
+			harness.Until(t, "the row that blocks", func() bool { return cancelNexts(d, query) == 3 })
 			start := time.Now()
 			if closed {
 				time.AfterFunc(20*time.Millisecond, cancel)
 			} else {
 				cancel()
 			}
-			must(t, cancelGo(t, "Rows.Close", rows.Close)())
+			must(t, harness.Go(t, "Rows.Close", rows.Close)())
 			if d := time.Since(start); d > 2*time.Second {
 				t.Errorf("the end took %v", d)
 			}

@@ -13,6 +13,7 @@ import (
 
 	aio "github.com/sqlaio/sqlaio/driver"
 	"github.com/sqlaio/sqlaio/internal/test/drivertest"
+	"github.com/sqlaio/sqlaio/internal/test/harness"
 	"github.com/sqlaio/sqlaio/threadpin"
 )
 
@@ -167,7 +168,7 @@ func cancelGoroutine() string {
 }
 
 // check reports what the driver saw that may not happen.
-func (d *cancelDriver) check(t cancelTB) {
+func (d *cancelDriver) check(t harness.TB) {
 	t.Helper()
 	if v := d.Violations(); len(v) > 0 {
 		t.Fatalf("rules broken:\n%s", strings.Join(v, "\n"))
@@ -185,55 +186,10 @@ func (d *cancelDriver) check(t cancelTB) {
 	}
 }
 
-// cancelTB is what testing.T and rapid.T have in common here.
-type cancelTB interface {
-	Helper()
-	Fatalf(format string, args ...any)
-	Logf(format string, args ...any)
-}
-
-var (
-	_ cancelTB = testing.TB(nil)
-
-	cancelBackground = context.Background()
-)
-
-// cancelPatience is when a test gives up waiting for what must come.
-const cancelPatience = 10 * time.Second
-
-// cancelUntil waits for cond.
-func cancelUntil(t cancelTB, what string, cond func() bool) {
-	t.Helper()
-	for start, n := time.Now(), 0; !cond(); n++ {
-		if time.Since(start) > cancelPatience {
-			t.Fatalf("waited in vain: %s\n%s", what, stacks())
-		}
-		if n < 100 {
-			runtime.Gosched()
-		} else {
-			time.Sleep(50 * time.Microsecond)
-		}
-	}
-}
-
-// cancelGo runs fn in a goroutine; the result waits for its return.
-func cancelGo[T any](t cancelTB, what string, fn func() T) (wait func() T) {
-	done := make(chan T, 1)
-	go func() { done <- fn() }()
-	return func() T {
-		t.Helper()
-		select {
-		case v := <-done:
-			return v
-		case <-time.After(cancelPatience):
-			t.Fatalf("does not return: %s\n%s", what, stacks())
-			panic("unreachable")
-		}
-	}
-}
+var cancelBackground = context.Background()
 
 // cancelConn takes a connection out of the pool, with its worker and number.
-func cancelConn(t cancelTB, db *sql.DB) (*sql.Conn, *threadpin.Worker, int) {
+func cancelConn(t harness.TB, db *sql.DB) (*sql.Conn, *threadpin.Worker, int) {
 	t.Helper()
 	c, err := db.Conn(cancelBackground)
 	if err != nil {
@@ -262,7 +218,7 @@ func cancelStart(t *testing.T, k cancelKind, opts ...aio.Option) (*cancelDriver,
 }
 
 // cancelNumber returns the number that the scripted driver gave a connection.
-func cancelNumber(t cancelTB, c *sql.Conn) (number int) {
+func cancelNumber(t harness.TB, c *sql.Conn) (number int) {
 	t.Helper()
 	err := aio.Raw(cancelBackground, c, func(inner driver.Conn) error {
 		number = inner.(drivertest.Interrupter).Number()
@@ -272,16 +228,4 @@ func cancelNumber(t cancelTB, c *sql.Conn) (number int) {
 		t.Fatalf("Raw: %v", err)
 	}
 	return number
-}
-
-// cancelOccupy keeps a connection's thread busy until the returned function is
-// called, so that calls queue.
-func cancelOccupy(t cancelTB, w *threadpin.Worker) (release func()) {
-	t.Helper()
-	started, free := make(chan struct{}), make(chan struct{})
-	if err := w.Submit(func() { close(started); <-free }, nil); err != nil {
-		t.Fatalf("Submit: %v", err)
-	}
-	<-started
-	return func() { close(free) }
 }

@@ -16,6 +16,7 @@ import (
 
 	aio "github.com/sqlaio/sqlaio/driver"
 	dt "github.com/sqlaio/sqlaio/internal/test/drivertest"
+	"github.com/sqlaio/sqlaio/internal/test/harness"
 	"github.com/sqlaio/sqlaio/threadpin"
 )
 
@@ -36,31 +37,20 @@ func within(t testing.TB, body func()) {
 // join waits for done to be closed.
 func join(t testing.TB, done <-chan struct{}) {
 	t.Helper()
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
 	select {
 	case <-done:
 		if t.Failed() {
 			t.FailNow()
 		}
-	case <-timer.C:
-		t.Fatalf("hangs:\n%s", stacks())
+	case <-time.After(limit):
+		t.Fatalf("hangs:\n%s", harness.Stacks())
 	}
 }
 
 // eventually polls until ok, which no event announces, is true.
 func eventually(t testing.TB, ok func() bool, what string) {
 	t.Helper()
-	for deadline := time.Now().Add(limit); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s not within %v:\n%s", what, limit, stacks())
-		}
-	}
-}
-
-func stacks() []byte {
-	buf := make([]byte, 1<<20)
-	return buf[:runtime.Stack(buf, true)]
+	harness.Until(t, what, ok)
 }
 
 // leaks remembers how many threads and goroutines there are. The returned
@@ -74,7 +64,7 @@ func leaks(t testing.TB) (back func()) {
 		noWorkers(t)
 		// The runtime itself may have started a few threads meanwhile.
 		eventually(t, func() bool {
-			return runtime.NumGoroutine() <= goroutines && threadCount() <= threads+8
+			return runtime.NumGoroutine() <= goroutines && threadCount() <= threads+16
 		}, "threads and goroutines back at baseline")
 	}
 }

@@ -4,19 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"flag"
-	"fmt"
 	"runtime"
-	"strconv"
 	"strings"
-	"sync/atomic"
-	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 
 	aio "github.com/sqlaio/sqlaio/driver"
 	"github.com/sqlaio/sqlaio/internal/test/drivertest"
+	"github.com/sqlaio/sqlaio/internal/test/harness"
 )
 
 // What the tests against models share.
@@ -26,66 +20,15 @@ import (
 
 var background = context.Background()
 
-// patience is when a test gives up waiting for what must come.
-const patience = 10 * time.Second
+const patience = harness.Patience
 
-// tb is what testing.T and rapid.T have in common here.
-type tb interface {
-	Helper()
-	Fatalf(format string, args ...any)
-}
+type tb = harness.TB
 
-// modelCheck is rapid.Check with another default for -rapid.checks, spread over
-// tests that run side by side since they wait most of the time, and without
-// files for failures. property adds the steps it has made.
-func modelCheck(t *testing.T, checks int, property func(*rapid.T, *atomic.Int64)) {
-	t.Helper()
-	const sideBySide = 4
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
-	set := func(name, value string) {
-		f := flag.Lookup(name)
-		old := f.Value.String()
-		if err := f.Value.Set(value); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { f.Value.Set(old) })
-	}
-	if given {
-		checks, _ = strconv.Atoi(flag.Lookup("rapid.checks").Value.String())
-	} else if testing.Short() {
-		checks /= 20
-	}
-	set("rapid.nofailfile", "true")
-	set("rapid.shrinktime", "5s")
-	set("rapid.checks", fmt.Sprint((checks+sideBySide-1)/sideBySide))
-	var steps atomic.Int64
-	start := time.Now()
-	t.Run("runs", func(t *testing.T) {
-		for i := range sideBySide {
-			t.Run(fmt.Sprint(i), func(t *testing.T) {
-				t.Parallel()
-				rapid.Check(t, func(rt *rapid.T) { property(rt, &steps) })
-			})
-		}
-	})
-	t.Logf("%d steps in %v", steps.Load(), time.Since(start).Round(time.Millisecond))
-}
-
-// until waits for cond.
-func until(t tb, what string, cond func() bool) {
-	t.Helper()
-	for start, n := time.Now(), 0; !cond(); n++ {
-		if time.Since(start) > patience {
-			t.Fatalf("waited in vain: %s\n%s", what, stacks())
-		}
-		if n < 100 {
-			runtime.Gosched()
-		} else {
-			time.Sleep(50 * time.Microsecond)
-		}
-	}
-}
+var (
+	modelCheck = harness.Check
+	until      = harness.Until
+	stacks     = harness.Stacks
+)
 
 // within waits for done to be closed.
 func within(t tb, what string, done <-chan struct{}) {
@@ -102,11 +45,6 @@ func within(t tb, what string, done <-chan struct{}) {
 	case <-timer.C:
 		t.Fatalf("waited in vain: %s\n%s", what, stacks())
 	}
-}
-
-func stacks() string {
-	buf := make([]byte, 1<<20)
-	return string(buf[:runtime.Stack(buf, true)])
 }
 
 // goroutine returns what tells the calling goroutine from others.

@@ -7,13 +7,11 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +22,7 @@ import (
 	"pgregory.net/rapid"
 
 	aio "github.com/sqlaio/sqlaio/driver"
+	"github.com/sqlaio/sqlaio/internal/test/harness"
 	"github.com/sqlaio/sqlaio/threadpin"
 )
 
@@ -42,7 +41,8 @@ const (
 
 func TestCancelModel(t *testing.T) {
 	goroutines, threads := runtime.NumGoroutine(), cancelThreads()
-	cancelCheck(t, cancelModelChecks, func(dir string, rt *rapid.T, steps *atomic.Int64) {
+	dir := t.TempDir()
+	harness.Check(t, cancelModelChecks, func(rt *rapid.T, steps *atomic.Int64) {
 		m := newCancelMachine(dir, rt)
 		defer m.abort()
 		for range cancelModelSteps {
@@ -51,50 +51,15 @@ func TestCancelModel(t *testing.T) {
 		}
 		m.end()
 	})
-	cancelUntil(t, func() bool { return runtime.NumGoroutine() <= goroutines })
+	harness.Until(t, "goroutines back at baseline", func() bool { return runtime.NumGoroutine() <= goroutines })
 	// The runtime keeps a few threads that it once needed.
-	cancelUntil(t, func() bool { return cancelThreads() <= threads+16 })
+	harness.Until(t, "threads back at baseline", func() bool { return cancelThreads() <= threads+16 })
 }
 
 // cancelThreads returns 0 where the system does not tell.
 func cancelThreads() int {
 	tasks, _ := os.ReadDir("/proc/self/task")
 	return len(tasks)
-}
-
-// cancelCheck is rapid.Check with another default for -rapid.checks, spread
-// over tests that run side by side since they wait most of the time, and
-// without files for failures.
-func cancelCheck(t *testing.T, checks int, property func(string, *rapid.T, *atomic.Int64)) {
-	t.Helper()
-	const sideBySide = 4
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
-	set := func(name, value string) {
-		f := flag.Lookup(name)
-		old := f.Value.String()
-		must(t, f.Value.Set(value))
-		t.Cleanup(func() { f.Value.Set(old) })
-	}
-	if given {
-		checks, _ = strconv.Atoi(flag.Lookup("rapid.checks").Value.String())
-	} else if testing.Short() {
-		checks /= 20
-	}
-	set("rapid.nofailfile", "true")
-	set("rapid.checks", fmt.Sprint((checks+sideBySide-1)/sideBySide))
-	var steps atomic.Int64
-	start := time.Now()
-	t.Run("runs", func(t *testing.T) {
-		for i := range sideBySide {
-			t.Run(fmt.Sprint(i), func(t *testing.T) {
-				t.Parallel()
-				dir := t.TempDir()
-				rapid.Check(t, func(rt *rapid.T) { property(dir, rt, &steps) })
-			})
-		}
-	})
-	t.Logf("%d steps in %v", steps.Load(), time.Since(start).Round(time.Millisecond))
 }
 
 // cancelStage is when the context of a call ends.
@@ -242,6 +207,9 @@ func (m *cancelMachine) fatalf(format string, args ...any) {
 	m.t.Fatalf("%s\nafter %s", fmt.Sprintf(format, args...), strings.Join(m.now, ", "))
 }
 
+func (m *cancelMachine) Helper()                           {}
+func (m *cancelMachine) Fatalf(format string, args ...any) { m.fatalf(format, args...) }
+
 func (m *cancelMachine) must(err error) {
 	m.t.Helper()
 	if err != nil {
@@ -268,34 +236,6 @@ func (m *cancelMachine) spin() func() {
 	return func() {
 		for start := time.Now(); time.Since(start) < d; {
 			runtime.Gosched()
-		}
-	}
-}
-
-// until waits for cond.
-func (m *cancelMachine) until(what string, cond func() bool) {
-	m.t.Helper()
-	for start := time.Now(); !cond(); time.Sleep(20 * time.Microsecond) {
-		if time.Since(start) > cancelPatience {
-			buf := make([]byte, 1<<20)
-			m.fatalf("waited in vain: %s\n%s", what, buf[:runtime.Stack(buf, true)])
-		}
-	}
-}
-
-// start runs fn in a goroutine; the result waits for its return.
-func (m *cancelMachine) start(fn func() error) (wait func() error) {
-	done := make(chan error, 1)
-	go func() { done <- fn() }()
-	return func() error {
-		m.t.Helper()
-		select {
-		case err := <-done:
-			return err
-		case <-time.After(cancelPatience):
-			buf := make([]byte, 1<<20)
-			m.fatalf("does not return:\n%s", buf[:runtime.Stack(buf, true)])
-			panic("unreachable")
 		}
 	}
 }
@@ -400,7 +340,7 @@ func (m *cancelMachine) end() {
 	}
 	m.must(m.db.Close())
 	m.must(m.fresh.Close())
-	m.until("the end of all threads", func() bool { return m.workers.Load() == 0 })
+	harness.Until(m, "the end of all threads", func() bool { return m.workers.Load() == 0 })
 	m.must(m.observer.Close())
 	m.remove()
 }
@@ -464,15 +404,15 @@ func (s *cancelSession) call(stage cancelStage, run func(*cancelCall) error) (*c
 		err = run(c)
 	case stageQueued:
 		release := s.occupy()
-		wait := m.start(func() error { return run(c) })
-		m.until("the call queued", func() bool { return s.worker.Stats().Queued > 0 })
+		wait := harness.Go(m, "the call", func() error { return run(c) })
+		harness.Until(m, "the call queued", func() bool { return s.worker.Stats().Queued > 0 })
 		c.cancel()
 		err = wait()
 		release()
 	case stageRunning:
 		reached := make(chan struct{})
 		m.at(c.id, func() { close(reached) })
-		wait := m.start(func() error { return run(c) })
+		wait := harness.Go(m, "the call", func() error { return run(c) })
 		over := make(chan error, 1)
 		go func() { over <- wait() }()
 		select {
@@ -505,10 +445,7 @@ func (s *cancelSession) call(stage cancelStage, run func(*cancelCall) error) (*c
 
 // occupy keeps the connection's thread busy until release.
 func (s *cancelSession) occupy() (release func()) {
-	started, free := make(chan struct{}), make(chan struct{})
-	s.m.must(s.worker.Submit(func() { close(started); <-free }, nil))
-	<-started
-	release = sync.OnceFunc(func() { close(free) })
+	release = sync.OnceFunc(harness.Occupy(s.m, s.worker))
 	s.m.cleanUps = append(s.m.cleanUps, release)
 	return release
 }
@@ -773,7 +710,7 @@ func (s *cancelSession) cancelInNext() {
 	rows, err := s.handle().QueryContext(ctx, fmt.Sprintf("select x from %s where x < %d or x = %d and mark(%d) = 2", cancelEndless, at, at, k))
 	s.m.must(err)
 	r := &cancelRows{Rows: rows, ctx: ctx, cancel: cancel}
-	wait := s.m.start(func() error {
+	wait := harness.Go(s.m, "the call", func() error {
 		for r.advance(s.m) {
 		}
 		return nil
@@ -793,7 +730,7 @@ func (s *cancelSession) cancelInNext() {
 // abandon wants one row of a query whose second row never comes.
 func (s *cancelSession) abandon() {
 	h := s.handle()
-	wait := s.m.start(func() error {
+	wait := harness.Go(s.m, "the call", func() error {
 		var x int
 		return h.QueryRowContext(cancelBackground, "select 1 union all select count(*) from "+cancelEndless).Scan(&x)
 	})
@@ -867,7 +804,7 @@ func (s *cancelSession) cancelTx() {
 		reached := make(chan struct{})
 		s.m.at(k, func() { close(reached) })
 		tx, ctx := s.tx, s.txCtx
-		wait := s.m.start(func() error {
+		wait := harness.Go(s.m, "the call", func() error {
 			_, err := tx.ExecContext(ctx, cancelInsertMarked, k)
 			return err
 		})
@@ -895,7 +832,7 @@ func (s *cancelSession) cancelTx() {
 	if err := s.tx.Commit(); err != sql.ErrTxDone && err != s.txCtx.Err() {
 		s.m.fatalf("Commit after the end of the context: %v", err)
 	}
-	s.m.until("the end of the connection", func() bool { return s.worker.Submit(func() {}, nil) != nil })
+	harness.Until(s.m, "the end of the connection", func() bool { return s.worker.Submit(func() {}, nil) != nil })
 	s.reopen()
 }
 
@@ -925,15 +862,15 @@ func (s *cancelSession) commit() {
 		m.mu.Lock()
 		m.onCommit = func() { close(inCommit); <-goOn }
 		m.mu.Unlock()
-		wait := m.start(s.tx.Commit)
+		wait := harness.Go(m, "Commit", s.tx.Commit)
 		<-inCommit
 		s.txEnd()
 		release()
 		s.ended(wait(), true)
 	case stageQueued:
 		release := s.occupy()
-		wait := m.start(s.tx.Commit)
-		m.until("the call queued", func() bool { return s.worker.Stats().Queued > 0 })
+		wait := harness.Go(m, "Commit", s.tx.Commit)
+		harness.Until(m, "the call queued", func() bool { return s.worker.Stats().Queued > 0 })
 		s.txEnd()
 		release()
 		err := wait()
@@ -1073,7 +1010,7 @@ func (m *cancelMachine) connect() {
 	} else if err != context.Canceled {
 		m.fatalf("Connect: %v", err)
 	}
-	m.until("the end of the new thread", func() bool { return m.workers.Load() == before })
+	harness.Until(m, "the end of the new thread", func() bool { return m.workers.Load() == before })
 }
 
 // burst makes many calls at once through the pool.
@@ -1106,7 +1043,7 @@ func (m *cancelMachine) burst() {
 		}()
 	}
 	wg.Wait()
-	m.until("the pool idle", func() bool { return m.db.Stats().InUse == len(m.sessions) })
+	harness.Until(m, "the pool idle", func() bool { return m.db.Stats().InUse == len(m.sessions) })
 	for _, c := range calls {
 		var failed sqlite3.Error
 		switch {

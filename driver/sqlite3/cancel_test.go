@@ -20,6 +20,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	aio "github.com/sqlaio/sqlaio/driver"
+	"github.com/sqlaio/sqlaio/internal/test/harness"
 	"github.com/sqlaio/sqlaio/threadpin"
 )
 
@@ -27,9 +28,6 @@ var cancelBackground = context.Background()
 
 // cancelEndless is a table of so many rows that no query comes to its end.
 const cancelEndless = "(with recursive c(x) as (select 1 union all select x+1 from c where x < 1e15) select x from c)"
-
-// cancelPatience is when a test gives up waiting for what must come.
-const cancelPatience = 20 * time.Second
 
 // A cancelEnv is a database file, the same for go-sqlite3 alone and behind the
 // shim. Its connections have the SQL functions
@@ -153,42 +151,12 @@ func cancelCompare(t *testing.T, params string, run func(e *cancelEnv), hooks ..
 	}
 }
 
-// cancelWait waits for what fn returns in a goroutine.
-func cancelWait[T any](t testing.TB, fn func() T) (wait func() T) {
-	done := make(chan T, 1)
-	go func() { done <- fn() }()
-	return func() T {
-		t.Helper()
-		select {
-		case v := <-done:
-			return v
-		case <-time.After(cancelPatience):
-			buf := make([]byte, 1<<20)
-			t.Fatalf("does not return:\n%s", buf[:runtime.Stack(buf, true)])
-			panic("unreachable")
-		}
-	}
-}
-
-// cancelUntil waits for cond.
-func cancelUntil(t testing.TB, cond func() bool) {
-	t.Helper()
-	for start := time.Now(); !cond(); time.Sleep(100 * time.Microsecond) {
-		if time.Since(start) > cancelPatience {
-			t.Fatal("waited in vain")
-		}
-	}
-}
-
 // cancelOccupy keeps the connection's thread busy until release.
 func cancelOccupy(t testing.TB, c *sql.Conn) (w *threadpin.Worker, release func()) {
 	t.Helper()
 	w, err := aio.Thread(c)
 	must(t, err)
-	started, free := make(chan struct{}), make(chan struct{})
-	must(t, w.Submit(func() { close(started); <-free }, nil))
-	<-started
-	return w, func() { close(free) }
+	return w, harness.Occupy(t, w)
 }
 
 // cancelCalls are all ways to run a statement; each returns when it is over.
@@ -248,8 +216,8 @@ func TestCancelQueued(t *testing.T) {
 	for _, call := range cancelCalls {
 		w, release := cancelOccupy(t, c)
 		ctx, cancel := context.WithCancel(cancelBackground)
-		wait := cancelWait(t, func() error { return call.run(ctx, c, "insert into t values(1) returning x") })
-		cancelUntil(t, func() bool { return w.Stats().Queued > 0 })
+		wait := harness.Go(t, "the call", func() error { return call.run(ctx, c, "insert into t values(1) returning x") })
+		harness.Until(t, "the call queued", func() bool { return w.Stats().Queued > 0 })
 		cancel()
 		if err := wait(); err != context.Canceled {
 			t.Errorf("%s: %v", call.name, err)
@@ -270,12 +238,12 @@ func TestCancelWhileConnectionIsLent(t *testing.T) {
 	defer c.Close()
 	for _, call := range cancelCalls {
 		lent, giveBack := make(chan struct{}), make(chan struct{})
-		raw := cancelWait(t, func() error {
+		raw := harness.Go(t, "the call", func() error {
 			return aio.Raw(cancelBackground, c, func(driver.Conn) error { close(lent); <-giveBack; return nil })
 		})
 		<-lent
 		ctx, cancel := context.WithCancel(cancelBackground)
-		wait := cancelWait(t, func() error { return call.run(ctx, c, "insert into t values(1) returning x") })
+		wait := harness.Go(t, "the call", func() error { return call.run(ctx, c, "insert into t values(1) returning x") })
 		cancel()
 		close(giveBack)
 		must(t, raw())
@@ -330,7 +298,7 @@ func TestCancelRunning(t *testing.T) {
 			running := make(chan struct{})
 			e.at(number, func() { close(running) })
 			ctx, cancel := context.WithCancel(cancelBackground)
-			wait := cancelWait(t, func() error {
+			wait := harness.Go(t, "the call", func() error {
 				return call.run(ctx, c, fmt.Sprintf("select count(*) from %s where mark(%d) or x > 0", cancelEndless, number))
 			})
 			<-running
@@ -484,7 +452,7 @@ func TestCancelBetweenRows(t *testing.T) {
 			}
 			start := time.Now()
 			cancel()
-			wait := cancelWait(t, func() int {
+			wait := harness.Go(t, "the call", func() int {
 				n := 0
 				for rows.Next() {
 					n++
@@ -640,7 +608,7 @@ func TestCancelInCommit(t *testing.T) {
 		must(e, err)
 		_, err = tx.ExecContext(ctx, "insert into t values(1)")
 		must(e, err)
-		wait := cancelWait(e, tx.Commit)
+		wait := harness.Go(e, "the call", tx.Commit)
 		<-inCommit
 		cancel()
 		goOn <- struct{}{}
@@ -752,7 +720,7 @@ func TestCancelTransactionWhileItRuns(t *testing.T) {
 		e.say("exec: %v", err)
 		err = tx.Commit()
 		e.say("commit: %t", err == context.Canceled || err == sql.ErrTxDone)
-		cancelUntil(e, func() bool { return e.db.Stats().InUse == 0 })
+		harness.Until(e, "the pool unused", func() bool { return e.db.Stats().InUse == 0 })
 		_, err = e.db.Exec("insert into t values(2)")
 		e.say("next: %v, %s", err, e.xs())
 	})
@@ -770,7 +738,7 @@ func TestAbandonedReadEndsAtOnce(t *testing.T) {
 	for range 20 {
 		for _, ctx := range []context.Context{cancelBackground, cancellable} {
 			start := time.Now()
-			wait := cancelWait(t, func() error {
+			wait := harness.Go(t, "the call", func() error {
 				var x int
 				if err := c.QueryRowContext(ctx, second).Scan(&x); err != nil || x != 1 {
 					return fmt.Errorf("%d, %w", x, err)

@@ -15,6 +15,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	adapter "github.com/sqlaio/sqlaio/driver/sqlite3"
+	"github.com/sqlaio/sqlaio/internal/test/harness"
 )
 
 // lockFile makes a database whose write lock another connection holds, until
@@ -73,7 +74,7 @@ func TestContextEndsTheWaitForTheLock(t *testing.T) {
 			for _, call := range cancelCalls {
 				ctx, cancel := end()
 				start := time.Now()
-				wait := cancelWait(t, func() error { return call.run(ctx, c, "insert into t select 1 returning x") })
+				wait := harness.Go(t, "the call", func() error { return call.run(ctx, c, "insert into t select 1 returning x") })
 				if err, took := wait(), time.Since(start); err != ctx.Err() || took > 2*time.Second {
 					t.Errorf("%s: %v after %v", call.name, err, took)
 				}

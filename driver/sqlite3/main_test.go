@@ -10,13 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	_ "github.com/sqlaio/sqlaio/driver/sqlite3"
+	"github.com/sqlaio/sqlaio/internal/test/harness"
 )
 
 // childVariable holds the data source name for a child process.
@@ -105,8 +105,7 @@ func within(t testing.TB, body func()) {
 			t.FailNow()
 		}
 	case <-timer.C:
-		buf := make([]byte, 1<<20)
-		t.Fatalf("hangs:\n%s", buf[:runtime.Stack(buf, true)])
+		t.Fatalf("hangs:\n%s", harness.Stacks())
 	}
 }
 
