@@ -6,11 +6,11 @@ import (
 	"database/sql"
 	"fmt"
 	"testing"
-	"text/tabwriter"
 	"time"
 
 	aio "github.com/sqlaio/sqlaio/driver"
 	dt "github.com/sqlaio/sqlaio/internal/test/drivertest"
+	"github.com/sqlaio/sqlaio/internal/test/harness"
 	"github.com/sqlaio/sqlaio/threadpin"
 )
 
@@ -213,31 +213,6 @@ func readAllRows(ctx context.Context, q queryer, query string) error {
 	return rows.Close()
 }
 
-// A table is printed at the end of a test.
-type table struct {
-	buf bytes.Buffer
-	w   *tabwriter.Writer
-}
-
-func newTable(columns ...any) *table {
-	tab := new(table)
-	tab.w = tabwriter.NewWriter(&tab.buf, 0, 0, 2, ' ', 0)
-	tab.row(columns...)
-	return tab
-}
-
-func (tab *table) row(cells ...any) {
-	for _, c := range cells {
-		fmt.Fprint(tab.w, c, "\t")
-	}
-	fmt.Fprintln(tab.w)
-}
-
-func (tab *table) print(t testing.TB) {
-	tab.w.Flush()
-	t.Logf("hops:\n%s", &tab.buf)
-}
-
 // TestOneHopPerCall makes each call with each kind of driver and context.
 func TestOneHopPerCall(t *testing.T) {
 	kinds := []dt.Features{dt.Minimal, dt.Legacy, dt.Modern, dt.Full, dt.LikeSQLite, dt.LikeMySQL}
@@ -247,15 +222,15 @@ func TestOneHopPerCall(t *testing.T) {
 	}
 	header = append(header, "with adapter")
 	for name, ctx := range contexts(t) {
-		tab := newTable(header...)
+		tab := harness.NewTable(header...)
 		for _, c := range hopCases() {
 			row := []any{c.name + ", " + name}
 			for _, f := range kinds {
 				row = append(row, hopsOf(t, setups[1], f, ctx, c, 0))
 			}
-			tab.row(append(row, hopsOf(t, setups[2], dt.Full, ctx, c, 0))...)
+			tab.Row(append(row, hopsOf(t, setups[2], dt.Full, ctx, c, 0))...)
 		}
-		tab.print(t)
+		tab.Print(t)
 	}
 }
 
@@ -340,7 +315,7 @@ func TestResetSessionIsAHopOfItsOwn(t *testing.T) {
 // TestScanCostsAHopPerBatch counts a whole scan, the query and its end included.
 func TestScanCostsAHopPerBatch(t *testing.T) {
 	const most = 12
-	tab := newTable("1000 rows", "Background", "cancellable")
+	tab := harness.NewTable("1000 rows", "Background", "cancellable")
 	for _, s := range setups[1:] {
 		for _, query := range []string{"rows 1000", "rows 1000 size 100", "rows 1000 size 100 reuse",
 			"rows 1000 slow 50us", "skip rows 1000"} {
@@ -356,10 +331,10 @@ func TestScanCostsAHopPerBatch(t *testing.T) {
 				}
 				must(t, conn.Close())
 			}
-			tab.row(row...)
+			tab.Row(row...)
 		}
 	}
-	tab.print(t)
+	tab.Print(t)
 }
 
 // TestQueuedCallEndsABatch: a call of the connection waits for a slow row, not

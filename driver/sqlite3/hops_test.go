@@ -3,7 +3,6 @@
 package sqlite3_test
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -12,12 +11,12 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"text/tabwriter"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
 
 	aio "github.com/sqlaio/sqlaio/driver"
+	"github.com/sqlaio/sqlaio/internal/test/harness"
 	"github.com/sqlaio/sqlaio/threadpin"
 )
 
@@ -196,7 +195,7 @@ func steps() []step {
 // rows, of which the caller may not want another, are another hop.
 func TestOneHopPerCall(t *testing.T) {
 	conn, w := openConn(t)
-	tab := newTable("call", "Background", "cancellable")
+	tab := harness.NewTable("call", "Background", "cancellable")
 	for _, s := range steps() {
 		row := []any{s.name}
 		for _, name := range []string{"Background", "cancellable"} {
@@ -213,9 +212,9 @@ func TestOneHopPerCall(t *testing.T) {
 			}
 			row = append(row, n)
 		}
-		tab.row(row...)
+		tab.Row(row...)
 	}
-	tab.print(t)
+	tab.Print(t)
 }
 
 // TestPoolReuseCostsNoHop: go-sqlite3 has no ResetSession.
@@ -237,7 +236,7 @@ func TestPoolReuseCostsNoHop(t *testing.T) {
 // TestScanCostsAHopPerBatch counts a whole scan, the query and its end included.
 func TestScanCostsAHopPerBatch(t *testing.T) {
 	conn, w := openConn(t)
-	tab := newTable("1000 rows", "Background", "cancellable")
+	tab := harness.NewTable("1000 rows", "Background", "cancellable")
 	for _, query := range []string{"select * from u", "select id from u", "select *, zeroblob(1000) from u"} {
 		row := []any{query}
 		for _, name := range []string{"Background", "cancellable"} {
@@ -247,9 +246,9 @@ func TestScanCostsAHopPerBatch(t *testing.T) {
 			}
 			row = append(row, n)
 		}
-		tab.row(row...)
+		tab.Row(row...)
 	}
-	tab.print(t)
+	tab.Print(t)
 }
 
 // TestStrictModeReadsOnDemand: a hop a row, one for the query, one for the end.
@@ -314,29 +313,4 @@ func TestValuesAreTheBareDrivers(t *testing.T) {
 			t.Error("the rows differ")
 		}
 	}
-}
-
-// A table is printed at the end of a test.
-type table struct {
-	buf bytes.Buffer
-	w   *tabwriter.Writer
-}
-
-func newTable(columns ...any) *table {
-	tab := new(table)
-	tab.w = tabwriter.NewWriter(&tab.buf, 0, 0, 2, ' ', 0)
-	tab.row(columns...)
-	return tab
-}
-
-func (tab *table) row(cells ...any) {
-	for _, c := range cells {
-		fmt.Fprint(tab.w, c, "\t")
-	}
-	fmt.Fprintln(tab.w)
-}
-
-func (tab *table) print(t testing.TB) {
-	tab.w.Flush()
-	t.Logf("hops:\n%s", &tab.buf)
 }
