@@ -139,15 +139,19 @@ func describe(nv *driver.NamedValue) string {
 	return fmt.Sprintf("with name %q", nv.Name)
 }
 
-// legacyValues converts arguments for drivers without contexts and named arguments.
-// Such a driver cannot be given ctx, so legacyValues fails if ctx has ended.
-func legacyValues(ctx context.Context, args []driver.NamedValue) ([]driver.Value, error) {
+// values checks arguments. For a driver without contexts it also converts them. Such a
+// driver cannot be given ctx, so values fails if ctx has ended, or if an argument has a name.
+func (c checker) values(ctx context.Context, args []driver.NamedValue, modern bool) ([]driver.NamedValue, []driver.Value, error) {
+	args, err := c.check(args)
+	if err != nil || modern {
+		return args, nil, err
+	}
 	vs := make([]driver.Value, len(args))
 	for i, a := range args {
 		if a.Name != "" {
-			return nil, errors.New("sql: driver does not support the use of Named Parameters")
+			return nil, nil, errors.New("sql: driver does not support the use of Named Parameters")
 		}
 		vs[i] = a.Value
 	}
-	return vs, ctx.Err()
+	return args, vs, ctx.Err()
 }

@@ -60,16 +60,12 @@ func execConn(ctx context.Context, c driver.Conn, query string, args []driver.Na
 	if !isModern && !isLegacy {
 		return nil, driver.ErrSkip
 	}
-	args, err := connChecker(c).check(args)
-	if err != nil {
+	args, vs, err := connChecker(c).values(ctx, args, isModern)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if isModern {
+	case isModern:
 		return modern.ExecContext(ctx, query, args)
-	}
-	vs, err := legacyValues(ctx, args)
-	if err != nil {
-		return nil, err
 	}
 	return legacy.Exec(query, vs)
 }
@@ -80,46 +76,36 @@ func queryConn(ctx context.Context, c driver.Conn, query string, args []driver.N
 	if !isModern && !isLegacy {
 		return nil, driver.ErrSkip
 	}
-	args, err := connChecker(c).check(args)
-	if err != nil {
+	args, vs, err := connChecker(c).values(ctx, args, isModern)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if isModern {
+	case isModern:
 		return modern.QueryContext(ctx, query, args)
-	}
-	vs, err := legacyValues(ctx, args)
-	if err != nil {
-		return nil, err
 	}
 	return legacy.Query(query, vs)
 }
 
 func execStmt(ctx context.Context, c driver.Conn, s driver.Stmt, args []driver.NamedValue) (driver.Result, error) {
-	args, err := stmtChecker(c, s).check(args)
-	if err != nil {
+	modern, isModern := s.(driver.StmtExecContext)
+	args, vs, err := stmtChecker(c, s).values(ctx, args, isModern)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if modern, ok := s.(driver.StmtExecContext); ok {
+	case isModern:
 		return modern.ExecContext(ctx, args)
-	}
-	vs, err := legacyValues(ctx, args)
-	if err != nil {
-		return nil, err
 	}
 	return s.Exec(vs)
 }
 
 func queryStmt(ctx context.Context, c driver.Conn, s driver.Stmt, args []driver.NamedValue) (driver.Rows, error) {
-	args, err := stmtChecker(c, s).check(args)
-	if err != nil {
+	modern, isModern := s.(driver.StmtQueryContext)
+	args, vs, err := stmtChecker(c, s).values(ctx, args, isModern)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if modern, ok := s.(driver.StmtQueryContext); ok {
+	case isModern:
 		return modern.QueryContext(ctx, args)
-	}
-	vs, err := legacyValues(ctx, args)
-	if err != nil {
-		return nil, err
 	}
 	return s.Query(vs)
 }
