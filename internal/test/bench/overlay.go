@@ -270,8 +270,11 @@ func queriesOnConn(ctx context.Context, db *sql.DB, n int) error {
 }
 
 func queriesInThread(ctx context.Context, e *overlay.Engine, n int) error {
-	_, err := overlay.RunInThread(ctx, e, func(_ context.Context, c *sql.Conn) (struct{}, error) {
-		return struct{}{}, onConn(ctx, c, n)
+	_, err := overlay.RunInThread(ctx, e, func(inner context.Context, c *sql.Conn) (struct{}, error) {
+		if ctx.Done() == nil {
+			inner = ctx // the function's own can end
+		}
+		return struct{}{}, onConn(inner, c, n)
 	}).Await(ctx)
 	return err
 }
