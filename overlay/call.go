@@ -24,7 +24,6 @@ type call struct {
 	link                 // the queue's, under its mutex
 	since  time.Time     // likewise: when it was made
 	waited time.Duration // likewise: for its lane
-	failed bool          // the thread's: its work has returned an error
 
 	fut *core
 	q   *queue                // whose future it is
@@ -35,6 +34,7 @@ type call struct {
 	unwatch func() bool // ends the watch over ctx; nil: there is none
 
 	phase   atomic.Uint32
+	failed  bool                 // the thread's: its work has returned an error
 	lane    atomic.Pointer[lane] // set before running
 	pinned  pinned.Call          // used while running
 	cause   atomic.Pointer[error]
@@ -82,9 +82,9 @@ type callOptions struct {
 	// repeatable: a function that returns ErrBadConn only if nothing was done, as the
 	// other kinds do. It may be made again on another connection.
 	repeatable bool
+	statement  bool     // describe is one
 	scope      *scope   // the transaction scope that it is part of; nil: none
 	request    *request // what describe is the statement of; nil: it is another one, or none
-	statement  bool     // describe is one
 	place      site
 	describe   string // the statement, or what else it is
 }
