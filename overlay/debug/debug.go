@@ -3,6 +3,7 @@ package debug
 import (
 	"database/sql/driver"
 	"encoding/json"
+	"io"
 	"net/http"
 
 	"github.com/sqlaio/sqlaio/overlay"
@@ -43,11 +44,21 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.Header().Add("Content-Security-Policy", policy) // to what middleware may demand
 	switch r.URL.Query().Get("format") {
+	case "", "html":
+		h.page(w)
+	case "css":
+		w.Header().Set("Content-Type", "text/css; charset=utf-8")
+		io.WriteString(w, pageCSS)
+	case "js":
+		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+		io.WriteString(w, pageJS)
 	case "json":
 		h.json(w)
 	default:
-		http.Error(w, "unknown format: there is json", http.StatusBadRequest)
+		http.Error(w, "unknown format: there are html, which is the default, and json", http.StatusBadRequest)
 	}
 }
 

@@ -1,0 +1,103 @@
+package debug
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/sqlaio/sqlaio/overlay/internal/inspect"
+)
+
+const (
+	longSeconds  = 1  // what runs or waits for that long is pointed out
+	stuckSeconds = 10 // and is taken for stuck
+	mostProblems = 6
+)
+
+// A problem is something to look at first.
+type problem struct {
+	Level   string // warn or bad
+	Seconds float64
+	Text    string
+	What    string         // a statement; may be empty
+	Place   *inspect.Place // nil: there is none
+	Note    string         // what follows from it; may be empty
+}
+
+// problems are what has taken long, the worst first. What runs comes before what waits
+// for it.
+func problems(s *inspect.Snapshot) []problem {
+	var ps []problem
+	add := func(seconds float64, state, text, what string, place *inspect.Place, note string) {
+		if l := level(seconds, state); l != "" {
+			ps = append(ps, problem{l, seconds, text, what, place, note})
+		}
+	}
+	for _, c := range s.Running {
+		note := map[string]string{
+			inspect.Stopping: "It was asked to stop.",
+			inspect.Left:     "It was asked to stop, and did not. Nobody waits for it, but its thread is busy.",
+		}[c.State]
+		add(c.Seconds, c.State, "running", c.What, c.Place, note)
+	}
+	for _, c := range s.Connections {
+		switch {
+		case c.State == "lost":
+			ps = append(ps, problem{"bad", c.Seconds, "a connection is lost, and its user has not closed it", "", c.Place, ""})
+		case len(c.Transactions) > 0:
+			t := c.Transactions[len(c.Transactions)-1]
+			add(c.Idle, "", "idle in a transaction, begun", "", t.Place, "It may hold locks that others wait for.")
+		case c.InTransaction:
+			add(c.Idle, "", "idle in a transaction, which a statement has begun", "", c.Place, "It may hold locks that others wait for.")
+		case len(c.Streams) > 0:
+			add(c.Idle, "", "a stream is not being read", c.Streams[0].What, c.Streams[0].Place, "")
+		}
+	}
+	slices.SortStableFunc(ps, func(a, b problem) int { return cmp.Compare(b.Seconds, a.Seconds) })
+	slices.SortStableFunc(ps, func(a, b problem) int { return cmp.Compare(a.Level, b.Level) })
+	if len(ps) > mostProblems {
+		ps = ps[:mostProblems]
+	}
+	if w := s.Waiting; w.Count > 0 {
+		add(w.Oldest, "", fmt.Sprintf("waiting: %s. Lanes: %d of %d open.", calls(w.Count), len(s.Lanes.Open), s.Lanes.Most), "", nil, "")
+	}
+	if n := len(s.Connecting); n > 0 {
+		c := s.Connecting[0]
+		note := "The pool has no limit, so the database does not answer."
+		if s.Pool.Most > 0 {
+			note = fmt.Sprintf("%d of the pool's %d connections are in use.", s.Pool.InUse, s.Pool.Most)
+		}
+		add(c.Seconds, "", "waiting for a connection", "", c.Place, note)
+	}
+	return ps
+}
+
+func calls(n int) string {
+	if n == 1 {
+		return "1 call"
+	}
+	return fmt.Sprintf("%d calls", n)
+}
+
+// level is how bad it is that something takes so long.
+func level(seconds float64, state string) string {
+	switch {
+	case seconds >= stuckSeconds, state == inspect.Left:
+		return "bad"
+	case seconds >= longSeconds:
+		return "warn"
+	}
+	return ""
+}
+
+// heldLevel is how bad it is that a connection is held. Being idle is not, unless there
+// is something open that others may have to wait for.
+func heldLevel(c inspect.Connection) string {
+	switch {
+	case c.State == "lost":
+		return "bad"
+	case c.InTransaction, len(c.Streams) > 0:
+		return level(c.Idle, "")
+	}
+	return ""
+}
