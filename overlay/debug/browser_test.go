@@ -1,7 +1,6 @@
 package debug_test
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"net/http"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,51 +21,34 @@ var (
 	stuckAt = flag.Duration("picture.at", 1500*time.Millisecond, "how long the stuck query has run in the picture")
 )
 
-// load makes short calls until the test is over.
-func load(t *testing.T, e *overlay.Engine) {
-	t.Helper()
-	ctx, stop := context.WithCancel(background)
-	var all sync.WaitGroup
-	for range 4 {
-		all.Add(1)
-		go func() {
-			defer all.Done()
-			for ctx.Err() == nil {
-				e.ExecAsync(background, "INSERT INTO t (text) VALUES (?)", "secret").Await(background)
-				e.ScalarAsync(background, "SELECT count(*) FROM t WHERE id > 10 AND text <> 'secret'").Await(background)
-				time.Sleep(2 * time.Millisecond)
-			}
-		}()
-	}
-	t.Cleanup(func() { stop(); all.Wait() })
-}
-
-// One lane is stuck, another one works, and somebody has forgotten a transaction. The page
-// says so, and goes on saying so without being loaded again.
-func TestABrowserShowsAStuckQuery(t *testing.T) {
+// Somebody has forgotten a transaction, two lanes wait for its lock, and all else waits
+// for the lanes. The page says so, and goes on saying so without being loaded again.
+func TestABrowserShowsWhatIsStuck(t *testing.T) {
 	e := open(t, overlay.WithLanes(2))
-	mux := http.NewServeMux()
-	mux.Handle("GET /debug/sqlaio", debug.Handler(e))
-	server := httptest.NewServer(mux)
+	server := httptest.NewServer(debug.Handler(e))
 	defer server.Close()
-	b := newBrowser(t, 1180, 860)
-	load(t, e)
-	c := await(t, e.ConnectAsync(background))
-	forgotten, began := await(t, c.BeginAsync(background, nil)), line()
-	stuck, place := e.QueryAsync(background, endless), line()
+	b := newBrowser(t, 1180, 940)
+	shop := openShop(t, e)
+	until(t, e, func(s *inspect.Snapshot) bool { return s.Stats["Run"].(float64) > 500 })
+	forgotten := shop.importPrices(t)
+	sold := []*overlay.Future[int64]{shop.checkout(7), shop.checkout(8)}
 	until(t, e, func(s *inspect.Snapshot) bool {
-		return len(s.Running) > 0 && s.Running[0].Seconds > stuckAt.Seconds() && s.Slow.Count >= 0
+		return len(s.Running) == 2 && s.Running[1].Seconds > stuckAt.Seconds() && s.Waiting.Count == 6
 	})
 
-	b.open(server.URL + "/debug/sqlaio")
+	b.open(server.URL + "/")
 	verdict := ask[string](b, "document.querySelector('.verdict').innerText")
 	for _, want := range []string{
-		" s", "running", "WITH RECURSIVE n(i) AS (SELECT ? UNION ALL", fmt.Sprintf("browser_test.go:%d", place), "debug_test.TestABrowserShowsAStuckQuery",
-		"idle in a transaction", fmt.Sprintf("browser_test.go:%d", began),
+		"idle in a transaction", "shop_test.go:49", "debug_test.(*shop).importPrices",
+		"running", "UPDATE items SET stock = stock - ? WHERE id = ?", "shop_test.go:55", "debug_test.(*shop).checkout",
+		"6 calls wait", "2 of 2 lanes are busy",
 	} {
 		if !strings.Contains(verdict, want) {
 			t.Errorf("%q is not in what the page says first: %s", want, verdict)
 		}
+	}
+	if text := ask[string](b, "document.querySelector('#waiting').innerText"); !strings.Contains(text, "6 ×") || !strings.Contains(text, "shop_test.go:43") {
+		t.Error("what waits: ", text)
 	}
 	const seconds = "parseFloat(document.querySelector('#running td.age').innerText)"
 	before := ask[float64](b, seconds)
@@ -85,22 +66,24 @@ func TestABrowserShowsAStuckQuery(t *testing.T) {
 		t.Error("a value is shown: ", text)
 	}
 
-	stuck.Cancel()
-	await(t, forgotten.CommitAsync(background))
-	await(t, c.CloseAsync(background))
-	b.until("document.querySelector('.verdict').innerText.startsWith('OK') && document.querySelector('#slow').innerText.includes('stopped')")
+	await(t, forgotten.Conn().CloseAsync(background))
+	for _, f := range sold {
+		await(t, f)
+	}
+	b.until("document.querySelector('.verdict').innerText.startsWith('OK') && document.querySelector('#slow').innerText.includes('UPDATE items')")
 	server.Close()
 	b.until("document.getElementById('state').innerText.includes('what you see is old')")
 	for _, trouble := range b.trouble {
-		if !strings.Contains(trouble, "ERR_CONNECTION_REFUSED") && !strings.Contains(trouble, "favicon") {
+		if !strings.Contains(trouble, "ERR_CONNECTION_REFUSED") {
 			t.Error("the page reports: ", trouble)
 		}
 	}
+	t.Run("with a hostile statement and a strict policy", func(t *testing.T) { hostile(t, b) })
 }
 
 // A statement is no place for tags, and a stricter policy from outside forbids the page
 // to ask: it is then loaded again.
-func TestABrowserWithAHostileStatementAndAStrictPolicy(t *testing.T) {
+func hostile(t *testing.T, b *browser) {
 	e := open(t, overlay.WithLanes(1))
 	h := debug.Handler(e)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -108,11 +91,8 @@ func TestABrowserWithAHostileStatementAndAStrictPolicy(t *testing.T) {
 		h.ServeHTTP(w, r)
 	}))
 	defer server.Close()
-	b := newBrowser(t, 800, 600)
 	const tags = "`</code><script>owned=1</script><img src=x onerror=\"owned=1\">`"
-	stuck := e.QueryAsync(background, endless+" AND "+tags+" IS NULL")
-	stuck.Await(background) // it has no such column
-	slow := e.QueryAsync(background, strings.Replace(endless, "count(*)", "count(*) AS "+tags, 1))
+	stuck := e.QueryAsync(background, strings.Replace(endless, "count(*)", "count(*) AS "+tags, 1))
 	until(t, e, func(s *inspect.Snapshot) bool { return len(s.Running) == 1 })
 	b.open(server.URL + "/")
 	ask[bool](b, "window.same = true")
@@ -123,5 +103,5 @@ func TestABrowserWithAHostileStatementAndAStrictPolicy(t *testing.T) {
 	if text := ask[string](b, "document.querySelector('#running').innerText"); !strings.Contains(text, tags) {
 		t.Error("the statement is not shown as it is: ", text)
 	}
-	slow.Cancel()
+	stuck.Cancel()
 }

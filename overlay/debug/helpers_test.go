@@ -2,6 +2,7 @@ package debug_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"net/http/httptest"
 	"path/filepath"
@@ -23,7 +24,7 @@ const endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) S
 // open returns an engine on a new file, with a table t.
 func open(t testing.TB, opts ...overlay.Option) *overlay.Engine {
 	t.Helper()
-	e, err := overlay.Open("sqlite3", filepath.Join(t.TempDir(), "a.db")+"?_journal_mode=WAL", opts...)
+	e, err := overlay.Open("sqlite3", filepath.Join(t.TempDir(), "a.db")+"?_journal_mode=WAL&_busy_timeout=600000", opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,6 +60,8 @@ func look(t testing.TB, e *overlay.Engine, opts ...debug.Option) *inspect.Snapsh
 	}
 	return s
 }
+
+func affected(r sql.Result) (int64, error) { return r.RowsAffected() }
 
 func get(t testing.TB, e *overlay.Engine, path string, opts ...debug.Option) string {
 	t.Helper()

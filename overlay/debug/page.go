@@ -54,7 +54,8 @@ func (p *pageData) Title() string {
 	if len(p.Problems) == 0 {
 		return "OK – sqlaio"
 	}
-	return fmt.Sprintf("%s – %s – sqlaio", age(p.Problems[0].Seconds), p.Problems[0].Text)
+	what, _, _ := strings.Cut(p.Problems[0].Text, ",")
+	return fmt.Sprintf("%s %s – sqlaio", age(p.Problems[0].Seconds), what)
 }
 
 // Level is that of the worst problem.
@@ -68,13 +69,8 @@ func (p *pageData) Level() string {
 func (h *handler) page(w http.ResponseWriter) {
 	s := inspect.Of(h.engine, h.show)
 	p := &pageData{
-		Snapshot: s, Problems: problems(s), Others: max(s.Pool.InUse-s.Pool.Engine, 0),
+		Snapshot: s, Problems: problems(s), Busy: busy(s), Others: max(s.Pool.InUse-s.Pool.Engine, 0),
 		Charts: []chart{newChart("How long calls ran", s.Times["running"]), newChart("How long calls waited for a lane", s.Times["waiting"])},
-	}
-	for _, l := range s.Lanes.Open {
-		if l.State != "idle" {
-			p.Busy++
-		}
 	}
 	var b bytes.Buffer
 	if err := page.Execute(&b, p); err != nil {

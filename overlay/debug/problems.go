@@ -38,19 +38,19 @@ func problems(s *inspect.Snapshot) []problem {
 			inspect.Stopping: "It was asked to stop.",
 			inspect.Left:     "It was asked to stop, and did not. Nobody waits for it, but its thread is busy.",
 		}[c.State]
-		add(c.Seconds, c.State, "running", c.What, c.Place, note)
+		add(c.Seconds, c.State, "running, called from", c.What, c.Place, note)
 	}
 	for _, c := range s.Connections {
 		switch {
 		case c.State == "lost":
-			ps = append(ps, problem{"bad", c.Seconds, "a connection is lost, and its user has not closed it", "", c.Place, ""})
+			ps = append(ps, problem{"bad", c.Seconds, "a connection is lost and has not been closed, from", "", c.Place, ""})
 		case len(c.Transactions) > 0:
 			t := c.Transactions[len(c.Transactions)-1]
-			add(c.Idle, "", "idle in a transaction, begun", "", t.Place, "It may hold locks that others wait for.")
+			add(c.Idle, "", "idle in a transaction, begun at", "", t.Place, "It may hold locks that others wait for.")
 		case c.InTransaction:
-			add(c.Idle, "", "idle in a transaction, which a statement has begun", "", c.Place, "It may hold locks that others wait for.")
+			add(c.Idle, "", "idle in a transaction that a statement has begun, on the connection from", "", c.Place, "It may hold locks that others wait for.")
 		case len(c.Streams) > 0:
-			add(c.Idle, "", "a stream is not being read", c.Streams[0].What, c.Streams[0].Place, "")
+			add(c.Idle, "", "a stream is not being read, from", c.Streams[0].What, c.Streams[0].Place, "")
 		}
 	}
 	slices.SortStableFunc(ps, func(a, b problem) int { return cmp.Compare(b.Seconds, a.Seconds) })
@@ -59,7 +59,11 @@ func problems(s *inspect.Snapshot) []problem {
 		ps = ps[:mostProblems]
 	}
 	if w := s.Waiting; w.Count > 0 {
-		add(w.Oldest, "", fmt.Sprintf("waiting: %s. Lanes: %d of %d open.", calls(w.Count), len(s.Lanes.Open), s.Lanes.Most), "", nil, "")
+		text := fmt.Sprintf("%d calls wait", w.Count)
+		if w.Count == 1 {
+			text = "1 call waits"
+		}
+		add(w.Oldest, "", text, "", nil, fmt.Sprintf("%d of %d lanes are busy.", busy(s), s.Lanes.Most))
 	}
 	if n := len(s.Connecting); n > 0 {
 		c := s.Connecting[0]
@@ -67,16 +71,19 @@ func problems(s *inspect.Snapshot) []problem {
 		if s.Pool.Most > 0 {
 			note = fmt.Sprintf("%d of the pool's %d connections are in use.", s.Pool.InUse, s.Pool.Most)
 		}
-		add(c.Seconds, "", "waiting for a connection", "", c.Place, note)
+		add(c.Seconds, "", "waiting for a connection, called from", "", c.Place, note)
 	}
 	return ps
 }
 
-func calls(n int) string {
-	if n == 1 {
-		return "1 call"
+// busy counts the lanes that are not idle.
+func busy(s *inspect.Snapshot) (n int) {
+	for _, l := range s.Lanes.Open {
+		if l.State != "idle" {
+			n++
+		}
 	}
-	return fmt.Sprintf("%d calls", n)
+	return n
 }
 
 // level is how bad it is that something takes so long.
