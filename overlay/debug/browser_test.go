@@ -27,20 +27,23 @@ func TestABrowserShowsWhatIsStuck(t *testing.T) {
 	e := open(t, overlay.WithLanes(2))
 	server := httptest.NewServer(debug.Handler(e))
 	defer server.Close()
-	b := newBrowser(t, 1180, 940)
+	b := newBrowser(t, 1180, 1040)
 	shop := openShop(t, e)
 	until(t, e, func(s *inspect.Snapshot) bool { return s.Stats["Run"].(float64) > 500 })
 	forgotten := shop.importPrices(t)
 	sold := []*overlay.Future[int64]{shop.checkout(7), shop.checkout(8)}
 	until(t, e, func(s *inspect.Snapshot) bool {
-		return len(s.Running) == 2 && s.Running[1].Seconds > stuckAt.Seconds() && s.Waiting.Count == 6
+		return len(s.Running) == 2 && s.Waiting.Count == 6
 	})
 
+	for look(t, e).Running[1].Seconds < stuckAt.Seconds() {
+		time.Sleep(10 * time.Millisecond)
+	}
 	b.open(server.URL + "/")
 	verdict := ask[string](b, "document.querySelector('.verdict').innerText")
 	for _, want := range []string{
 		"idle in a transaction", "shop_test.go:49", "debug_test.(*shop).importPrices",
-		"running", "UPDATE items SET stock = stock - ? WHERE id = ?", "shop_test.go:55", "debug_test.(*shop).checkout",
+		"2 × running", "UPDATE items SET stock = stock - ? WHERE id = ?", "shop_test.go:55", "debug_test.(*shop).checkout",
 		"6 calls wait", "2 of 2 lanes are busy",
 	} {
 		if !strings.Contains(verdict, want) {

@@ -22,6 +22,13 @@ type problem struct {
 	What    string         // a statement; may be empty
 	Place   *inspect.Place // nil: there is none
 	Note    string         // what follows from it; may be empty
+	Count   int            // how many there are; Seconds is that of the oldest
+}
+
+// like reports whether q is the same problem again, with another call.
+func (p problem) like(q problem) bool {
+	same := p.Place == q.Place || p.Place != nil && q.Place != nil && *p.Place == *q.Place
+	return same && p.Text == q.Text && p.What == q.What && p.Note == q.Note
 }
 
 // problems are what has taken long, the worst first. What runs comes before what waits
@@ -29,9 +36,18 @@ type problem struct {
 func problems(s *inspect.Snapshot) []problem {
 	var ps []problem
 	add := func(seconds float64, state, text, what string, place *inspect.Place, note string) {
-		if l := level(seconds, state); l != "" {
-			ps = append(ps, problem{l, seconds, text, what, place, note})
+		l := level(seconds, state)
+		if l == "" {
+			return
 		}
+		p := problem{l, seconds, text, what, place, note, 1}
+		for i := range ps {
+			if ps[i].like(p) {
+				ps[i].Count++
+				return
+			}
+		}
+		ps = append(ps, p)
 	}
 	for _, c := range s.Running {
 		note := map[string]string{
@@ -43,7 +59,7 @@ func problems(s *inspect.Snapshot) []problem {
 	for _, c := range s.Connections {
 		switch {
 		case c.State == "lost":
-			ps = append(ps, problem{"bad", c.Seconds, "a connection is lost and has not been closed, from", "", c.Place, ""})
+			add(c.Seconds, inspect.Left, "a connection is lost and has not been closed, from", "", c.Place, "")
 		case len(c.Transactions) > 0:
 			t := c.Transactions[len(c.Transactions)-1]
 			add(c.Idle, "", "idle in a transaction, begun at", "", t.Place, "It may hold locks that others wait for.")
