@@ -154,8 +154,12 @@ func (v *view) running() []inspect.Call {
 		if c.lane.lease == nil {
 			on = "connection"
 		}
+		last := ""
+		if c.kind == function {
+			last = v.text(c.lane.pc.Noted(), true, nil)
+		}
 		calls = append(calls, inspect.Call{
-			What: v.text(c.describe, c.statement, c.request), Place: placed(c.place), Age: inspect.Ago(v.at, c.since), Waited: inspect.Seconds(c.waited),
+			Last: last, What: v.text(c.describe, c.statement, c.request), Place: placed(c.place), Age: inspect.Ago(v.at, c.since), Waited: inspect.Seconds(c.waited),
 			State: state, On: on, Thread: c.lane.w.ThreadID(),
 		})
 	}

@@ -186,6 +186,7 @@ func (d *doing) Do(inner context.Context) {
 	switch {
 	case c.kind == function:
 		inner = &c.inner
+		defer l.pc.Note(l.pc.Note(true))
 	case c.given != nil:
 		inner = c.given
 	}

@@ -20,7 +20,7 @@
 //
 //	time, engine          when it was taken; the kind of database
 //	closed                Shutdown was called
-//	running[]             what, place, since, seconds, waited_seconds,
+//	running[]             what, last_statement (that a function has made), place, since, seconds, waited_seconds,
 //	                      state (running; stopping: it was asked to stop; left: and nobody waits
 //	                      for it any more, but its thread is busy), on (lane or connection), thread
 //	waiting               count, oldest_seconds; calls[]: what, place, count, since, seconds (of the oldest),

@@ -141,6 +141,28 @@ func TestWaitingForAConnection(t *testing.T) {
 	await(t, await(t, second).CloseAsync(background))
 }
 
+// Of a function its last statement is shown, until it ends.
+func TestTheStatementOfAFunction(t *testing.T) {
+	e := open(t, overlay.WithLanes(1))
+	check := func(name string, cancel func()) {
+		t.Helper()
+		s := until(t, e, func(s *inspect.Snapshot) bool {
+			return len(s.Running) == 1 && s.Running[0].What == name && strings.Contains(s.Running[0].Last, "WITH RECURSIVE n(i)")
+		})
+		if strings.Contains(s.Running[0].Last, "secret") {
+			t.Error("a value is shown: ", s.Running[0].Last)
+		}
+		cancel()
+	}
+	f := overlay.RunInThread(background, e, func(ctx context.Context, c *sql.Conn) (n int, err error) {
+		c.ExecContext(ctx, "DELETE FROM t")
+		return n, c.QueryRowContext(ctx, endless).Scan(&n)
+	})
+	check("RunInThread", f.Cancel)
+	g := e.BatchAsync(background, []overlay.Statement{{Query: "DELETE FROM t"}, {Query: "INSERT INTO t (id) " + endless}})
+	check("BatchAsync", g.Cancel)
+}
+
 // A function that ignores its context keeps its thread when nobody waits for it.
 func TestACallThatWasLeft(t *testing.T) {
 	e := open(t, overlay.WithLanes(1))

@@ -54,7 +54,11 @@ func problems(s *inspect.Snapshot) []problem {
 			inspect.Stopping: "It was asked to stop.",
 			inspect.Left:     "It was asked to stop, and did not. Nobody waits for it, but its thread is busy.",
 		}[c.State]
-		add(c.Seconds, c.State, "running, called from", c.What, c.Place, note)
+		what := c.What
+		if c.Last != "" {
+			what += ": " + c.Last
+		}
+		add(c.Seconds, c.State, "running, called from", what, c.Place, note)
 	}
 	for _, c := range s.Connections {
 		switch {

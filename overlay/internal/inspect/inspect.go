@@ -44,6 +44,7 @@ type Age struct {
 // A Call is one that runs.
 type Call struct {
 	What  string `json:"what"`
+	Last  string `json:"last_statement"` // of a function
 	Place *Place `json:"place"`
 	Age
 	Waited float64 `json:"waited_seconds"`
