@@ -98,8 +98,8 @@ func age(s float64) string {
 
 // dir is the end of a file's directory.
 func dir(file string) string {
-	parts := strings.Split(path.Dir(file), "/")
-	return strings.Join(parts[max(0, len(parts)-2):], "/") + "/"
+	parts := strings.SplitAfter(strings.TrimSuffix(file, path.Base(file)), "/")
+	return strings.Join(parts[max(0, len(parts)-3):], "")
 }
 
 func first(rows any) any {
