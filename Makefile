@@ -43,7 +43,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deps
-deps: ## install what the tests need: a C compiler and MariaDB (root on Debian or Ubuntu; else say what is missing)
+deps: ## install what the tests need: a C compiler, MariaDB, on Debian Chromium (root on Debian or Ubuntu; else say what is missing)
 	@scripts/install-test-deps
 
 .PHONY: test

@@ -21,8 +21,9 @@ import (
 //	                     nobody gets what the lane still does
 //	running -> waiting   the connection was dead before it did anything
 type call struct {
-	link  // the queue's, under its mutex
-	since time.Time
+	link                 // the queue's, under its mutex
+	since  time.Time     // likewise: when it was made
+	waited time.Duration // likewise: for its lane
 
 	fut *core
 	q   *queue                // whose future it is
@@ -33,6 +34,7 @@ type call struct {
 	unwatch func() bool // ends the watch over ctx; nil: there is none
 
 	phase   atomic.Uint32
+	failed  bool                 // the thread's: its work has returned an error
 	lane    atomic.Pointer[lane] // set before running
 	pinned  pinned.Call          // used while running
 	cause   atomic.Pointer[error]
@@ -80,8 +82,9 @@ type callOptions struct {
 	// repeatable: a function that returns ErrBadConn only if nothing was done, as the
 	// other kinds do. It may be made again on another connection.
 	repeatable bool
-	scope      *scope // the transaction scope that it is part of; nil: none
-	statement  bool   // describe is one
+	statement  bool     // describe is one
+	scope      *scope   // the transaction scope that it is part of; nil: none
+	request    *request // what describe is the statement of; nil: it is another one, or none
 	place      site
 	describe   string // the statement, or what else it is
 }

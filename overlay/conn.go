@@ -47,7 +47,7 @@ type session struct {
 	ending    *Future[struct{}]    // guarded by mu: CloseAsync's
 	cleanup   runtime.Cleanup      // guarded by mu: the Conn's, until ending is set
 	guest     *face.Guest          // guarded by mu: SyncConn's; nil: not asked for
-	places    []site               // guarded by mu: of the open transactions, the outermost first
+	levels    []*level             // guarded by mu: the open transactions, the outermost first
 	streams   map[*stream]struct{} // guarded by mu: those that are open
 }
 

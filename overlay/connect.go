@@ -2,6 +2,7 @@ package overlay
 
 import (
 	"context"
+	"time"
 
 	"github.com/sqlaio/sqlaio/reflectguard"
 )
@@ -42,7 +43,7 @@ func (e *Engine) connectAsync(ctx context.Context, place site) *Future[*Conn] {
 // making notes that a connection is being made for a call with the application's context.
 func (e *Engine) making(app context.Context, place site) (*connecting, error) {
 	ctx, cancel := context.WithCancel(reflectguard.MayBlock(app)) // a goroutine of its own waits
-	c := &connecting{app: app, ctx: ctx, cancel: cancel, e: e}
+	c := &connecting{app: app, ctx: ctx, cancel: cancel, e: e, since: now()}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.done != nil {
@@ -71,6 +72,7 @@ type connecting struct {
 	cancel  context.CancelFunc
 	unwatch func() bool
 	e       *Engine
+	since   time.Time
 }
 
 func (c *connecting) stop(error)                          { c.cancel() }

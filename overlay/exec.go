@@ -89,7 +89,7 @@ func newRequest(query string, args []any) *request {
 
 // options are those of a call that queries.
 func (q *request) options(c *config) callOptions {
-	o := callOptions{kind: write, statement: true, describe: q.Query}
+	o := callOptions{kind: write, statement: true, describe: q.Query, request: q}
 	if c.readsOnly(q.Query) {
 		o.kind = read
 	}
@@ -154,7 +154,7 @@ func executeAsync(ctx context.Context, to Target, query string, args []any) *Fut
 		return queryAsync(ctx, to, query, args)
 	}
 	q := newRequest(query, args)
-	return send(ctx, to, callOptions{kind: write, plain: true, statement: true, describe: query}, func(ctx context.Context, l *lane) (*Result, error) {
+	return send(ctx, to, callOptions{kind: write, plain: true, statement: true, describe: query, request: q}, func(ctx context.Context, l *lane) (*Result, error) {
 		done, err := l.exec(ctx, q)
 		if err != nil {
 			return nil, err
@@ -165,7 +165,7 @@ func executeAsync(ctx context.Context, to Target, query string, args []any) *Fut
 
 func execAsync(ctx context.Context, to Target, query string, args []any) *Future[sql.Result] {
 	q := newRequest(query, args)
-	return send(ctx, to, callOptions{kind: write, plain: true, statement: true, describe: query}, func(ctx context.Context, l *lane) (sql.Result, error) {
+	return send(ctx, to, callOptions{kind: write, plain: true, statement: true, describe: query, request: q}, func(ctx context.Context, l *lane) (sql.Result, error) {
 		done, err := l.exec(ctx, q)
 		if err != nil {
 			return nil, err

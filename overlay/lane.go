@@ -39,6 +39,7 @@ type lane struct {
 	used     bool         // it has done a call
 	answered bool         // the call that runs has got an answer from the database
 	retry    *call        // the call that hit the dead connection; it will be made again
+	done     *call        // the call that it has done last, until the queue has counted it
 	function *sql.Conn    // of the function that runs; nil: none runs
 	first    *call        // the call that the loop begins with; whoever starts the lane sets it
 	loopFn   func()
@@ -127,6 +128,7 @@ func (l *lane) run(c *call) {
 	if c.outer = l.current.Swap(c); c.outer == c { // the queue has put it there, unless the call is nested
 		c.outer = nil
 	}
+	nested := c.outer != nil
 	err := l.pc.Run(c.ctx, &c.pinned, &d)
 	l.current.Store(c.outer) // not after a Goexit: gone looks for the call
 	c.outer = nil
@@ -148,13 +150,19 @@ func (l *lane) run(c *call) {
 		l.retry = c
 		return
 	}
+	if !nested {
+		l.done, c.failed = c, err != nil
+	}
 	if !c.end(err) && c.undo != nil {
 		c.undo(l)
 	}
 }
 
 // runNested does a call that a function or callback on the thread makes.
-func (l *lane) runNested(c *call) { l.run(c) }
+func (l *lane) runNested(c *call) {
+	c.since = now()
+	l.run(c)
+}
 
 // doing is the work of one call on the thread.
 type doing struct {
@@ -178,6 +186,7 @@ func (d *doing) Do(inner context.Context) {
 	switch {
 	case c.kind == function:
 		inner = &c.inner
+		defer l.pc.Note(l.pc.Note(true))
 	case c.given != nil:
 		inner = c.given
 	}

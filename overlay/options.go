@@ -22,6 +22,9 @@ type config struct {
 
 	resultLimit int64 // bytes; 0: none
 
+	waits, runs histogram // of the calls: for a lane, and on it
+	slow        slowCalls
+
 	mu           sync.Mutex
 	fns          []func()      // guarded by mu: to be given to the dispatcher
 	dispatching  bool          // guarded by mu: dispatchAll runs

@@ -72,6 +72,8 @@ func (q *queue) submit(c *call) error {
 		return closed
 	case len(q.idle) > 0 && len(q.idle) == len(q.lanes):
 		l := q.takeIdle()
+		c.since = now()
+		q.config.waits.add(0)
 		l.current.Store(c) // under mu, so that stopAll misses no call
 		q.mu.Unlock()
 		l.start(c)
@@ -84,7 +86,7 @@ func (q *queue) submit(c *call) error {
 		q.mu.Unlock()
 		return ErrQueueFull
 	}
-	c.since = time.Now()
+	c.since = now()
 	q.calls.push(c)
 	open := len(q.lanes) == 0 && q.opensMore()
 	if !open && q.open != nil && !q.armed {
@@ -115,7 +117,9 @@ func (q *queue) withdrew() {
 // take takes out a call for a lane. It needs mu.
 func (q *queue) take(c *call) {
 	q.calls.remove(c)
-	q.stats.Waiting += time.Since(c.since)
+	c.waited = time.Since(c.since)
+	q.stats.Waiting += c.waited
+	q.config.waits.add(c.waited)
 }
 
 // remove takes out a call that was withdrawn.
@@ -150,6 +154,7 @@ func (q *queue) next(l *lane, leaving bool) *call {
 	q.mu.Lock()
 	if leaving {
 		q.drop(l)
+		q.ended(l, now())
 		open := q.opensMore()
 		q.checkEmpty()
 		q.mu.Unlock()
@@ -161,11 +166,13 @@ func (q *queue) next(l *lane, leaving bool) *call {
 	defer q.mu.Unlock()
 	if c := q.calls.first; c != nil {
 		q.take(c)
+		q.ended(l, c.begun())
 		l.current.Store(c)
 		return c
 	}
 	q.deliver()
 	q.rest(l)
+	q.ended(l, l.since)
 	return nil
 }
 

@@ -89,7 +89,7 @@ func (q *queue) opensMore() bool {
 // rest makes a lane idle. It needs mu.
 func (q *queue) rest(l *lane) {
 	q.idle = append(q.idle, l)
-	l.since = time.Now()
+	l.since = now()
 	if l.lease != nil {
 		l.lease.from.watchIdle()
 	}
@@ -149,7 +149,7 @@ func (q *queue) lost(l *lane, c *call) {
 	q.mu.Lock()
 	q.drop(l)
 	if c != nil {
-		c.since = time.Now()
+		c.since = now()
 		q.calls.pushFront(c)
 	}
 	l, c = nil, q.calls.first

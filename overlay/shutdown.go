@@ -131,8 +131,8 @@ func (e *Engine) unfinished(cause error) error {
 	for _, s := range e.open() {
 		left = append(left, "a connection"+at(s.place))
 		s.mu.Lock()
-		for _, place := range s.places {
-			left = append(left, "a transaction"+at(place))
+		for _, v := range s.levels {
+			left = append(left, "a transaction"+at(v.place))
 		}
 		for st := range s.streams {
 			left = append(left, "a stream"+at(st.place))

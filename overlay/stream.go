@@ -20,6 +20,7 @@ type stream struct {
 	s       *session
 	owns    bool // the session is the stream's own and ends with it
 	place   site
+	since   time.Time
 	query   string
 	plain   bool        // the query only reads: stopping it costs only its rows
 	unwatch func() bool // ends the watch over the context
@@ -131,7 +132,7 @@ func (c *Conn) StreamAsync(ctx context.Context, query string, args ...any) *Futu
 func streamOn(opening, ctx context.Context, s *session, owns bool, place site, q *request) *Future[*Result] {
 	o := q.options(s.config)
 	o.place = place
-	st := &stream{s: s, owns: owns, place: place, query: q.Query, plain: o.kind == read}
+	st := &stream{s: s, owns: owns, place: place, since: now(), query: q.Query, plain: o.kind == read}
 	o.undo = func(l *lane) { st.end(l, ErrClosed) }
 	if err := s.enter(&o); err != nil {
 		return completed[*Result](s.config, nil, err)

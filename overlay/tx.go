@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"sync/atomic"
+	"time"
 	"weak"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
@@ -25,6 +26,7 @@ type Tx struct {
 // level is one transaction or savepoint. Fields without a note are the thread's.
 type level struct {
 	tx     *pinned.Tx       // the transaction that it is, or is in
+	since  time.Time        // set once: when it began
 	failed int              // how many streams had failed when it began
 	name   string           // of a savepoint; empty: it is the transaction
 	over   atomic.Bool      // committed, rolled back, or gone with the one around it; anybody may look
@@ -87,10 +89,7 @@ func (t *txState) set(levels []*level) {
 	}
 	t.s.mu.Lock()
 	defer t.s.mu.Unlock()
-	t.s.places = nil
-	for _, v := range levels {
-		t.s.places = append(t.s.places, v.place)
-	}
+	t.s.levels = slices.Clone(levels)
 }
 
 // gone ends the transaction of a connection whose thread has ended.
@@ -235,7 +234,7 @@ func (l *lane) begin(ctx context.Context, opts *sql.TxOptions) (*level, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &level{tx: tx}
+	v := &level{tx: tx, since: now()}
 	if l.tx != nil {
 		l.tx.levels = append(l.tx.levels, v)
 	}
@@ -247,7 +246,7 @@ func (l *lane) savepoint(ctx context.Context) (*level, error) {
 		return nil, err
 	}
 	l.tx.names++
-	v := &level{tx: l.tx.levels[0].tx, name: fmt.Sprintf("sqlaio_%d", l.tx.names), failed: len(l.tx.failed)}
+	v := &level{tx: l.tx.levels[0].tx, since: now(), name: fmt.Sprintf("sqlaio_%d", l.tx.names), failed: len(l.tx.failed)}
 	if err := l.statement(ctx, "SAVEPOINT "+v.name); err != nil {
 		return nil, err
 	}

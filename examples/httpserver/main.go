@@ -6,6 +6,7 @@
 //	GET  /notes         the latest notes
 //	POST /notes         adds one: {"text": "…"}
 //	GET  /notes/{id}    one note
+//	GET  /debug/sqlaio  what the engine is doing, for operators
 //
 // When a client hangs up, its query is stopped. After a signal, requests in progress
 // may finish within the time given by -grace; then they are stopped too.

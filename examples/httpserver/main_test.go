@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -236,6 +237,32 @@ func TestHangingUpStopsTheQuery(t *testing.T) {
 	if code, err := call(background, c, "GET", s.url+"/notes", nil, nil); code != 200 || err != nil {
 		t.Error(code, err)
 	}
+}
+
+// The page for operators names the query that is stuck, and its line.
+func TestThePageShowsWhatIsStuck(t *testing.T) {
+	s, c := start(t), newClient(t, 2)
+	defer s.stop(t)
+	ended := make(chan error, 1)
+	s.mux.HandleFunc("GET /forever", s.forever(ended))
+	ctx, hangUp := context.WithCancel(background)
+	go call(ctx, c, "GET", s.url+"/forever", nil, nil)
+	var state struct {
+		Running []struct {
+			What  string
+			Place struct{ Function string }
+		}
+	}
+	for len(state.Running) == 0 {
+		if code, err := call(background, c, "GET", s.url+"/debug/sqlaio?format=json", nil, &state); code != 200 || err != nil {
+			t.Fatal(code, err)
+		}
+	}
+	if r := state.Running[0]; !strings.HasPrefix(r.What, "WITH RECURSIVE forever") || !strings.Contains(r.Place.Function, "forever") {
+		t.Errorf("what runs is %+v", r)
+	}
+	hangUp()
+	<-ended
 }
 
 // When its context ends, the shutdown stops the requests in progress.

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/sqlaio/sqlaio/overlay/debug"
 )
 
 // server serves notes, and closes them at the end.
@@ -21,6 +23,7 @@ func newServer(n *notes) *server {
 	s.mux.HandleFunc("GET /notes", s.list)
 	s.mux.HandleFunc("POST /notes", s.add)
 	s.mux.HandleFunc("GET /notes/{id}", s.get)
+	s.mux.Handle("GET /debug/sqlaio", debug.Handler(n.engine)) // elsewhere, only for operators
 	return s
 }
 

@@ -40,6 +40,11 @@ type Conn struct {
 	mu    sync.Mutex
 	later []func() // guarded by mu: functions that the thread calls before or after its next call
 
+	noted struct { // for Noted
+		sync.Mutex
+		text string
+	}
+
 	// The thread's.
 	inner   driver.Conn // nil once closed
 	current *Call       // the innermost call that runs; nil: none
@@ -54,6 +59,7 @@ type Conn struct {
 	writing int         // rows of writes that are open
 	busy    error       // why it can do nothing else while some rows are open; nil: it can
 	free    func()      // closes those rows
+	noting  bool        // statements are noted
 }
 
 // Work is what a call does. It is done on the thread, with the context that the
@@ -206,6 +212,25 @@ func (c *Conn) HangUp() {
 	if h, ok := c.intr.(HangUpper); ok {
 		h.HangUp()
 	}
+}
+
+// Note has the texts of the statements that follow noted, or not, and returns how it was.
+// It is for functions, whose own text says nothing. The thread's.
+func (c *Conn) Note(on bool) (was bool) {
+	was, c.noting = c.noting, on
+	if !on {
+		c.noted.Lock()
+		c.noted.text = ""
+		c.noted.Unlock()
+	}
+	return was
+}
+
+// Noted returns the last text that was noted. It may be called from any goroutine.
+func (c *Conn) Noted() string {
+	c.noted.Lock()
+	defer c.noted.Unlock()
+	return c.noted.text
 }
 
 // ReadsOnly reports whether stopping a query costs only its rows. A query of a view

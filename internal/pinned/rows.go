@@ -84,6 +84,11 @@ func (c *Conn) mayRun(q *Request) error {
 }
 
 func (c *Conn) executing(q *Request) {
+	if c.noting {
+		c.noted.Lock()
+		c.noted.text = q.Query
+		c.noted.Unlock()
+	}
 	if c.watcher != nil {
 		c.watcher.Executing(q.Query)
 	}
