@@ -99,8 +99,8 @@ func (v *view) queue(q *queue, lane func(l *lane, state string, since time.Time)
 		case c != nil:
 			v.calls = append(v.calls, seenCall{c, l, c.begun(), c.waited})
 			lane(l, "running", c.begun())
-		default: // between two calls
-			lane(l, "running", v.at)
+		default: // about to take a call, or to rest
+			lane(l, "idle", v.at)
 		}
 	}
 	return q.calls.length
