@@ -37,6 +37,12 @@ type commitGroup struct {
 	failed []*member // have cost the group a transaction; they hear of it at the end
 }
 
+// A commit is one of a group, under way.
+type commit struct {
+	since   time.Time
+	members int
+}
+
 // groupFate is what has become of a group's transaction.
 type groupFate uint8
 
@@ -233,6 +239,7 @@ func (m *member) Do(inner context.Context) {
 	g.keep = false
 	if c.kind == function {
 		inner = &c.inner
+		defer l.pc.Note(l.pc.Note(true))
 	}
 	err := guard(func() error { return c.work.do(inner, l) })
 	if l.holder != nil {
@@ -391,8 +398,10 @@ func (g *commitGroup) commit() {
 		return // reset rolls back
 	}
 	var err error
-	start := time.Now()
+	start := now()
+	g.l.commits.Store(&commit{start, len(g.done)})
 	g.l.pc.Run(background, new(pinned.Call), pinned.Func(func(context.Context) { err = g.l.pc.Commit(g.tx) }))
+	g.l.commits.Store(nil)
 	took := time.Since(start)
 	if err == nil {
 		g.tx = nil
@@ -470,6 +479,10 @@ func (q *queue) giveBack(calls []*call) {
 func (m *member) end(err error) {
 	if err != nil && err != m.err {
 		m.c.work.(interface{ takeBack(why error) }).takeBack(err)
+	}
+	if m.ran {
+		m.c.failed = err != nil
+		m.c.count(now())
 	}
 	m.c.end(err)
 }

@@ -3,6 +3,7 @@ package overlay
 import (
 	"cmp"
 	"database/sql/driver"
+	"fmt"
 	"reflect"
 	"slices"
 	"time"
@@ -26,6 +27,7 @@ type view struct {
 	show func(string, []driver.NamedValue) string
 
 	calls   []seenCall
+	commits []inspect.Call
 	waiting int
 	oldest  time.Time
 }
@@ -41,9 +43,16 @@ type seenCall struct {
 func (v *view) of(e *Engine) *inspect.Snapshot {
 	s := &inspect.Snapshot{Time: v.at, Engine: e.config.dialect.String(), Closed: e.isClosed()}
 	s.Lanes.Open = []inspect.Lane{}
-	v.queue(e.queue, func(l *lane, state string, since time.Time) {
-		s.Lanes.Open = append(s.Lanes.Open, inspect.Lane{Thread: l.w.ThreadID(), State: state, Age: inspect.Ago(v.at, since)})
-	})
+	for _, q := range e.queues() {
+		v.queue(q, func(l *lane, state string, since time.Time) {
+			open := inspect.Lane{Thread: l.w.ThreadID(), State: state, Age: inspect.Ago(v.at, since)}
+			if l.writer != nil {
+				s.Writer = &open
+			} else {
+				s.Lanes.Open = append(s.Lanes.Open, open)
+			}
+		})
+	}
 	e.queue.mu.Lock()
 	s.Lanes.Most, s.Lanes.Opening = e.queue.most, e.queue.opening
 	e.queue.mu.Unlock()
@@ -77,15 +86,21 @@ func (v *view) queue(q *queue, lane func(l *lane, state string, since time.Time)
 		}
 	}
 	for _, l := range q.lanes {
-		c := l.current.Load()
+		c, committing := l.current.Load(), l.commits.Load()
 		switch {
+		case committing != nil:
+			v.commits = append(v.commits, inspect.Call{
+				What: fmt.Sprintf("COMMIT of a group of %d", committing.members), Age: inspect.Ago(v.at, committing.since),
+				State: inspect.Running, On: l.role(), Thread: l.w.ThreadID(),
+			})
+			lane(l, "running", committing.since)
 		case slices.Contains(q.idle, l):
 			lane(l, "idle", l.since)
 		case c != nil:
 			v.calls = append(v.calls, seenCall{c, l, c.begun(), c.waited})
 			lane(l, "running", c.begun())
-		default: // between two calls
-			lane(l, "running", v.at)
+		default: // about to take a call, or to rest
+			lane(l, "idle", v.at)
 		}
 	}
 	return q.calls.length
@@ -138,7 +153,7 @@ func (v *view) connecting(e *Engine) []inspect.Wait {
 }
 
 func (v *view) running() []inspect.Call {
-	calls := []inspect.Call{}
+	calls := append([]inspect.Call{}, v.commits...)
 	for _, c := range v.calls {
 		if c.lane == nil {
 			continue
@@ -150,21 +165,28 @@ func (v *view) running() []inspect.Call {
 		case c.stopped() != nil:
 			state = inspect.Stopping
 		}
-		on := "lane"
-		if c.lane.lease == nil {
-			on = "connection"
-		}
 		last := ""
 		if c.kind == function {
 			last = v.text(c.lane.pc.Noted(), true, nil)
 		}
 		calls = append(calls, inspect.Call{
 			Last: last, What: v.text(c.describe, c.statement, c.request), Place: placed(c.place), Age: inspect.Ago(v.at, c.since), Waited: inspect.Seconds(c.waited),
-			State: state, On: on, Thread: c.lane.w.ThreadID(),
+			State: state, On: c.lane.role(), Thread: c.lane.w.ThreadID(),
 		})
 	}
 	slices.SortFunc(calls, func(a, b inspect.Call) int { return cmp.Compare(b.Seconds, a.Seconds) })
 	return calls
+}
+
+// role is what the lane is for.
+func (l *lane) role() string {
+	switch {
+	case l.lease == nil:
+		return "connection"
+	case l.writer != nil:
+		return "writer"
+	}
+	return "lane"
 }
 
 // text is what a call does, as it may be shown.

@@ -29,9 +29,10 @@ type lane struct {
 	writer   *writer        // set once: whose connection it is; nil: not a writer's
 	readOnly bool           // set once: its connection was made query_only
 
-	since   time.Time            // the queue's, under its mutex: idle since
-	current atomic.Pointer[call] // what it runs, the innermost; anybody may look
-	lost    atomic.Bool          // a Conn's connection is lost; anybody may look
+	since   time.Time              // the queue's, under its mutex: idle since
+	current atomic.Pointer[call]   // what it runs, the innermost; anybody may look
+	commits atomic.Pointer[commit] // the commit of a group that is under way; anybody may look
+	lost    atomic.Bool            // a Conn's connection is lost; anybody may look
 
 	holder   *pinned.Holder
 	streams  []*stream    // that are open
@@ -142,6 +143,9 @@ func (l *lane) run(c *call) {
 		l.lost.Store(true)
 	}
 	if l.readOnly && pinned.AnyIn(d.err, refusedWrite) && c.stopped() == nil {
+		l.q.mu.Lock() // until here somebody may look at what the lane runs
+		c.since = time.Time{}
+		l.q.mu.Unlock()
 		l.lease.from.writer.passOn(c)
 		return
 	}

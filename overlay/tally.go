@@ -16,20 +16,23 @@ var epoch = time.Now()
 // now is time.Now at half the price: it reads only the monotonic clock.
 func now() time.Time { return epoch.Add(time.Since(epoch)) }
 
-// begun is when a lane took the call. It needs the queue's mutex.
+// begun is when a lane took the call. It needs the queue's mutex, or to be the lane.
 func (c *call) begun() time.Time { return c.since.Add(c.waited) }
 
-// ended counts the call that the lane has done. It needs mu.
+// ended counts the call that the lane has done.
 func (q *queue) ended(l *lane, at time.Time) {
-	c := l.done
-	if c == nil {
-		return
+	if c := l.done; c != nil {
+		l.done = nil
+		c.count(at)
 	}
-	l.done = nil
+}
+
+// count counts a call that has ended. It is called on the thread of the lane.
+func (c *call) count(at time.Time) {
 	ran := at.Sub(c.begun())
-	q.config.runs.add(ran)
+	c.q.config.runs.add(ran)
 	if ran >= slowAfter {
-		q.config.slow.add(slowCall{
+		c.q.config.slow.add(slowCall{
 			describe: strings.Clone(c.describe[:min(len(c.describe), slowText)]), statement: c.statement, place: c.place,
 			at: at, waited: c.waited, ran: ran, failed: c.failed, stopped: c.stopped() != nil,
 		})

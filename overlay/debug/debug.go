@@ -18,9 +18,10 @@ type Option func(*handler)
 func WithValues() Option { return func(h *handler) { h.show = withValues } }
 
 // Handler returns a handler that shows what an engine is doing, as HTML or, with
-// ?format=json, as JSON. It answers GET and HEAD, below any path. A request takes each
-// of the engine's locks for some microseconds; between requests the handler costs
-// nothing. It works after Shutdown too, and is safe for concurrent use.
+// ?format=json, as JSON. It answers GET and HEAD, below any path. It runs in the
+// request's goroutine, and holds the engine's lock while it notes at most 1,000 calls that
+// wait. Between requests it costs nothing. It works after Shutdown too, and is safe for
+// concurrent use.
 func Handler(e *overlay.Engine, opts ...Option) http.Handler {
 	h := &handler{engine: e, show: withoutValues}
 	for _, o := range opts {

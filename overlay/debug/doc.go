@@ -22,7 +22,7 @@
 //	closed                Shutdown was called
 //	running[]             what, last_statement (that a function has made), place, since, seconds, waited_seconds,
 //	                      state (running; stopping: it was asked to stop; left: and nobody waits
-//	                      for it any more, but its thread is busy), on (lane or connection), thread
+//	                      for it any more, but its thread is busy), on (lane, writer or connection), thread
 //	waiting               count, oldest_seconds; calls[]: what, place, count, since, seconds (of the oldest),
 //	                      for the "grouped" calls that have waited longest
 //	connecting[]          who waits for a connection of their own: place, count, since, seconds
@@ -31,6 +31,7 @@
 //	                      transactions[]: what (transaction, savepoint), place, since, seconds,
 //	                      streams[]: what, place, since, seconds, buffered_rows
 //	lanes                 most, opening; open[]: thread, state (running, idle), since, seconds
+//	writer                the connection of overlay.WithWriter: thread, state, since, seconds; or null
 //	pool                  the sql.DB: most (0: no limit), open, in_use, in_use_by_engine, waiting (in the engine),
 //	                      waits and waited_seconds (in the pool, ever)
 //	dispatcher_waiting    functions that wait for the dispatcher

@@ -67,11 +67,11 @@ func TestWhoHoldsWhat(t *testing.T) {
 	const series = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 10000) SELECT i, 'secret' FROM n"
 	stream, streams := await(t, e.StreamAsync(background, series)), line()
 	s := until(t, e, func(s *inspect.Snapshot) bool {
-		return len(s.Connections) == 2 && s.Connections[0].State == "idle" && s.Connections[1].State == "idle"
+		return len(s.Connections) == 2 && s.Connections[0].Idle > 0 && s.Connections[1].Idle > 0
 	})
 	held, streaming := s.Connections[0], s.Connections[1]
 	wantPlace(t, held.Place, connected)
-	if held.Seconds < streaming.Seconds || held.Idle <= 0 || held.Idle > held.Seconds || held.Thread == 0 || !held.InTransaction || len(held.Transactions) != 2 {
+	if held.Seconds < streaming.Seconds || held.State != "idle" || held.Idle > held.Seconds || held.Thread == 0 || !held.InTransaction || len(held.Transactions) != 2 {
 		t.Fatalf("the connection is %+v", held)
 	}
 	for i, want := range []struct {
@@ -122,6 +122,30 @@ func TestCallsOfAConnection(t *testing.T) {
 	stuck.Cancel()
 	await(t, next)
 	await(t, c.CloseAsync(background))
+}
+
+// The writer waits for its turn, which a transaction has, and others wait for the writer.
+func TestTheWriter(t *testing.T) {
+	e := open(t, overlay.WithWriter())
+	c := await(t, e.ConnectAsync(background))
+	tx := await(t, c.BeginAsync(background, nil))
+	const insert = "INSERT INTO t (text) VALUES ('secret')"
+	begun := e.ExecAsync(background, insert)
+	until(t, e, func(s *inspect.Snapshot) bool { return len(s.Running) == 1 && s.Running[0].On == "writer" })
+	next := e.ExecAsync(background, insert)
+	s := look(t, e)
+	if s.Waiting.Count != 1 || s.Writer == nil || s.Writer.State != "running" || s.Writer.Thread != s.Running[0].Thread || len(s.Connections[0].Transactions) != 1 {
+		t.Errorf("%+v, %+v, %+v", s.Waiting, s.Writer, s.Connections)
+	}
+	run := s.Stats["Run"].(float64)
+	await(t, tx.CommitAsync(background))
+	await(t, c.CloseAsync(background))
+	await(t, begun)
+	await(t, next)
+	s = until(t, e, func(s *inspect.Snapshot) bool { return s.Writer.State == "idle" && len(s.Running) == 0 })
+	if s.Stats["Groups"].(float64) < 2 || s.Stats["Members"].(float64) < 3 || s.Stats["Run"].(float64) <= run {
+		t.Errorf("%+v", s.Stats)
+	}
 }
 
 func TestWaitingForAConnection(t *testing.T) {

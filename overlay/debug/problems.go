@@ -83,7 +83,11 @@ func problems(s *inspect.Snapshot) []problem {
 		if w.Count == 1 {
 			text = "1 call waits"
 		}
-		add(w.Oldest, "", text, "", nil, fmt.Sprintf("%d of %d lanes are busy.", busy(s), s.Lanes.Most))
+		note := fmt.Sprintf("%d of %d lanes are busy.", busy(s), s.Lanes.Most)
+		if s.Writer != nil && s.Writer.State != "idle" {
+			note += " The writer is too."
+		}
+		add(w.Oldest, "", text, "", nil, note)
 	}
 	if n := len(s.Connecting); n > 0 {
 		c := s.Connecting[0]

@@ -21,6 +21,7 @@ type Snapshot struct {
 	Connecting  []Wait           `json:"connecting"`
 	Connections []Connection     `json:"connections"`
 	Lanes       Lanes            `json:"lanes"`
+	Writer      *Lane            `json:"writer"` // nil: there is none, or it has no connection now
 	Pool        Pool             `json:"pool"`
 	Dispatcher  int              `json:"dispatcher_waiting"`
 	Stats       map[string]any   `json:"stats"`
