@@ -111,6 +111,7 @@ func TestWriterMemberFailsAlone(t *testing.T) {
 	for name, culprit := range map[string]func(*overlay.Engine) error{
 		"constraint":       exec("INSERT INTO t VALUES (1, 'again')"),
 		"or rollback":      exec("INSERT OR ROLLBACK INTO t VALUES (1, 'again')"),
+		"or fail":          exec("INSERT OR FAIL INTO t VALUES (1, 'again'), (50, 'x')"),
 		"trigger":          exec("INSERT INTO t VALUES (50, 'raise')"),
 		"trigger rollback": exec("INSERT INTO t VALUES (50, 'rollback')"),
 		"deferred key":     exec("INSERT INTO child VALUES (99)"),

@@ -17,7 +17,6 @@ void sqlite3_progress_handler(sqlite3 *, int, int (*)(void *), void *) WEAK;
 int sqlite3_busy_handler(sqlite3 *, int (*)(void *, int), void *) WEAK;
 int sqlite3_busy_timeout(sqlite3 *, int) WEAK;
 int sqlite3_get_autocommit(sqlite3 *) WEAK;
-int sqlite3_total_changes(sqlite3 *) WEAK;
 int sqlite3_db_status(sqlite3 *, int, int *, int *, int) WEAK;
 const char *sqlite3_db_filename(sqlite3 *, const char *) WEAK;
 int sqlite3_file_control(sqlite3 *, const char *, int, void *) WEAK;
