@@ -78,7 +78,7 @@ type callOptions struct {
 	begins bool        // it begins a transaction
 	writes bool        // it is the writer's if there is one, as a call of kind write is
 	groups bool        // it may be committed together with others'
-	plain  bool        // a write that has done nothing if it fails, as far as its text tells
+	plain  bool        // a write that only executes a text: its error is that of SQLite's statement
 	// repeatable: a function that returns ErrBadConn only if nothing was done, as the
 	// other kinds do. It may be made again on another connection.
 	repeatable bool

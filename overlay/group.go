@@ -61,7 +61,7 @@ type member struct {
 	ran     bool
 	keeps   bool // what it has done is kept though it has failed
 	suspect bool // it has left a foreign key unresolved, and was undone
-	changes int  // SQLite's count before it ran, which tells whether it has kept anything; -1: it has a savepoint
+	secured bool // it has a savepoint
 	stale   bool // the connection was dead before anything was done
 }
 
@@ -282,7 +282,7 @@ func (g *commitGroup) examine(m *member, err error) {
 			g.undo(m)
 			return
 		}
-		if m.changes >= 0 {
+		if !m.secured {
 			return
 		}
 		pc.Firmly(func() { err = g.l.statement(background, releaseMember) })
@@ -295,24 +295,21 @@ func (g *commitGroup) examine(m *member, err error) {
 	}
 }
 
-// secure makes a savepoint, unless SQLite takes back what the member does if that fails.
+// secure makes a savepoint. A single statement needs none: what SQLite keeps of one that
+// fails, for the sake of OR FAIL, it would keep outside of a group too.
 func (m *member) secure() error {
-	pc := m.g.l.pc
 	if m.c.plain {
-		if n, known := pc.Changes(); known {
-			m.changes = n
-			return nil
-		}
+		return nil
 	}
-	m.changes = -1
+	m.secured = true
 	return m.g.l.statement(background, savepointMember)
 }
 
-// undo takes back what the member has done. Without a savepoint that is nothing, or
-// takes the whole transaction.
+// undo takes back what the member has done. Without a savepoint SQLite has done that, or
+// it takes the whole transaction.
 func (g *commitGroup) undo(m *member) {
-	if m.changes >= 0 {
-		if n, known := g.l.pc.Changes(); m.suspect || !known || n != m.changes {
+	if !m.secured {
+		if m.suspect {
 			g.lose(groupLost, m.err)
 		}
 		return
@@ -390,7 +387,7 @@ func (g *commitGroup) commit() {
 	}
 	kept := 0
 	for _, m := range g.done {
-		if m.err == nil || m.keeps {
+		if m.err == nil || m.keeps || !m.secured {
 			kept++
 		}
 	}

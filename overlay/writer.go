@@ -14,16 +14,17 @@ import (
 // lanes only read. What has queued up for the writer is committed as one group:
 // single statements that write, batches with InTx, and functions of Write. Their
 // futures complete after the COMMIT. A call that fails takes back its own changes
-// alone. Statements that cannot be in a group, such as PRAGMA, VACUUM and texts of several
-// statements, and batches without InTx, run alone, in their turn.
+// alone. (What SQLite keeps of a statement with OR FAIL is kept.) Statements that cannot
+// be in a group, such as PRAGMA, VACUUM and texts of several statements, and batches
+// without InTx, run alone, in their turn.
 //
 // Transactions of WithTx and BeginAsync begin with BEGIN IMMEDIATE on connections of
 // their own. They, and all else that writes through the Engine, its Conns and its SyncDB,
-// get their turns among the groups, so that nobody meets a lock of this process.
-// Transactions that are read-only need no turn; what writes in them is refused. Locks of other
-// processes are waited for until the call's context ends. A function of RunInThread on the Engine is
-// called on a lane, and once more on the writer's thread if it returns the error of a
-// write, which lanes refuse.
+// take turns with the groups, so that nobody meets a lock of this process. Read-only
+// transactions need no turn; what writes in them is refused. Locks of other processes
+// are waited for until the call's context ends. A function of RunInThread on the Engine
+// is called on a lane. If it returns the error of a write, which lanes refuse, it is called
+// once more, on the writer's thread.
 func WithWriter() Option { return func(c *config) { c.writer = true } }
 
 // Write calls fn on the writer's thread, as a member of a group: see WithWriter. What

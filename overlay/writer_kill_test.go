@@ -31,6 +31,9 @@ func TestWriterKilled(t *testing.T) {
 	if testing.Short() {
 		kills = 3
 	}
+	if n, err := strconv.Atoi(os.Getenv("SQLAIO_TEST_KILLS")); err == nil {
+		kills = n
+	}
 	acknowledged, rows := 0, 0
 	path := filepath.Join(t.TempDir(), "a.db")
 	for range kills {

@@ -199,7 +199,7 @@ func TestWriterTurnOfAConn(t *testing.T) {
 				defer cancel()
 				start := time.Now()
 				wantError(t, write(ctx, c), context.DeadlineExceeded)
-				if d := time.Since(start); d > 80*time.Millisecond {
+				if d := time.Since(start); d > time.Second {
 					t.Errorf("it took %v", d)
 				}
 				return nil

@@ -6,15 +6,12 @@ package sqlite3
 // #cgo nocallback in_transaction
 // #cgo noescape unresolved_keys
 // #cgo nocallback unresolved_keys
-// #cgo noescape total_changes
-// #cgo nocallback total_changes
 // #include "stopper.h"
 // static int in_transaction(void *db) { return !sqlite3_get_autocommit(db); }
 // static int unresolved_keys(void *db) {
 // 	int now = 0, most = 0;
 // 	return sqlite3_db_status && sqlite3_db_status(db, DBSTATUS_DEFERRED_FKS, &now, &most, 0) == OK && now > 0;
 // }
-// static int total_changes(void *db) { return sqlite3_total_changes ? sqlite3_total_changes(db) : -1; }
 import "C"
 
 import (
@@ -53,7 +50,7 @@ var (
 	_ pinned.TxReporter = (*interrupter)(nil)
 	_ pinned.Watcher    = (*interrupter)(nil)
 	_ pinned.Volatile   = (*interrupter)(nil)
-	_ pinned.Teller     = (*interrupter)(nil)
+	_ pinned.KeyChecker = (*interrupter)(nil)
 	_ pinned.Patient    = (*interrupter)(nil)
 )
 
@@ -139,16 +136,6 @@ func (i *interrupter) InTransaction() bool {
 func (i *interrupter) Unresolved() bool {
 	db := *i.db
 	return db != nil && C.unresolved_keys(db) != 0
-}
-
-// Changes is SQLite's counter of changed rows, those of triggers included.
-func (i *interrupter) Changes() (n int, known bool) {
-	db := *i.db
-	if db == nil {
-		return 0, false
-	}
-	n = int(C.total_changes(db))
-	return n, n >= 0
 }
 
 // TxStatus costs what InTransaction does. A transaction that is over after a call

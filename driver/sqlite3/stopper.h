@@ -17,7 +17,6 @@ void sqlite3_progress_handler(sqlite3 *, int, int (*)(void *), void *) WEAK;
 int sqlite3_busy_handler(sqlite3 *, int (*)(void *, int), void *) WEAK;
 int sqlite3_busy_timeout(sqlite3 *, int) WEAK;
 int sqlite3_get_autocommit(sqlite3 *) WEAK;
-int sqlite3_total_changes(sqlite3 *) WEAK;
 int sqlite3_db_status(sqlite3 *, int, int *, int *, int) WEAK;
 const char *sqlite3_db_filename(sqlite3 *, const char *) WEAK;
 int sqlite3_file_control(sqlite3 *, const char *, int, void *) WEAK;
@@ -134,11 +133,11 @@ static int on_busy(void *p, int count) {
 	static const int delays[] = {1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100};
 	static const int totals[] = {0, 1, 3, 8, 18, 33, 53, 78, 103, 128, 178, 228};
 	// A lock that others take again and again is free for moments only.
-	enum { last = sizeof delays / sizeof delays[0] - 1, most_patient = 3 };
+	enum { last = sizeof delays / sizeof delays[0] - 1, most_patient = 1 };
 	stopper *s = p;
 	long long delay, prior = 0;
 	if (get(&s->patient)) {
-		delay = count < 2 ? delays[count] : most_patient;
+		delay = most_patient;
 	} else if (count <= last) {
 		delay = delays[count];
 		prior = totals[count];

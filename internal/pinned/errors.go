@@ -29,9 +29,9 @@ var (
 	// transaction open on a connection that others use too. It was rolled back.
 	ErrTxLeftOpen = errors.New("sqlaio: the call left a transaction open, which was rolled back: end it in the call, or use a connection of your own")
 
-	// ErrWouldDeadlock is returned where a call would wait for itself: for the
+	// ErrWouldDeadlock is overlay.ErrWouldDeadlock, for a call that would wait for the
 	// thread it is made on, or for the connection that its own scope holds.
-	ErrWouldDeadlock = errors.New("sqlaio: the call would wait for itself: it needs the thread or the connection of its own caller")
+	ErrWouldDeadlock = errors.New("overlay: the call would wait for itself: it needs the thread or the connection of its own caller")
 
 	// ErrLost is returned in place of driver.ErrBadConn by a sql.Conn that does not
 	// own its connection.

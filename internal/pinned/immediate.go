@@ -8,31 +8,18 @@ import (
 	"github.com/sqlaio/sqlaio/internal/sqltext"
 )
 
-// A Teller is an Interrupter that can tell what statements have done to the open
-// transaction. Its methods are called on the thread.
-type Teller interface {
-	// Unresolved reports whether the transaction could not be committed now because of
-	// a foreign key.
+// A KeyChecker is an Interrupter of a database with deferred foreign keys.
+type KeyChecker interface {
+	// Unresolved reports whether the open transaction could not be committed now
+	// because of a foreign key. It is called on the thread.
 	Unresolved() bool
-
-	// Changes returns how many rows were changed so far on the connection. A statement
-	// that fails and has kept nothing does not add to them, unless it has a trigger.
-	Changes() (n int, known bool)
 }
 
-// Unresolved reports what the adapter's Teller does; false if it has none. The thread's.
+// Unresolved reports what the adapter's KeyChecker does; false if it has none. The
+// thread's.
 func (c *Conn) Unresolved() bool {
-	t, ok := c.intr.(Teller)
-	return ok && c.inner != nil && t.Unresolved()
-}
-
-// Changes returns what the adapter's Teller does. The thread's.
-func (c *Conn) Changes() (n int, known bool) {
-	t, ok := c.intr.(Teller)
-	if !ok || c.inner == nil {
-		return 0, false
-	}
-	return t.Changes()
+	k, ok := c.intr.(KeyChecker)
+	return ok && c.inner != nil && k.Unresolved()
 }
 
 // ErrControl is the error of a statement that would begin or end a transaction that
