@@ -22,8 +22,9 @@ type Conn struct {
 	resetter  driver.SessionResetter
 	pinger    driver.Pinger
 	traits    Traits
-	turns     *Turns  // of the connector's connections
-	memory    bool    // the connection holds a database of its own
+	turns     *Turns // of the connector's connections
+	memory    bool   // the connection holds a database of its own
+	dialect   sqltext.Dialect
 	dsn       *string // what it was opened with; a pointer, so that fmt does not print it; nil: not known
 
 	valid   atomic.Bool // what IsValid said after the last call; false also if killed, or left in a transaction
@@ -73,6 +74,7 @@ func (f Func) Do(inner context.Context) { f(inner) }
 // of ctor's connections.
 func Open(ctx context.Context, ctor driver.Connector, dsn *string, a Adapter, traits Traits, turns *Turns, opts []thread.Option) (*Conn, error) {
 	c := &Conn{traits: traits, dsn: dsn, turns: turns}
+	c.dialect, _ = sqltext.DialectOf(ctor.Driver())
 	c.valid.Store(true)
 	closeFirst := func(cfg *thread.Config) { cfg.OnStop = append(cfg.OnStop, c.closeAll) }
 	w, err := thread.Start(append(opts[:len(opts):len(opts)], closeFirst)...)
@@ -151,6 +153,9 @@ func (c *Conn) Stops() bool { return c.intr != nil }
 // Traits returns what the adapter promised.
 func (c *Conn) Traits() Traits { return c.traits }
 
+// Dialect returns how the connection's statements are read.
+func (c *Conn) Dialect() sqltext.Dialect { return c.dialect }
+
 // Memory reports whether the database ends with the connection.
 func (c *Conn) Memory() bool { return c.memory }
 
@@ -214,7 +219,7 @@ func (c *Conn) ReadsOnly(query string) bool {
 	if r, ok := c.intr.(Reader); ok {
 		return r.ReadsOnly(query)
 	}
-	return sqltext.ReadsOnly(query, sqltext.Unknown)
+	return sqltext.ReadsOnly(query, c.dialect)
 }
 
 // Later leaves fn, which closes something, to the thread. It may be called from any

@@ -84,7 +84,7 @@ func (c *Conn) observeText(query string, err error) {
 	t := c.tx
 	wasOpen := t != nil && t.fate == open
 	c.Observe(err)
-	if wasOpen && t == c.tx && t.fate == rolledBack && sqltext.MayCommit(query) {
+	if wasOpen && t == c.tx && t.fate == rolledBack && sqltext.MayCommit(query, c.dialect) {
 		t.end()
 	}
 }
@@ -101,12 +101,13 @@ func (c *Conn) took(query string) {
 	case !owned && c.reporter != nil:
 		return
 	}
-	switch control := sqltext.ControlOf(query); {
+	switch control := sqltext.ControlOf(query, c.dialect); {
 	case control == sqltext.Keeps:
 	case owned:
 		t.end()
 	case control == sqltext.Begins:
 		c.tx = new(Tx)
+	case control == sqltext.Unclear:
 	default:
 		c.tx = nil
 	}
@@ -142,7 +143,7 @@ func (t *Tx) refused() error {
 // transaction ends the refusals. COMMIT itself is still refused.
 func (c *Conn) refusedText(query string) error {
 	err := c.tx.refused()
-	switch sqltext.FirstControlOf(query) { // what comes before a later one would be outside of any transaction
+	switch sqltext.FirstControlOf(query, c.dialect) { // what comes before a later one would be outside of any transaction
 	case sqltext.Begins, sqltext.RollsBack, sqltext.Nests: // SQLite's SAVEPOINT begins a transaction too
 		c.tx, err = nil, nil
 	case sqltext.Commits:
