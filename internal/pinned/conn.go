@@ -199,10 +199,21 @@ func (c *Conn) Kill() {
 }
 
 // Drop kills the connection because its user says that it is bad. One that holds a
-// database in memory is kept, and its transaction is rolled back. The thread's.
+// database in memory is kept. Its transaction is rolled back, and its owner learns that
+// as if the database had done it. The thread's.
 func (c *Conn) Drop() {
+	t := c.tx
+	if t == nil || !c.memory {
+		c.RollBackOpen()
+		c.Kill()
+		return
+	}
+	fate := t.fate
+	if fate == open {
+		fate = rolledBack
+	}
 	c.RollBackOpen()
-	c.Kill()
+	c.tx, t.fate = t, fate
 }
 
 // HangUp cuts the connection if its adapter can. It may be called from any goroutine
