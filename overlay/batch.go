@@ -277,9 +277,9 @@ func (t *textTx) stayed(l *lane, query string, i int, err error) {
 	switch control := sqltext.ControlOf(query, l.pc.Dialect()); {
 	case err == nil && control == sqltext.Begins: // which has committed the one before
 		t.from, t.mixed = i, several
-	case err == nil && control == sqltext.Commits && several:
+	case err == nil && (control == sqltext.Commits || control == sqltext.Chains) && several:
 		t.from, t.mixed = i, true
-	case err == nil && control == sqltext.Commits: // AND CHAIN
+	case err == nil && (control == sqltext.Commits || control == sqltext.Chains):
 		t.from, t.mixed = i+1, false
 	case sqltext.MayCommit(query, l.pc.Dialect()):
 		t.mixed = true

@@ -106,6 +106,7 @@ const (
 	Keeps     Control = iota // nothing, as far as its words tell
 	Begins                   // BEGIN, START TRANSACTION
 	Commits                  // COMMIT, END
+	Chains                   // COMMIT AND CHAIN, which begins another one
 	RollsBack                // ROLLBACK
 	Nests                    // SAVEPOINT, RELEASE, ROLLBACK TO
 	Unclear                  // it depends on the dialect, which is not known, or on settings
@@ -177,8 +178,14 @@ func nextControl(s *Scanner) (c Control, end ending) {
 		return Keeps, endOfText // a block, or something with a body
 	case t.Is("start") && word.Is("transaction"):
 		c = Begins
-	case t.Is("commit"), t.Is("end"):
+	case t.IsAny("commit", "end"):
 		c = Commits
+		if word.IsAny("work", "transaction") {
+			word = next.NextSignificant()
+		}
+		if word.Is("and") && next.NextSignificant().Is("chain") {
+			c = Chains
+		}
 	case t.IsAny("savepoint", "release"), t.Is("rollback") && (word.Is("to") || word.IsAny("work", "transaction") && next.NextSignificant().Is("to")):
 		c = Nests
 	case t.Is("rollback"):
