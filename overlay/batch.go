@@ -262,26 +262,26 @@ func (t *textTx) after(l *lane, query string, i int, err error, lost bool) {
 	case was && lost: // it may have been the COMMIT that was not answered
 		takeBack(t.results[t.from:i], pinned.Unknown(err), false)
 	case was && !t.open && err != nil:
-		takeBack(t.results[t.from:i], err, t.mixed || sqltext.MayCommit(query) || !l.pc.RolledBack())
+		takeBack(t.results[t.from:i], err, t.mixed || sqltext.MayCommit(query, l.pc.Dialect()) || !l.pc.RolledBack())
 	case t.open && !was:
-		t.from, t.mixed = i, sqltext.Several(query)
+		t.from, t.mixed = i, sqltext.Several(query, l.pc.Dialect())
 	case t.open && !t.owned:
-		t.stayed(query, i, err)
+		t.stayed(l, query, i, err)
 	}
 }
 
 // stayed notes what statement i has done if a transaction is open before and after it. It
 // need not be the same one.
-func (t *textTx) stayed(query string, i int, err error) {
-	several := sqltext.Several(query)
-	switch control := sqltext.ControlOf(query); {
+func (t *textTx) stayed(l *lane, query string, i int, err error) {
+	several := sqltext.Several(query, l.pc.Dialect())
+	switch control := sqltext.ControlOf(query, l.pc.Dialect()); {
 	case err == nil && control == sqltext.Begins: // which has committed the one before
 		t.from, t.mixed = i, several
-	case err == nil && control == sqltext.Commits && several:
+	case err == nil && (control == sqltext.Commits || control == sqltext.Chains) && several:
 		t.from, t.mixed = i, true
-	case err == nil && control == sqltext.Commits: // AND CHAIN
+	case err == nil && (control == sqltext.Commits || control == sqltext.Chains):
 		t.from, t.mixed = i+1, false
-	case sqltext.MayCommit(query):
+	case sqltext.MayCommit(query, l.pc.Dialect()):
 		t.mixed = true
 	}
 }

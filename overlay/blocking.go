@@ -36,14 +36,22 @@ func (e *Engine) ExecContext(ctx context.Context, query string, args ...any) (r 
 		return nil, err
 	}
 	defer leave()
-	err = e.onConn(ctx, func(sc *sql.Conn) (err error) {
-		r, err = execContext(ctx, sc, engineOptOut, query, args)
+	if err := reflectguard.Handle(query, engineOptOut); err != nil {
+		return nil, err
+	}
+	ctx = reflectguard.MayBlock(ctx)
+	exec := func(sc *sql.Conn) (err error) {
+		r, err = sc.ExecContext(ctx, query, args...)
 		return err
-	})
-	switch {
-	case isBad(err): // nothing was done: sql.DB looks for a connection that works
-		return e.db.ExecContext(reflectguard.MayBlock(ctx), query, args...)
-	case err != nil:
+	}
+	// After ErrBadConn, with which nothing was done, it looks for a connection that
+	// works. All that are in the pool may have died.
+	for n := e.db.Stats().OpenConnections; ; n-- {
+		if err = e.onConn(ctx, exec); !isBad(err) || n < 0 {
+			break
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	return r, nil

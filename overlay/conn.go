@@ -36,6 +36,8 @@ type session struct {
 	place site
 	over  chan struct{} // closed when the connection has gone back
 
+	leftOpen atomic.Bool // closing it has rolled back a transaction; the thread writes it
+
 	waits atomic.Int32          // the engine's calls made in this Conn's scope that have not ended
 	scope atomic.Pointer[scope] // the innermost; written by WithTx and WithNested
 	top   atomic.Pointer[level] // the innermost transaction; the thread writes it
@@ -214,6 +216,7 @@ func (s *session) end() {
 // cleanUp leaves a Conn's connection as its next user wants it.
 func (l *lane) cleanUp() {
 	s := l.tx.s
+	was := l.pc.InTx()
 	s.mu.Lock()
 	guest := s.guest
 	s.mu.Unlock()
@@ -225,14 +228,15 @@ func (l *lane) cleanUp() {
 	}
 	l.tx.set(nil)
 	l.close()
-	l.pc.RollBackOpen()
+	s.leftOpen.Store(l.pc.RollBackOpen() || was)
 	if l.pc.Dead() || !l.pc.Valid() {
 		l.lost.Store(true)
 	}
 }
 
 // WithConn calls fn with a connection, and gives the connection back when fn
-// returns or panics. It blocks until then. The error is fn's or that of connecting.
+// returns or panics. It blocks until then. The error is fn's or that of connecting, or
+// ErrTxLeftOpen if fn returns nil and has left a transaction open, which is rolled back.
 func (e *Engine) WithConn(ctx context.Context, fn func(ctx context.Context, c *Conn) error) error {
 	if fn == nil {
 		return errNoFunction
@@ -242,7 +246,15 @@ func (e *Engine) WithConn(ctx context.Context, fn func(ctx context.Context, c *C
 		return err
 	}
 	defer after()
-	return e.withConn(ctx, caller(e.config), fn)
+	var s *session
+	err = e.withConn(ctx, caller(e.config), func(ctx context.Context, c *Conn) error {
+		s = c.s
+		return fn(ctx, c)
+	})
+	if err == nil && s.leftOpen.Load() {
+		return pinned.ErrTxLeftOpen
+	}
+	return err
 }
 
 func (e *Engine) withConn(ctx context.Context, place site, fn func(ctx context.Context, c *Conn) error) error {

@@ -3,7 +3,6 @@ package overlay
 import (
 	"context"
 	"database/sql/driver"
-	"reflect"
 	"strings"
 
 	"github.com/sqlaio/sqlaio/internal/sqltext"
@@ -41,32 +40,13 @@ func WithDialect(d Dialect) Option { return func(c *config) { c.dialect = d } }
 
 // dialectOf recognises drivers by the package of their type.
 func dialectOf(d driver.Driver) Dialect {
-	for {
-		u, ok := d.(interface{ Unwrap() driver.Driver })
-		if !ok {
-			break
-		}
-		d = u.Unwrap()
-	}
-	t := reflect.TypeOf(d)
-	for t != nil && t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if t == nil {
-		return unknown{}
-	}
-	for _, known := range []struct {
-		part    string
-		dialect Dialect
-	}{
-		{"sqlite", SQLite}, {"mysql", MySQL}, {"mariadb", MySQL},
-		{"/pgx/", PostgreSQL}, {"lib/pq", PostgreSQL}, {"postgres", PostgreSQL},
-	} {
-		if strings.Contains(t.PkgPath(), known.part) {
-			return known.dialect
+	text, name := sqltext.DialectOf(d)
+	for _, known := range []Dialect{SQLite, MySQL, PostgreSQL} {
+		if known.text() == text {
+			return known
 		}
 	}
-	return unknown{t.String()}
+	return unknown{name}
 }
 
 // readsOnly reports whether a query can change nothing.

@@ -211,14 +211,9 @@ func (d *doing) tidy() {
 	if l.holder != nil {
 		l.holder.CloseOpen()
 	}
-	if !l.pc.RollBackOpen() || l.pc.Dead() {
-		return
-	}
-	switch {
-	case d.err == nil:
-		d.err = pinned.ErrTxLeftOpen
-	case d.c.stopped() == nil:
-		d.err = fmt.Errorf("%w (%w)", d.err, pinned.ErrTxLeftOpen)
+	was := l.pc.RollBackOpen()
+	if was && (d.err == nil || d.c.stopped() == nil && !l.pc.Dead()) {
+		d.err = leftOpen(d.err)
 	}
 }
 

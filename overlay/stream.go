@@ -243,6 +243,9 @@ func (st *stream) end(l *lane, why error) {
 	}
 	st.ended()
 	closing := st.closeRows(l)
+	if st.owns && l.pc.RollBackOpen() {
+		closing = leftOpen(closing)
+	}
 	l.setBusy()
 	if why != io.EOF && why != ErrClosed { // most drivers return that error again
 		closing = nil

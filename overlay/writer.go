@@ -79,7 +79,7 @@ func (w *writer) takes(o *callOptions) bool {
 func groupable(query string) bool {
 	s := sqltext.New(query, sqltext.SQLite)
 	t := s.NextSignificant()
-	return t.IsAny("insert", "update", "delete", "replace", "with", "create", "drop", "alter") && !sqltext.Several(query)
+	return t.IsAny("insert", "update", "delete", "replace", "with", "create", "drop", "alter") && !sqltext.Several(query, sqltext.SQLite)
 }
 
 // empty reports whether no call waits.

@@ -109,7 +109,7 @@ func (c *conn) query(ctx context.Context, q pinned.Request) (driver.Rows, error)
 	q.Args = c.own(ctx, q.Args)
 	r := newRows(c)
 	r.request, r.readsOnly = q, c.pc.ReadsOnly(q.Query)
-	r.fill.writes = !r.readsOnly && !sqltext.ReadsOnly(q.Query, sqltext.Unknown)
+	r.fill.writes = !r.readsOnly && !sqltext.ReadsOnly(q.Query, c.pc.Dialect())
 	err := r.start(ctx, openQuery)
 	if r.lost { // the fill was left: its results are the thread's
 		return nil, err
@@ -309,7 +309,7 @@ func (r *rows) isStop(err error) bool { return errors.Is(r.fill.verdict(err), r.
 
 // writes reports whether the rows are those of a write, as far as the text tells.
 func (r *rows) writes() bool {
-	return r.fill.writes && sqltext.MayChange(r.request.Query)
+	return r.fill.writes && sqltext.MayChange(r.request.Query, r.c.pc.Dialect())
 }
 
 // untold returns the error of a write that reading ahead has met. The bare driver

@@ -22,8 +22,9 @@ type Conn struct {
 	resetter  driver.SessionResetter
 	pinger    driver.Pinger
 	traits    Traits
-	turns     *Turns  // of the connector's connections
-	memory    bool    // the connection holds a database of its own
+	turns     *Turns // of the connector's connections
+	memory    bool   // the connection holds a database of its own
+	dialect   sqltext.Dialect
 	dsn       *string // what it was opened with; a pointer, so that fmt does not print it; nil: not known
 
 	valid   atomic.Bool // what IsValid said after the last call; false also if killed, or left in a transaction
@@ -79,6 +80,7 @@ func (f Func) Do(inner context.Context) { f(inner) }
 // of ctor's connections.
 func Open(ctx context.Context, ctor driver.Connector, dsn *string, a Adapter, traits Traits, turns *Turns, opts []thread.Option) (*Conn, error) {
 	c := &Conn{traits: traits, dsn: dsn, turns: turns}
+	c.dialect, _ = sqltext.DialectOf(ctor.Driver())
 	c.valid.Store(true)
 	closeFirst := func(cfg *thread.Config) { cfg.OnStop = append(cfg.OnStop, c.closeAll) }
 	w, err := thread.Start(append(opts[:len(opts):len(opts)], closeFirst)...)
@@ -157,6 +159,9 @@ func (c *Conn) Stops() bool { return c.intr != nil }
 // Traits returns what the adapter promised.
 func (c *Conn) Traits() Traits { return c.traits }
 
+// Dialect returns how the connection's statements are read.
+func (c *Conn) Dialect() sqltext.Dialect { return c.dialect }
+
 // Memory reports whether the database ends with the connection.
 func (c *Conn) Memory() bool { return c.memory }
 
@@ -200,10 +205,21 @@ func (c *Conn) Kill() {
 }
 
 // Drop kills the connection because its user says that it is bad. One that holds a
-// database in memory is kept, and its transaction is rolled back. The thread's.
+// database in memory is kept. Its transaction is rolled back, and its owner learns that
+// as if the database had done it. The thread's.
 func (c *Conn) Drop() {
+	t := c.tx
+	if t == nil || !c.memory {
+		c.RollBackOpen()
+		c.Kill()
+		return
+	}
+	fate := t.fate
+	if fate == open {
+		fate = rolledBack
+	}
 	c.RollBackOpen()
-	c.Kill()
+	c.tx, t.fate = t, fate
 }
 
 // HangUp cuts the connection if its adapter can. It may be called from any goroutine
@@ -239,7 +255,7 @@ func (c *Conn) ReadsOnly(query string) bool {
 	if r, ok := c.intr.(Reader); ok {
 		return r.ReadsOnly(query)
 	}
-	return sqltext.ReadsOnly(query, sqltext.Unknown)
+	return sqltext.ReadsOnly(query, c.dialect)
 }
 
 // Later leaves fn, which closes something, to the thread. It may be called from any

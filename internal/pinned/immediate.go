@@ -66,5 +66,5 @@ func (c *Conn) LostTo() error {
 
 // guards reports whether a guarded transaction refuses a text.
 func (t *Tx) guards(query string) bool {
-	return t != nil && t.guarded && sqltext.ControlOf(query) != sqltext.Keeps
+	return t != nil && t.guarded && sqltext.ControlOf(query, sqltext.SQLite) != sqltext.Keeps
 }

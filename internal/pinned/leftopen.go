@@ -6,13 +6,14 @@ import "context"
 
 // RollBackLeft is RollBackOpen for other goroutines, between two calls. It returns the
 // text that had begun the transaction, if one had. It costs a hop only if a transaction is
-// open, or was rolled back by the database and not ended. If the thread is busy with a
-// call that was left, and does not come to it within Grace, the connection is no longer
-// valid.
+// open, or was rolled back by the database and not ended. If the thread has not done it
+// within Grace, because it is busy with a call that was left or the rollback takes that
+// long, the connection is no longer valid.
 func (c *Conn) RollBackLeft() (text string, was bool) {
 	if !c.unclean.Load() || !c.Valid() {
 		return "", false
 	}
+	was = c.InTxNow()
 	ctx, cancel := context.WithTimeout(context.Background(), Grace)
 	defer cancel()
 	type left struct {
@@ -34,7 +35,7 @@ func (c *Conn) RollBackLeft() (text string, was bool) {
 	default:
 		c.GiveUp()
 	}
-	return "", false
+	return "", was
 }
 
 // GiveUp keeps a connection from being used again that its user leaves with a call that

@@ -101,7 +101,7 @@ func (c *Conn) observed(q *Request, err error) {
 	switch {
 	case err == nil:
 		c.took(q.Query)
-	case sqltext.Several(q.Query):
+	case sqltext.Several(q.Query, c.dialect):
 		c.took(q.Query) // its first statements may have succeeded
 		if c.current != nil {
 			c.current.several = true
@@ -144,7 +144,7 @@ func (r *Rows) Next(dest []driver.Value) error {
 // failed is Observe for an error that the rows have met.
 func (r *Rows) failed(err error) {
 	c := r.holder.c
-	if c.current != nil && sqltext.Several(r.query) {
+	if c.current != nil && sqltext.Several(r.query, c.dialect) {
 		c.current.several = true
 	}
 	c.observeText(r.query, err)

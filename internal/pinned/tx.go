@@ -22,7 +22,7 @@ import (
 //
 // A transaction that the text of a statement has begun has no owner. The connection
 // forgets it when a text has ended it. If the database has rolled it back, statements
-// are refused until a text ends a transaction or begins one. It is rolled back when
+// are refused until a text rolls back, commits or begins one. It is rolled back when
 // the connection changes hands (RollBackOpen).
 type Tx struct {
 	holder   *Holder   // nil: a text has begun it
@@ -84,7 +84,7 @@ func (c *Conn) observeText(query string, err error) {
 	t := c.tx
 	wasOpen := t != nil && t.fate == open
 	c.Observe(err)
-	if wasOpen && t == c.tx && t.fate == rolledBack && sqltext.MayCommit(query) {
+	if wasOpen && t == c.tx && t.fate == rolledBack && sqltext.MayCommit(query, c.dialect) {
 		t.end()
 	}
 }
@@ -101,12 +101,13 @@ func (c *Conn) took(query string) {
 	case !owned && c.reporter != nil:
 		return
 	}
-	switch control := sqltext.ControlOf(query); {
+	switch control := sqltext.ControlOf(query, c.dialect); {
 	case control == sqltext.Keeps:
 	case owned:
 		t.end()
-	case control == sqltext.Begins:
+	case control == sqltext.Begins, control == sqltext.Chains:
 		c.tx = new(Tx)
+	case control == sqltext.Unclear:
 	default:
 		c.tx = nil
 	}
@@ -138,15 +139,17 @@ func (t *Tx) refused() error {
 }
 
 // refusedText is refused after the database has rolled back a transaction that a
-// text had begun. It looks at the next statement: a text that ends or begins a
-// transaction ends the refusals. COMMIT itself is still refused.
+// text had begun. A text ends the refusals if it first rolls back or begins a transaction.
+// COMMIT alone does too, but is refused itself.
 func (c *Conn) refusedText(query string) error {
 	err := c.tx.refused()
-	switch sqltext.FirstControlOf(query) { // what comes before a later one would be outside of any transaction
-	case sqltext.Begins, sqltext.RollsBack, sqltext.Nests: // SQLite's SAVEPOINT begins a transaction too
+	switch sqltext.FirstControlOf(query, c.dialect) { // what comes before a later one would be outside of any transaction
+	case sqltext.Begins, sqltext.RollsBack:
 		c.tx, err = nil, nil
 	case sqltext.Commits:
-		c.tx = nil
+		if !sqltext.Several(query, c.dialect) {
+			c.tx = nil
+		}
 	}
 	return err
 }
@@ -188,15 +191,15 @@ func (c *Conn) Begin(inner context.Context, h *Holder, opts driver.TxOptions, st
 }
 
 // taken reports whether there is a transaction that keeps another from beginning: some
-// databases would commit it, and what has become of a strict one must not be forgotten
-// before its owner has ended it. A second Begin of the same sql.Conn is left to the driver
-// if the database does not say that a transaction is open.
+// databases would commit it, and what has become of a strict one, or one whose statements
+// are refused, must not be forgotten before its owner has ended it. A second Begin of the
+// same sql.Conn is left to the driver if the database does not say that a transaction is open.
 func (c *Conn) taken(h *Holder, strict bool) bool {
 	t := c.tx
 	if t == nil || t.byText() {
 		return strict && c.InTx()
 	}
-	return t.strict || t.fate == open && (c.status == TxOpen || strict || t.holder != h)
+	return t.strict || t.refused() != nil || t.fate == open && (c.status == TxOpen || strict || t.holder != h)
 }
 
 func begin(ctx context.Context, inner driver.Conn, opts driver.TxOptions) (driver.Tx, error) {

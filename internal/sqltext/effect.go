@@ -6,11 +6,19 @@ import "strings"
 // far as its words tell. It is false if a function is called that is not known, but
 // for SQLite, whose functions cannot.
 func ReadsOnly(text string, d Dialect) bool {
-	return (d == SQLite || onlyKnownCalls(text)) && readsOnly(text)
+	if d != SQLite && !onlyKnownCalls(text) {
+		return false
+	}
+	for _, d := range d.readings() {
+		if !readsOnly(text, d) {
+			return false
+		}
+	}
+	return true
 }
 
-func readsOnly(text string) bool {
-	s := New(text, Unknown)
+func readsOnly(text string, d Dialect) bool {
+	s := New(text, d)
 	t := s.NextSignificant()
 	switch {
 	case t.IsAny("select", "with", "values", "show", "describe"):
@@ -22,7 +30,7 @@ func readsOnly(text string) bool {
 	}
 	for ended := false; t.Kind != EOF; t = s.Next() {
 		switch {
-		case t.Doubtful, t.Open, t.IsAny("insert", "update", "delete", "replace", "merge", "into"):
+		case t.Open, t.IsAny("insert", "update", "delete", "replace", "merge", "into"):
 			return false
 		case t.Kind == Comment && (strings.HasPrefix(t.Text, "/*!") || strings.HasPrefix(t.Text, "/*M!")):
 			return false // MySQL executes it
@@ -34,12 +42,17 @@ func readsOnly(text string) bool {
 	return true
 }
 
-// MayChange reports whether text begins as a statement, or several, can that return
-// rows and change something.
-func MayChange(text string) bool {
-	s := scanControls(text)
-	return s.NextSignificant().IsAny("insert", "update", "delete", "replace", "merge", "with", "select", "call", "execute", "exec",
-		"begin", "start", "if", "case", "for", "while", "loop", "repeat", "declare", "set", "do", "create", "alter", "drop", "explain", "analyze")
+// MayChange reports whether text is several statements, or begins as one that can
+// return rows and change something.
+func MayChange(text string, d Dialect) bool {
+	for _, d := range d.readings() {
+		s := New(text, d)
+		if s.NextSignificant().IsAny("insert", "update", "delete", "replace", "merge", "with", "select", "call", "execute", "exec",
+			"begin", "start", "if", "case", "for", "while", "loop", "repeat", "declare", "set", "do", "create", "alter", "drop", "explain", "analyze") {
+			return true
+		}
+	}
+	return Several(text, d)
 }
 
 // mentions reports whether text contains a word of ASCII letters, or seems to.
@@ -53,21 +66,28 @@ func mentions(text, word string) bool {
 }
 
 // Several reports whether text may be more than one statement, or calls a procedure.
-func Several(text string) bool {
-	s := New(text, Unknown)
-	if s.NextSignificant().IsAny("call", "execute", "exec") {
+func Several(text string, d Dialect) bool {
+	for _, d := range d.readings() {
+		if several(text, d) {
+			return true
+		}
+	}
+	return false
+}
+
+func several(text string, d Dialect) bool {
+	s := New(text, d)
+	t := s.NextSignificant()
+	if t.IsAny("call", "execute", "exec") {
 		return true
 	}
 	i := strings.IndexByte(text, ';')
-	if i < 0 {
+	if i < 0 || strings.Trim(text[i:], "; \t\r\n") == "" {
 		return false
 	}
-	if strings.Trim(text[i:], "; \t\r\n") == "" {
-		return false
-	}
-	for t := s.Next(); t.Kind != EOF; t = s.Next() {
+	for ; t.Kind != EOF; t = s.NextSignificant() {
 		switch {
-		case t.Doubtful, t.Open:
+		case t.Open:
 			return true
 		case t.IsPunct(';'):
 			if next := s.NextSignificant(); next.Kind != EOF && !next.IsPunct(';') {
@@ -86,88 +106,129 @@ const (
 	Keeps     Control = iota // nothing, as far as its words tell
 	Begins                   // BEGIN, START TRANSACTION
 	Commits                  // COMMIT, END
+	Chains                   // COMMIT AND CHAIN, which begins another one
 	RollsBack                // ROLLBACK
 	Nests                    // SAVEPOINT, RELEASE, ROLLBACK TO
+	Unclear                  // it depends on the dialect, which is not known, or on settings
 )
 
 // ControlOf returns what the last of a text's statements that begin or end a
 // transaction does. The bodies of routines and blocks are not looked into, nor what
 // comes after one: where it ends depends on the dialect.
-func ControlOf(text string) Control {
-	last := Keeps
-	s := scanControls(text)
-	for {
-		c, more := nextControl(&s)
-		if c != Keeps && c != Nests {
-			last = c
-		}
-		if !more {
-			return last
-		}
-	}
-}
+func ControlOf(text string, d Dialect) Control { return agreed(text, d, controlOf) }
 
 // FirstControlOf returns what the first statement of a text does.
-func FirstControlOf(text string) Control {
-	s := scanControls(text)
-	c, _ := nextControl(&s)
+func FirstControlOf(text string, d Dialect) Control {
+	return agreed(text, d, func(text string, d Dialect) Control {
+		s := New(text, d)
+		c, _ := nextControl(&s)
+		return c
+	})
+}
+
+// agreed returns what all dialects that the text may be in agree on.
+func agreed(text string, d Dialect, of func(string, Dialect) Control) Control {
+	readings := d.readings()
+	c := of(text, readings[0])
+	for _, d := range readings[1:] {
+		if of(text, d) != c {
+			return Unclear
+		}
+	}
 	return c
 }
 
-// scanControls reads what MySQL executes in comments, too.
-func scanControls(text string) Scanner {
-	if strings.Contains(text, "/*!") || strings.Contains(text, "/*M!") {
-		return New(text, MySQL)
+func controlOf(text string, d Dialect) Control {
+	last := Keeps
+	s := New(text, d)
+	for {
+		c, end := nextControl(&s)
+		if c != Keeps && c != Nests {
+			last = c
+		}
+		switch end {
+		case endOfText:
+			return last
+		case endUnclear:
+			return Unclear
+		}
 	}
-	return New(text, Unknown)
 }
 
-// nextControl returns what the next statement does, and whether more may follow.
-func nextControl(s *Scanner) (c Control, more bool) {
+// ending is what a statement ends with.
+type ending uint8
+
+const (
+	endOfText  ending = iota
+	semicolon         // more may follow
+	endUnclear        // something that the text does not close: it is to be read in another way
+)
+
+// nextControl returns what the next statement does, and what it ends with.
+func nextControl(s *Scanner) (c Control, end ending) {
 	t := s.NextSignificant()
 	next := *s
 	switch word := next.NextSignificant(); {
 	case t.Kind == EOF:
-		return Keeps, false
+		return Keeps, endOfText
 	case t.Is("begin") && (word.Kind == EOF || word.IsPunct(';') || word.IsAny("transaction", "tran", "work",
 		"deferred", "immediate", "exclusive", "concurrent", "read", "isolation")):
 		c = Begins
 	case t.IsAny("begin", "declare", "if", "for", "while", "loop", "repeat", "case"), t.Is("create") && createsRoutine(next, word):
-		return Keeps, false // a block, or something with a body
+		return Keeps, endOfText // a block, or something with a body
 	case t.Is("start") && word.Is("transaction"):
 		c = Begins
-	case t.Is("commit"), t.Is("end"):
+	case t.IsAny("commit", "end"):
 		c = Commits
+		if word.IsAny("work", "transaction") {
+			word = next.NextSignificant()
+		}
+		if word.Is("and") && next.NextSignificant().Is("chain") {
+			c = Chains
+		}
 	case t.IsAny("savepoint", "release"), t.Is("rollback") && (word.Is("to") || word.IsAny("work", "transaction") && next.NextSignificant().Is("to")):
 		c = Nests
 	case t.Is("rollback"):
 		c = RollsBack
 	}
-	more, _ = s.skipStatement(t)
-	return c, more
+	return c, s.skipStatement(t)
 }
 
-// skipStatement goes to the end of the statement that t is in. It reports whether more may
-// follow, and whether the dialect decides where the statement ends: then it stops there.
-func (s *Scanner) skipStatement(t Token) (more, doubtful bool) {
+// skipStatement goes to the end of the statement that t is in.
+func (s *Scanner) skipStatement(t Token) ending {
 	if strings.IndexByte(s.text[t.Start:], ';') < 0 {
-		return false, false
+		return endOfText
 	}
-	for t.Kind != EOF && !t.IsPunct(';') && !t.Doubtful {
-		t = s.NextSignificant()
+	for ; ; t = s.Next() {
+		switch {
+		case t.Open:
+			return endUnclear
+		case t.Kind == EOF:
+			return endOfText
+		case t.IsPunct(';'):
+			return semicolon
+		}
 	}
-	return t.IsPunct(';'), t.Doubtful
 }
 
 // MayCommit reports whether text may end a transaction before it fails: MySQL commits
 // before DDL, and SQLite as the outermost savepoint is released. A procedure is taken for
 // one that does not.
-func MayCommit(text string) bool {
-	if Several(text) && ControlOf(text) != Keeps { // what follows ROLLBACK is kept, too
+func MayCommit(text string, d Dialect) bool {
+	for _, d := range d.readings() {
+		if mayCommit(text, d) {
+			return true
+		}
+	}
+	return false
+}
+
+func mayCommit(text string, d Dialect) bool {
+	if several(text, d) && controlOf(text, d) != Keeps { // what follows ROLLBACK is kept, too
 		return true
 	}
-	s := scanControls(text)
-	for more := true; more; {
+	s := New(text, d)
+	for end := semicolon; end != endOfText; {
 		t := s.NextSignificant()
 		if t.Kind == EOF {
 			break
@@ -176,8 +237,7 @@ func MayCommit(text string) bool {
 			"savepoint", "rollback", "pragma", "show", "describe", "explain", "load", "copy") {
 			return true
 		}
-		var doubtful bool
-		if more, doubtful = s.skipStatement(t); doubtful {
+		if end = s.skipStatement(t); end == endUnclear {
 			return true
 		}
 	}

@@ -53,7 +53,7 @@ func TestSeveral(t *testing.T) {
 		"SELECT 1; SELECT 2":    true,
 		"BEGIN; COMMIT;":        true,
 	} {
-		if got := sqltext.Several(text); got != want {
+		if got := sqltext.Several(text, sqltext.Unknown); got != want {
 			t.Errorf("Several(%q) = %v", text, got)
 		}
 	}
@@ -75,7 +75,7 @@ func TestMayCommit(t *testing.T) {
 		"EXECUTE IMMEDIATE 'ALTER TABLE t ADD b INT'":                     true,
 		"INSERT INTO t VALUES ('\\'')":                                    false,
 	} {
-		if got := sqltext.MayCommit(text); got != want {
+		if got := sqltext.MayCommit(text, sqltext.Unknown); got != want {
 			t.Errorf("MayCommit(%q) = %v", text, got)
 		}
 	}
@@ -84,9 +84,7 @@ func TestMayCommit(t *testing.T) {
 func TestControlOf(t *testing.T) {
 	for text, want := range map[string]sqltext.Control{
 		"CREATE TEMPORARY TABLE tt (a INT); COMMIT; BEGIN":      sqltext.Begins,
-		`SELECT 'don\'t; commit; later'`:                        sqltext.Keeps,
 		"DO 1; COMMIT; START TRANSACTION":                       sqltext.Begins,
-		"/*!40000 COMMIT AND CHAIN */":                          sqltext.Commits,
 		"FOR i IN 1..3 DO INSERT INTO t VALUES (i); END FOR":    sqltext.Keeps,
 		"IF 1 THEN BEGIN INSERT INTO t VALUES (1); END; END IF": sqltext.Keeps,
 		"BEGIN my_proc(:1); END;":                               sqltext.Keeps,
@@ -96,7 +94,9 @@ func TestControlOf(t *testing.T) {
 		"BEGIN":                                 sqltext.Begins,
 		"begin immediate":                       sqltext.Begins,
 		"-- now\nSTART TRANSACTION READ ONLY":   sqltext.Begins,
-		"COMMIT AND CHAIN":                      sqltext.Commits,
+		"COMMIT AND CHAIN":                      sqltext.Chains,
+		"COMMIT WORK AND CHAIN":                 sqltext.Chains,
+		"COMMIT AND NO CHAIN":                   sqltext.Commits,
 		"END TRANSACTION":                       sqltext.Commits,
 		"ROLLBACK":                              sqltext.RollsBack,
 		"ROLLBACK TO SAVEPOINT a":               sqltext.Keeps,
@@ -113,12 +113,62 @@ func TestControlOf(t *testing.T) {
 		"COMMIT; BEGIN; INSERT INTO nowhere VALUES (1)": sqltext.Begins,
 		"IF 1 THEN INSERT INTO t VALUES (1); ELSE BEGIN DO 0; END; END IF": sqltext.Keeps,
 		"IF 1 = 1 BEGIN INSERT INTO t VALUES (1); END":                     sqltext.Keeps,
-		`INSERT INTO t VALUES ('don\'t; commit; later')`:                   sqltext.Keeps,
-		`INSERT INTO t VALUES ("say \"x; commit; y\"")`:                    sqltext.Keeps,
-		"INSERT INTO t VALUES ('a') # it; commit; later":                   sqltext.Keeps,
 	} {
-		if got := sqltext.ControlOf(text); got != want {
+		if got := sqltext.ControlOf(text, sqltext.Unknown); got != want {
 			t.Errorf("ControlOf(%q) = %v", text, got)
 		}
+	}
+}
+
+// Unclear is the answer for a dialect that is not known, if the dialects disagree, and for
+// a text that does not close a quote.
+func TestControlDependsOnDialect(t *testing.T) {
+	for text, want := range map[string]map[sqltext.Dialect]sqltext.Control{
+		`SELECT 'don\'t; commit; later'`:                        {u: sqltext.Unclear, m: sqltext.Keeps},
+		`INSERT INTO t VALUES ("say \"x; commit; y\"")`:         {u: sqltext.Unclear, m: sqltext.Keeps},
+		"INSERT INTO t VALUES ('a') # it; commit; later":        {u: sqltext.Unclear, m: sqltext.Keeps},
+		"/*!40000 COMMIT AND CHAIN */":                          {u: sqltext.Unclear, m: sqltext.Chains, l: sqltext.Keeps},
+		`INSERT INTO t VALUES ('it\'s'); COMMIT; BEGIN`:         {u: sqltext.Unclear, m: sqltext.Begins, l: sqltext.Unclear},
+		`INSERT INTO t VALUES ('C:\'); COMMIT; BEGIN`:           {u: sqltext.Unclear, m: sqltext.Unclear, l: sqltext.Begins},
+		"INSERT INTO t VALUES (4--1); COMMIT; BEGIN":            {u: sqltext.Unclear, m: sqltext.Begins, l: sqltext.Keeps},
+		"INSERT INTO [t-1] VALUES ('x'); COMMIT; BEGIN":         {u: sqltext.Begins, l: sqltext.Begins},
+		"INSERT INTO t VALUES (1) /* it's done */; COMMIT":      {u: sqltext.Commits, l: sqltext.Commits, m: sqltext.Commits},
+		"INSERT INTO t VALUES ('$a$'); COMMIT; BEGIN":           {u: sqltext.Begins, p: sqltext.Begins},
+		"INSERT INTO t VALUES (1) -- it's done\n; COMMIT":       {u: sqltext.Commits, m: sqltext.Commits},
+		"INSERT INTO t VALUES (1) # it's done\n; COMMIT; BEGIN": {u: sqltext.Unclear, m: sqltext.Begins},
+	} {
+		for d, want := range want {
+			if got := sqltext.ControlOf(text, d); got != want {
+				t.Errorf("ControlOf(%q, %v) = %v, want %v", text, d, got, want)
+			}
+		}
+	}
+}
+
+// A text that may be read in two ways gets the cautious answer.
+func TestDoubtfulTexts(t *testing.T) {
+	for _, text := range []string{
+		"SELECT 1--1; UPDATE t SET a = 1",
+		`SELECT 'it\'s'; UPDATE t SET a = 1`,
+		`SELECT 'C:\'; UPDATE t SET a = 1`,
+		"SELECT 1 /*! ; UPDATE t SET a = 1 */",
+		"SELECT 1 # it's\n; UPDATE t SET a = 1",
+	} {
+		switch {
+		case !sqltext.Several(text, u):
+			t.Errorf("Several(%q) = false", text)
+		case !sqltext.MayChange(text, u):
+			t.Errorf("MayChange(%q) = false", text)
+		case sqltext.ReadsOnly(text, u):
+			t.Errorf("ReadsOnly(%q) = true", text)
+		}
+	}
+	for _, text := range []string{"INSERT INTO t VALUES (4--1); ALTER TABLE t ADD b INT", `INSERT INTO t VALUES ('it\'s'); DROP TABLE t`} {
+		if !sqltext.MayCommit(text, u) {
+			t.Errorf("MayCommit(%q) = false", text)
+		}
+	}
+	if sqltext.ReadsOnly("SELECT 1--1; UPDATE t SET a = 1", m) {
+		t.Error("MySQL reads 1--1 as 1 minus -1")
 	}
 }

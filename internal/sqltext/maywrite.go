@@ -9,7 +9,7 @@ func MayWrite(text string) bool {
 	s := New(text, SQLite)
 	t := s.NextSignificant()
 	switch {
-	case Several(text):
+	case Several(text, SQLite):
 		return true
 	case t.IsAny("explain", "commit", "end", "rollback", "release"):
 		return false

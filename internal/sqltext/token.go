@@ -2,18 +2,6 @@ package sqltext
 
 import "strings"
 
-// A Dialect says how text is cut into tokens.
-type Dialect uint8
-
-// The dialects. Unknown reads what most have in common, and marks tokens whose end
-// depends on the dialect as Doubtful.
-const (
-	Unknown Dialect = iota
-	SQLite
-	MySQL // MariaDB too
-	PostgreSQL
-)
-
 // A Kind is what a token is.
 type Kind uint8
 
