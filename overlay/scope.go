@@ -3,6 +3,7 @@ package overlay
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -10,8 +11,7 @@ import (
 // the end. It commits only if all that was done in it has succeeded, or somebody
 // has looked at what failed.
 type scope struct {
-	s     *session
-	outer *scope
+	s *session
 
 	mu       sync.Mutex
 	underway map[*core]struct{} // guarded by mu: calls that have not ended
@@ -32,6 +32,20 @@ func scopeOf(ctx context.Context) *scope {
 	}
 	sc, _ := ctx.Value(scopeKey{}).(*scope)
 	return sc
+}
+
+// open has the session's calls be made in the scope, close no longer. Scopes of several
+// goroutines may overlap.
+func (sc *scope) open() {
+	sc.s.mu.Lock()
+	defer sc.s.mu.Unlock()
+	sc.s.scopes = append(sc.s.scopes, sc)
+}
+
+func (sc *scope) close() {
+	sc.s.mu.Lock()
+	defer sc.s.mu.Unlock()
+	sc.s.scopes = slices.DeleteFunc(sc.s.scopes, func(other *scope) bool { return other == sc })
 }
 
 func (sc *scope) enter(f *core) {

@@ -85,11 +85,11 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 		return err
 	}
 	tx.scoped.Store(true)
-	sc := &scope{s: c.s, outer: c.s.scope.Load()}
-	c.s.scope.Store(sc)
+	sc := &scope{s: c.s}
+	sc.open()
 	committed := false
 	defer func() { // after a panic, too
-		c.s.scope.Store(sc.outer)
+		sc.close()
 		if committed {
 			return
 		}
@@ -104,7 +104,7 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 	if err != nil {
 		return err
 	}
-	c.s.scope.Store(sc.outer)
+	sc.close()
 	_, err = tx.CommitAsync(ctx).Await(quiet)
 	committed = err == nil || tx.over.Load()
 	return err

@@ -72,3 +72,27 @@ func TestWithTxWhoseRollbackStalls(t *testing.T) {
 		})
 	}
 }
+
+// Savepoints whose functions overlap leave the scope around them as it was.
+func TestOverlappingNestedLeaveTheirScope(t *testing.T) {
+	d := onSQLite(t)
+	err := d.WithTx(bg, nil, func(ctx context.Context, c *overlay.Conn) error {
+		firstIn, secondIn, firstOut, secondOut := make(chan bool), make(chan bool), make(chan bool), make(chan bool)
+		go func() {
+			defer close(firstOut)
+			c.WithNested(ctx, func(context.Context, *overlay.Conn) error { close(firstIn); <-secondIn; return nil })
+		}()
+		<-firstIn
+		go func() {
+			defer close(secondOut)
+			c.WithNested(ctx, func(context.Context, *overlay.Conn) error { close(secondIn); <-firstOut; return nil })
+		}()
+		<-secondOut
+		d.do(t, c, insert1)
+		<-c.ExecAsync(ctx, "INSERT INTO nowhere VALUES (1)").Done() // nobody looks
+		return nil
+	})
+	if err == nil || d.has(t, 1) {
+		t.Errorf("committed though a statement has failed and nobody has looked: %v", err)
+	}
+}
