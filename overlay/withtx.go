@@ -93,6 +93,7 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 		if committed {
 			return
 		}
+		sc.stop() // the rollback would wait for it
 		if c.rollBack(ctx, tx) && err != nil && !errors.Is(err, ErrTxEnded) {
 			err = fmt.Errorf("%w (%w)", err, ErrTxEnded)
 		}

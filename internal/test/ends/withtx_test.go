@@ -96,3 +96,38 @@ func TestOverlappingNestedLeaveTheirScope(t *testing.T) {
 		t.Errorf("committed though a statement has failed and nobody has looked: %v", err)
 	}
 }
+
+// A call that is under way as the function returns is stopped, also if the function has
+// failed.
+func TestWithTxStopsWhatIsUnderWay(t *testing.T) {
+	for name, end := range map[string]func() error{
+		"nil":      func() error { return nil },
+		"an error": func() error { return errMine },
+		"a panic":  func() error { panic(errMine) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := onSQLite(t)
+			ended := make(chan error, 1)
+			go func() {
+				defer func() {
+					if v := recover(); v != nil {
+						ended <- v.(error)
+					}
+				}()
+				ended <- d.WithTx(bg, nil, func(ctx context.Context, c *overlay.Conn) error {
+					d.do(t, c, insert1)
+					c.QueryAsync(ctx, endless)
+					return end()
+				})
+			}()
+			select {
+			case err := <-ended:
+				if err == nil || d.has(t, 1) {
+					t.Errorf("WithTx has committed: %v", err)
+				}
+			case <-limit(t).Done():
+				t.Fatal("WithTx has not returned")
+			}
+		})
+	}
+}
