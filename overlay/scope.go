@@ -11,7 +11,8 @@ import (
 // the end. It commits only if all that was done in it has succeeded, or somebody
 // has looked at what failed.
 type scope struct {
-	s *session
+	s     *session
+	level *level
 
 	mu       sync.Mutex
 	underway map[*core]struct{} // guarded by mu: calls that have not ended

@@ -11,7 +11,7 @@ import (
 )
 
 // WithTx calls fn with a connection in a transaction. It commits when fn returns nil,
-// and rolls back when fn returns an error or panics. It also rolls back, and returns
+// and rolls back when fn returns an error or panics. fn must not end it. It also rolls back, and returns
 // an error, if a statement has failed and nobody has looked at its error, or if a call
 // is still under way when fn returns. WithTx blocks until the transaction has ended.
 //
@@ -85,7 +85,7 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 		return err
 	}
 	tx.scoped.Store(true)
-	sc := &scope{s: c.s}
+	sc := &scope{s: c.s, level: tx.level}
 	sc.open()
 	committed := false
 	defer func() { // after a panic, too
@@ -106,7 +106,7 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 		return err
 	}
 	sc.close()
-	_, err = tx.CommitAsync(ctx).Await(quiet)
+	_, err = tx.sendEnd(ctx, true).Await(quiet)
 	committed = err == nil || tx.over.Load()
 	return err
 }

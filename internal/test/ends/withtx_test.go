@@ -2,6 +2,9 @@ package ends
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -130,4 +133,60 @@ func TestWithTxStopsWhatIsUnderWay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// WithTx alone ends its transaction: its function is refused, and nothing is made
+// outside of it.
+func TestWithTxAloneEndsItsTransaction(t *testing.T) {
+	for name, end := range map[string]func(context.Context, *overlay.Tx) error{
+		"CommitAsync": func(ctx context.Context, tx *overlay.Tx) error { _, err := tx.CommitAsync(ctx).Await(ctx); return err },
+		"RollbackAsync": func(ctx context.Context, tx *overlay.Tx) error {
+			_, err := tx.RollbackAsync(ctx).Await(ctx)
+			return err
+		},
+		"CloseAsync": func(ctx context.Context, tx *overlay.Tx) error { _, err := tx.CloseAsync(ctx).Await(ctx); return err },
+	} {
+		for _, result := range []error{nil, errMine} {
+			t.Run(fmt.Sprint(name, ", ", result), func(t *testing.T) {
+				d := onSQLite(t)
+				var tx *overlay.Tx
+				err := d.connect(t).WithTx(bg, nil, func(ctx context.Context, c *overlay.Conn) error {
+					tx = c.Tx()
+					d.do(t, c, insert1)
+					if err := end(ctx, tx); err == nil {
+						t.Error("the function has ended it")
+					}
+					_, err := c.SyncConn().ExecContext(ctx, insert2)
+					noError(t, err)
+					return result
+				})
+				if !errors.Is(err, result) {
+					t.Error(err)
+				}
+				d.check(t, 1, err)
+				d.check(t, 2, err)
+				if err := end(bg, tx); errors.Is(err, sql.ErrTxDone) != (name != "CloseAsync") {
+					t.Errorf("%s after WithTx: %v", name, err)
+				}
+			})
+		}
+	}
+}
+
+// What a scope does after the transaction around it has ended is refused, not made
+// outside of it.
+func TestNestedWhoseTransactionEnds(t *testing.T) {
+	d := onSQLite(t)
+	c := d.connect(t)
+	tx, err := c.BeginAsync(bg, nil).Await(bg)
+	noError(t, err)
+	err = c.WithNested(bg, func(ctx context.Context, c *overlay.Conn) error {
+		_, err := tx.RollbackAsync(ctx).Await(ctx)
+		noError(t, err)
+		if _, err := c.ExecAsync(ctx, insert1).Await(ctx); !errors.Is(err, sql.ErrTxDone) {
+			t.Errorf("a statement: %v, want ErrTxDone", err)
+		}
+		return nil
+	})
+	d.check(t, 1, err)
 }
