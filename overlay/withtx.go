@@ -94,8 +94,8 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 			return
 		}
 		sc.stop() // the rollback would wait for it
-		if c.rollBack(ctx, tx) && err != nil && !errors.Is(err, ErrTxEnded) {
-			err = fmt.Errorf("%w (%w)", err, ErrTxEnded)
+		if doubt := c.rollBack(ctx, tx); doubt != nil && err != nil && !errors.Is(err, doubt) {
+			err = fmt.Errorf("%w (%w)", err, doubt)
 		}
 	}()
 	err = fn(sc.mark(ctx), c)
@@ -112,17 +112,26 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 }
 
 // rollBack rolls back, and waits for that until 100 ms after ctx's end. If the server
-// has not answered by then, the connection is cut. rollBack reports whether a
-// statement had ended the transaction before.
-func (c *Conn) rollBack(ctx context.Context, tx *Tx) (ended bool) {
+// has not answered by then, the connection is cut. rollBack returns ErrTxEnded if a
+// statement had ended the transaction before, and ErrOutcomeUnknown if one that is
+// still under way may end it. It returns nil if nothing of the transaction is kept.
+func (c *Conn) rollBack(ctx context.Context, tx *Tx) (doubt error) {
 	o := tx.closing(caller(c.s.config))
 	o.quiet = true
 	f := start(background, c.s.queue, o, func(_ context.Context, l *lane) (struct{}, error) {
 		defer runtime.KeepAlive(tx)
 		return struct{}{}, l.endIfOpen(tx.level)
 	})
+	behind := false
 	if !c.settled(ctx, &f.core) {
 		c.s.lane.pc.HangUp()
+		behind = f.cancel.(*call).phase.Load() == waiting
 	}
-	return tx.tx.Ended()
+	switch {
+	case tx.tx.Ended():
+		return ErrTxEnded
+	case behind:
+		return ErrOutcomeUnknown
+	}
+	return nil
 }

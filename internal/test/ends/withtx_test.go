@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sqlaio/sqlaio/internal/test/proxy"
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
@@ -189,4 +190,69 @@ func TestNestedWhoseTransactionEnds(t *testing.T) {
 		return nil
 	})
 	d.check(t, 1, err)
+}
+
+// What was left, and is under way as WithTx ends, may end its transaction.
+func TestWithTxWhoseDDLIsLeft(t *testing.T) {
+	for _, result := range []error{nil, errMine} {
+		t.Run(fmt.Sprint(result), func(t *testing.T) {
+			d := onMariaDB(t)
+			ctx, cancel := context.WithTimeout(bg, 200*time.Millisecond)
+			defer cancel()
+			err := d.slow(t, "CREATE TABLE w", 400*time.Millisecond).WithTx(ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+				d.do(t, c, insert1)
+				c.ExecAsync(ctx, "CREATE TABLE w (k INTEGER)").Await(ctx)
+				return result
+			})
+			d.check(t, 1, err)
+		})
+	}
+}
+
+func TestWithTxWhoseFunctionInThreadIsLeft(t *testing.T) {
+	d := onSQLite(t)
+	free, committed := make(chan struct{}), make(chan error, 1)
+	ctx, cancel := context.WithTimeout(bg, 50*time.Millisecond)
+	defer cancel()
+	err := d.WithTx(ctx, nil, func(ctx context.Context, c *overlay.Conn) error {
+		d.do(t, c, insert1)
+		overlay.RunInThread(bg, c, func(_ context.Context, sc *sql.Conn) (int, error) {
+			<-free
+			_, err := sc.ExecContext(bg, "COMMIT")
+			committed <- err
+			return 0, err
+		}).Await(ctx)
+		return errMine
+	})
+	close(free)
+	t.Log(<-committed) // it is being stopped
+	d.check(t, 1, err)
+}
+
+// The answer to a text that commits is lost together with the connection.
+func TestWithTxWhoseTextIsNotAnswered(t *testing.T) {
+	for _, text := range []string{"CREATE TABLE w (k INTEGER)", "COMMIT", "CALL p()"} {
+		t.Run(text, func(t *testing.T) {
+			d := onMariaDB(t)
+			d.do(t, d, "CREATE PROCEDURE p() COMMIT")
+			network, through := proxy.Before(t, d.cfg)
+			muted := make(chan *proxy.Conn, 1)
+			network.At(text, func(c *proxy.Conn) bool { c.Mute(); muted <- c; return true })
+			e, err := overlay.Open("mysql", through.FormatDSN())
+			noError(t, err)
+			defer e.Shutdown(limit(t))
+			go func() {
+				c := <-muted
+				for !d.has(t, 1) {
+					time.Sleep(time.Millisecond)
+				}
+				c.Reset()
+			}()
+			d.check(t, 1, e.WithTx(bg, nil, func(ctx context.Context, c *overlay.Conn) error {
+				d.do(t, c, insert1)
+				c.ExecAsync(ctx, text).Await(ctx)
+				return errMine
+			}))
+		})
+	}
 }
