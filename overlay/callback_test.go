@@ -48,3 +48,20 @@ func TestGoexitInACallback(t *testing.T) {
 	within(t, "a later callback", called)
 	noError(t, e.Shutdown(atMost(t, patience)))
 }
+
+// One that ends its goroutine in a callback of All ends neither the callbacks of the calls
+// that All waits for, nor another All.
+func TestGoexitInACallbackOfAll(t *testing.T) {
+	db := newScripted().openDB()
+	defer db.Close()
+	e := overlay.New(db, overlay.WithLanes(1))
+	release, called := occupy(t, e), make(chan struct{})
+	f := e.ExecAsync(background, "noop")
+	f.OnDone(func(sql.Result, error) { close(called) })
+	overlay.All(f).OnDone(func([]sql.Result, error) { runtime.Goexit() })
+	other := overlay.All(f)
+	release()
+	within(t, "another All", other.Done())
+	within(t, "the call's own callback", called)
+	noError(t, e.Shutdown(atMost(t, patience)))
+}

@@ -39,10 +39,10 @@ type session struct {
 	leftOpen atomic.Bool // closing it has rolled back a transaction; the thread writes it
 
 	waits atomic.Int32          // the engine's calls made in this Conn's scope that have not ended
-	scope atomic.Pointer[scope] // the innermost; written by WithTx and WithNested
 	top   atomic.Pointer[level] // the innermost transaction; the thread writes it
 
 	mu        sync.Mutex
+	scopes    []*scope             // guarded by mu: those whose function runs, the one that began last is last
 	underway  int                  // guarded by mu: calls in a transaction, or that begin one, that have not ended
 	goroutine uintptr              // guarded by mu: the goroutine that made them
 	begins    int                  // guarded by mu: how many of them begin a transaction
@@ -64,12 +64,12 @@ func (c *Conn) target() (*queue, *session, error) {
 // goroutine's call while another goroutine's is under way: it would become part of
 // the other's transaction.
 func (s *session) enter(o *callOptions) error {
-	if sc := s.scope.Load(); sc != nil && o.kind != ending {
-		o.scope = sc
-	}
 	begins := o.begins
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if n := len(s.scopes); n > 0 && o.kind != ending {
+		o.scope = s.scopes[n-1]
+	}
 	if !begins && s.begins == 0 && !s.lane.pc.InTxNow() || s.lane.pc.OnThread() { // on the thread it is part of a call that was counted
 		return nil
 	}

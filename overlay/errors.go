@@ -88,5 +88,6 @@ var (
 	errNoInsert      = errors.New("overlay: the statement returns rows, and no key")
 	errNoResult      = errors.New("overlay: the driver has returned no result")
 	errNotAio        = errors.New("overlay: the sql.DB is not of the driver aio: open it with sql.Open(\"aio\", …)")
+	errScoped        = errors.New("overlay: WithTx and WithNested end their transaction themselves, as their function returns")
 	errStillUnderway = errors.New("overlay: rolled back, since a call was still under way as the function returned: await it")
 )

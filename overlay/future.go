@@ -27,8 +27,8 @@ type core struct {
 	mu   sync.Mutex
 	gate chan struct{} // guarded by mu: made by the first who waits, closed at the end
 	fns  []func()      // guarded by mu: what OnDone was given
-	own  []func()      // guarded by mu: likewise, the overlay's, which no dispatcher has to call
-	tell bool          // guarded by mu: whoever has settled the future is calling fns
+	own  []func()      // guarded by mu: likewise, the overlay's: called before fns, by no dispatcher
+	tell bool          // guarded by mu: whoever has settled the future is calling own and fns
 
 	err     error
 	publish interface{ publish() } // makes the call's result the value, before it is settled; nil: it is already
@@ -225,8 +225,8 @@ func (f *core) then(fn func()) {
 	f.origin.dispatch(fn)
 }
 
-// tellAll dispatches fns, also those that come meanwhile, and the rest of them if one
-// panics or ends the goroutine.
+// tellAll calls own and dispatches fns, also those that come meanwhile, and the rest of
+// them if one panics or ends the goroutine.
 func (f *core) tellAll() {
 	returned := true
 	defer func() {
@@ -242,19 +242,34 @@ func (f *core) tellAll() {
 		f.tellAll()
 	}()
 	for {
-		f.mu.Lock()
-		if len(f.fns) == 0 {
-			f.fns, f.tell = nil, false
-			f.mu.Unlock()
+		fn, own := f.next()
+		if fn == nil {
 			return
 		}
-		fn := f.fns[0]
-		f.fns = f.fns[1:]
-		f.mu.Unlock()
 		returned = false
-		f.origin.dispatch(fn)
+		if own {
+			fn()
+		} else {
+			f.origin.dispatch(fn)
+		}
 		returned = true
 	}
+}
+
+// next takes the function that tellAll calls next; nil if none is left.
+func (f *core) next() (fn func(), own bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case len(f.own) > 0:
+		fn, f.own = f.own[0], f.own[1:]
+		return fn, true
+	case len(f.fns) > 0:
+		fn, f.fns = f.fns[0], f.fns[1:]
+		return fn, false
+	}
+	f.own, f.fns, f.tell = nil, nil, false
+	return nil, false
 }
 
 // whenDone has fn called when the future is complete, by whoever completes it.
@@ -279,15 +294,12 @@ func (f *core) settle(err error) {
 	f.err = err
 	f.unseen = f.watchError()
 	f.settled.Store(true)
-	gate, own := f.gate, f.own
-	f.own, f.tell = nil, len(f.fns) > 0
+	gate := f.gate
+	f.tell = len(f.own)+len(f.fns) > 0
 	telling := f.tell
 	f.mu.Unlock()
 	if gate != nil {
 		f.wakeups().wake(gate)
-	}
-	for _, fn := range own {
-		fn()
 	}
 	if telling {
 		f.tellAll()

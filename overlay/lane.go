@@ -118,11 +118,10 @@ func (l *lane) run(c *call) {
 		return
 	}
 	l.q.ran.Add(1)
-	if l.tx != nil && l.pc.Dead() && !c.tidy && c.kind != ending {
+	if err := l.refuses(c); err != nil {
 		l.current.CompareAndSwap(c, nil)
-		l.lost.Store(true) // a call of the guest may have lost it
 		c.release()
-		c.end(driver.ErrBadConn)
+		c.end(err)
 		return
 	}
 	d := doing{l: l, c: c}
@@ -160,6 +159,20 @@ func (l *lane) run(c *call) {
 	if !c.end(err) && c.undo != nil {
 		c.undo(l)
 	}
+}
+
+// refuses returns why a call of a Conn is not made: the connection is lost, or the
+// transaction of its scope is over.
+func (l *lane) refuses(c *call) error {
+	switch {
+	case l.tx == nil || c.tidy || c.kind == ending:
+	case l.pc.Dead():
+		l.lost.Store(true) // a call of the guest may have lost it
+		return driver.ErrBadConn
+	case c.scope != nil && c.scope.level.over.Load():
+		return sql.ErrTxDone
+	}
+	return nil
 }
 
 // runNested does a call that a function or callback on the thread makes.

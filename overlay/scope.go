@@ -3,6 +3,7 @@ package overlay
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -11,7 +12,7 @@ import (
 // has looked at what failed.
 type scope struct {
 	s     *session
-	outer *scope
+	level *level
 
 	mu       sync.Mutex
 	underway map[*core]struct{} // guarded by mu: calls that have not ended
@@ -34,6 +35,20 @@ func scopeOf(ctx context.Context) *scope {
 	return sc
 }
 
+// open has the session's calls be made in the scope, close no longer. Scopes of several
+// goroutines may overlap.
+func (sc *scope) open() {
+	sc.s.mu.Lock()
+	defer sc.s.mu.Unlock()
+	sc.s.scopes = append(sc.s.scopes, sc)
+}
+
+func (sc *scope) close() {
+	sc.s.mu.Lock()
+	defer sc.s.mu.Unlock()
+	sc.s.scopes = slices.DeleteFunc(sc.s.scopes, func(other *scope) bool { return other == sc })
+}
+
 func (sc *scope) enter(f *core) {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
@@ -52,44 +67,40 @@ func (sc *scope) leave(f *core, err error) {
 	}
 }
 
-// verdict returns why the scope must not commit although its function has
-// returned nil: a call is still under way, which is cancelled, or one has failed
-// and nobody has looked at it.
-func (sc *scope) verdict() error {
+// stop cancels the calls that are still under way, waits for their ends, and returns
+// them.
+func (sc *scope) stop() (stopped []*core) {
 	sc.mu.Lock()
-	var waiting []*core
 	for f := range sc.underway {
-		waiting = append(waiting, f)
+		stopped = append(stopped, f)
 	}
 	sc.mu.Unlock()
-	for _, f := range waiting {
+	for _, f := range stopped {
 		f.stop(context.Canceled)
 	}
-	for _, f := range waiting {
+	for _, f := range stopped {
 		<-f.done()
 	}
+	return stopped
+}
+
+// verdict returns why the scope must not commit although its function has returned
+// nil: a call was still under way, or one has failed and nobody has looked at it.
+func (sc *scope) verdict() error {
+	stopped := sc.stop()
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
 	for _, f := range sc.failed {
-		if !f.seen.Load() && !contains(waiting, f) {
+		if !f.seen.Load() && !slices.Contains(stopped, f) {
 			f.see()
 			return f.err
 		}
 	}
-	if len(waiting) > 0 {
-		waiting[0].see()
-		return fmt.Errorf("%w (started at %v)", errStillUnderway, waiting[0].place)
+	if len(stopped) > 0 {
+		stopped[0].see()
+		return fmt.Errorf("%w (started at %v)", errStillUnderway, stopped[0].place)
 	}
 	return nil
-}
-
-func contains(fs []*core, f *core) bool {
-	for _, g := range fs {
-		if f == g {
-			return true
-		}
-	}
-	return false
 }
 
 // wait notes that the scope waits for another connection of the engine's, unless

@@ -150,6 +150,9 @@ func (c *Conn) beginAsync(ctx context.Context, what string, begin func(context.C
 // transaction or savepoint is rolled back. A commit that waits is withdrawn when ctx
 // ends. One that runs is not interrupted. If its answer does not come within 100 ms
 // of ctx's end, the error wraps ErrOutcomeUnknown.
+//
+// What WithTx or WithNested has begun they end themselves: CommitAsync, RollbackAsync
+// and CloseAsync fail.
 func (t *Tx) CommitAsync(ctx context.Context) *Future[struct{}] { return t.endAsync(ctx, true) }
 
 // RollbackAsync rolls back a transaction, or to a savepoint. If the database has done
@@ -161,8 +164,8 @@ func (t *Tx) RollbackAsync(ctx context.Context) *Future[struct{}] { return t.end
 // has ended. Otherwise it does nothing.
 func (t *Tx) CloseAsync(ctx context.Context) *Future[struct{}] {
 	s := t.conn.s
-	if t.over.Load() {
-		return completed(s.config, struct{}{}, nil)
+	if err := t.kept(); err != nil || t.over.Load() {
+		return completed(s.config, struct{}{}, err)
 	}
 	// Another goroutine's call does not keep the transaction from being closed.
 	return start(background, s.queue, t.closing(caller(s.config)), func(ctx context.Context, l *lane) (struct{}, error) {
@@ -199,7 +202,22 @@ func (c *Conn) Tx() *Tx {
 	return nil
 }
 
+// kept returns why the application must not end it; nil if it may.
+func (t *Tx) kept() error {
+	if t.scoped.Load() && !t.over.Load() {
+		return errScoped
+	}
+	return nil
+}
+
 func (t *Tx) endAsync(ctx context.Context, commit bool) *Future[struct{}] {
+	if err := t.kept(); err != nil {
+		return completed(t.conn.s.config, struct{}{}, err)
+	}
+	return t.sendEnd(ctx, commit)
+}
+
+func (t *Tx) sendEnd(ctx context.Context, commit bool) *Future[struct{}] {
 	what := "ROLLBACK"
 	if commit {
 		what = "COMMIT"

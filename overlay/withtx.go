@@ -11,7 +11,7 @@ import (
 )
 
 // WithTx calls fn with a connection in a transaction. It commits when fn returns nil,
-// and rolls back when fn returns an error or panics. It also rolls back, and returns
+// and rolls back when fn returns an error or panics. fn must not end it. It also rolls back, and returns
 // an error, if a statement has failed and nobody has looked at its error, or if a call
 // is still under way when fn returns. WithTx blocks until the transaction has ended.
 //
@@ -85,16 +85,17 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 		return err
 	}
 	tx.scoped.Store(true)
-	sc := &scope{s: c.s, outer: c.s.scope.Load()}
-	c.s.scope.Store(sc)
+	sc := &scope{s: c.s, level: tx.level}
+	sc.open()
 	committed := false
 	defer func() { // after a panic, too
-		c.s.scope.Store(sc.outer)
+		sc.close()
 		if committed {
 			return
 		}
-		if c.rollBack(ctx, tx) && err != nil && !errors.Is(err, ErrTxEnded) {
-			err = fmt.Errorf("%w (%w)", err, ErrTxEnded)
+		sc.stop() // the rollback would wait for it
+		if doubt := c.rollBack(ctx, tx); doubt != nil && err != nil && !errors.Is(err, doubt) {
+			err = fmt.Errorf("%w (%w)", err, doubt)
 		}
 	}()
 	err = fn(sc.mark(ctx), c)
@@ -104,24 +105,33 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 	if err != nil {
 		return err
 	}
-	c.s.scope.Store(sc.outer)
-	_, err = tx.CommitAsync(ctx).Await(quiet)
+	sc.close()
+	_, err = tx.sendEnd(ctx, true).Await(quiet)
 	committed = err == nil || tx.over.Load()
 	return err
 }
 
 // rollBack rolls back, and waits for that until 100 ms after ctx's end. If the server
-// has not answered by then, the connection is cut. rollBack reports whether a
-// statement had ended the transaction before.
-func (c *Conn) rollBack(ctx context.Context, tx *Tx) (ended bool) {
+// has not answered by then, the connection is cut. rollBack returns ErrTxEnded if a
+// statement had ended the transaction before, and ErrOutcomeUnknown if one that is
+// still under way may end it. It returns nil if nothing of the transaction is kept.
+func (c *Conn) rollBack(ctx context.Context, tx *Tx) (doubt error) {
 	o := tx.closing(caller(c.s.config))
 	o.quiet = true
 	f := start(background, c.s.queue, o, func(_ context.Context, l *lane) (struct{}, error) {
 		defer runtime.KeepAlive(tx)
 		return struct{}{}, l.endIfOpen(tx.level)
 	})
+	behind := false
 	if !c.settled(ctx, &f.core) {
 		c.s.lane.pc.HangUp()
+		behind = f.cancel.(*call).phase.Load() == waiting
 	}
-	return tx.tx.Ended()
+	switch {
+	case tx.tx.Ended():
+		return ErrTxEnded
+	case behind:
+		return ErrOutcomeUnknown
+	}
+	return nil
 }

@@ -79,12 +79,17 @@ func (c *Conn) observe(st TxStatus, err error) {
 }
 
 // observeText is Observe after a text, or a part of it. If it failed and has cost the
-// transaction, it may have committed it first.
+// transaction, or its answer was lost, it may have committed the transaction first.
 func (c *Conn) observeText(query string, err error) {
 	t := c.tx
 	wasOpen := t != nil && t.fate == open
 	c.Observe(err)
-	if wasOpen && t == c.tx && t.fate == rolledBack && sqltext.MayCommit(query, c.dialect) {
+	if !wasOpen || t != c.tx {
+		return
+	}
+	switch {
+	case t.fate == rolledBack && sqltext.MayCommit(query, c.dialect),
+		t.fate == open && c.Lost(err) && (sqltext.MayCommit(query, c.dialect) || sqltext.Several(query, c.dialect)): // Several: a CALL, too
 		t.end()
 	}
 }
