@@ -5,10 +5,10 @@ package driver_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"time"
 
 	sqlite "github.com/mattn/go-sqlite3"
 
@@ -26,6 +26,7 @@ func (calls) TraceEnd(_ context.Context, end aio.TraceEnd) {
 	}
 }
 
+// A tracer is an option of a driver, or of a connector.
 func ExampleWithTracer() {
 	aio.Register("sqlite3-told", &sqlite.SQLiteDriver{}, aio.WithTracer(calls{}))
 	db, _ := sql.Open("sqlite3-told", ":memory:")
@@ -41,6 +42,25 @@ func ExampleWithTracer() {
 	// query select count(*) from t 1 <nil>
 }
 
+func ExampleOp() {
+	fmt.Println(aio.OpExec, aio.OpFunction)
+	// Output: exec function
+}
+
+// Short is for logs: it shows no values.
+func ExampleTraceCall() {
+	call := aio.TraceCall{Op: aio.OpExec, Statement: "insert into users\n  values ('ann', ?) -- the first"}
+	fmt.Println(call.Short(100))
+	// Output: insert into users values (?, ?)
+}
+
+// ErrText leaves out what databases quote in their errors.
+func ExampleTraceEnd() {
+	end := aio.TraceEnd{Err: errors.New("Error 1062 (23000): Duplicate entry 'ann' for key 'name'")}
+	fmt.Println(end.ErrText())
+	// Output: Error 1062 (23000): Duplicate entry '…'
+}
+
 // SlowLog with a threshold of 0 logs every call.
 func ExampleSlowLog() {
 	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
@@ -49,7 +69,7 @@ func ExampleSlowLog() {
 		}
 		return a
 	}}))
-	aio.Register("sqlite3-logged", &sqlite.SQLiteDriver{}, aio.WithTracer(aio.SlowLog(logger, 0*time.Millisecond)))
+	aio.Register("sqlite3-logged", &sqlite.SQLiteDriver{}, aio.WithTracer(aio.SlowLog(logger, 0)))
 	db, _ := sql.Open("sqlite3-logged", ":memory:")
 	defer db.Close()
 	db.Exec("create table t (a) -- with a comment")
