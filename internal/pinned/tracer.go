@@ -70,7 +70,8 @@ type TraceEnd struct {
 	Queued time.Duration
 
 	// OnThread is how long the thread was busy with the call. For a query that a function
-	// on the thread has made, it is as long as its rows were open.
+	// on the thread has made, it is as long as its rows were open. For a call that a writer
+	// has committed together with others, it includes the COMMIT; all else is Queued.
 	OnThread time.Duration
 
 	// Rows is how many rows a statement has changed, as the driver says, or how many the
