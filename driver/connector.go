@@ -84,7 +84,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 			return nil, err
 		}
 	}
-	pc, err := pinned.Open(ctx, c.inner, c.dsn, c.adapter, c.traits, c.turns, c.opts.thread)
+	pc, err := pinned.Open(ctx, c.inner, c.dsn, c.adapter, c.traits, c.turns, c.opts.thread, c.opts.tracers)
 	if err != nil {
 		return nil, err
 	}

@@ -56,6 +56,12 @@
 // text of a statement has begun is rolled back when its connection comes back to the
 // pool, with a warnings.ResourceWarning.
 //
+// # Tracing
+//
+// [WithTracer] has a [Tracer] told of each call, also of those that package overlay makes:
+// how long it waited for the thread, how long the thread was busy with it, and what came
+// of it. [SlowLog] is such a tracer.
+//
 // # Threads
 //
 // A thread starts with its connection and ends with it. [WithThread] names threads,

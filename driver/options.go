@@ -2,6 +2,7 @@ package driver
 
 import (
 	"github.com/sqlaio/sqlaio/internal/face"
+	"github.com/sqlaio/sqlaio/internal/pinned"
 	"github.com/sqlaio/sqlaio/threadpin"
 )
 
@@ -9,8 +10,9 @@ import (
 type Option func(*options)
 
 type options struct {
-	thread []threadpin.Option
-	face   face.Options
+	thread  []threadpin.Option
+	face    face.Options
+	tracers *pinned.Tracers
 }
 
 func newOptions(opts []Option) *options {

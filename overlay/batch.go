@@ -95,7 +95,9 @@ func batchAsync(ctx context.Context, to Target, statements []Statement, opts []B
 	for i, s := range statements {
 		requests[i] = newRequest(s.Query, s.Args)
 	}
-	return send(ctx, to, b.options("BatchAsync"), func(ctx context.Context, l *lane) ([]BatchResult, error) {
+	o := b.options("BatchAsync")
+	ctx = o.tracedBatch(ctx, to, requests)
+	return send(ctx, to, o, func(ctx context.Context, l *lane) ([]BatchResult, error) {
 		return b.run(ctx, l, requests, func(ctx context.Context, q *request) (*pinned.Result, error) {
 			return l.exec(ctx, q)
 		})
@@ -110,6 +112,7 @@ func execManyAsync(ctx context.Context, to Target, query string, argSets [][]any
 	}
 	o := b.options(query)
 	o.statement = true
+	ctx = o.tracedBatch(ctx, to, requests)
 	return send(ctx, to, o, func(ctx context.Context, l *lane) ([]BatchResult, error) {
 		var s *pinned.Stmt
 		defer func() {

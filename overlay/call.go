@@ -69,6 +69,8 @@ const (
 // callOptions are what some calls need.
 type callOptions struct {
 	kind   kind
+	op     pinned.Op   // what a tracer is told of; 0: of nothing, or of the call that this one is part of
+	goesOn bool        // if it succeeds, its trace goes on
 	ended  func()      // called when the call is over, before its future settles; may be nil
 	undo   func(*lane) // called on the thread after the work if nobody waits for it any longer; may be nil
 	quiet  bool        // nobody will look at the future
@@ -82,9 +84,10 @@ type callOptions struct {
 	// repeatable: a function that returns ErrBadConn only if nothing was done, as the
 	// other kinds do. It may be made again on another connection.
 	repeatable bool
-	statement  bool     // describe is one
-	scope      *scope   // the transaction scope that it is part of; nil: none
-	request    *request // what describe is the statement of; nil: it is another one, or none
+	statement  bool          // describe is one
+	scope      *scope        // the transaction scope that it is part of; nil: none
+	request    *request      // what describe is the statement of; nil: it is another one, or none
+	trace      *pinned.Trace // its own if op is set; nil: none
 	place      site
 	describe   string // the statement, or what else it is
 }
@@ -134,7 +137,11 @@ func send[T any](ctx context.Context, to Target, o callOptions, fn func(ctx cont
 		if f.unseen != nil && o.statement {
 			f.unseen.statement = o.describe
 		}
+		o.trace.End(err)
 		return f
+	}
+	if q.config.tracers != nil {
+		ctx = o.traced(ctx, q.config)
 	}
 	return start(ctx, q, o, fn)
 }
@@ -146,6 +153,9 @@ func start[T any](ctx context.Context, q *queue, o callOptions, fn func(ctx cont
 	f := &t.Future
 	f.origin, f.cancel, f.place, f.quiet = q.config, &t.call, o.place, o.quiet
 	t.fut, t.q, t.callOptions, t.ctx, t.work = &f.core, q, o, ctx, t
+	if o.trace != nil && (o.op != 0 || o.goesOn) { // otherwise it is part of another call
+		o.trace.Hop(&t.pinned)
+	}
 	f.publish = t
 	if o.scope != nil {
 		o.scope.enter(&f.core)
@@ -299,6 +309,9 @@ func (c *call) end(err error) bool {
 		return false
 	}
 	c.fut.publish.publish()
+	if c.trace != nil {
+		c.trace.Ran(&c.pinned)
+	}
 	c.finish(err)
 	return true
 }
@@ -314,6 +327,11 @@ func (c *call) finish(err error) {
 	}
 	if c.scope != nil {
 		c.scope.leave(c.fut, err)
+	}
+	if c.trace != nil && c.op != 0 && !(c.goesOn && err == nil) {
+		defer c.fut.settle(err) // even if a tracer ends the goroutine
+		c.trace.End(err)
+		return
 	}
 	c.fut.settle(err)
 }

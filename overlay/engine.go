@@ -11,6 +11,7 @@ import (
 	"time"
 
 	aio "github.com/sqlaio/sqlaio/driver"
+	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
 // An Engine makes asynchronous calls on the connections of a sql.DB: each call goes
@@ -97,6 +98,9 @@ func newEngine(db *sql.DB, cfg *config, owns bool) *Engine {
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	if cfg.dialect == nil {
 		cfg.dialect = dialectOf(db.Driver())
+	}
+	if d, ok := db.Driver().(interface{ Tracers() *pinned.Tracers }); ok {
+		cfg.tracers = d.Tracers()
 	}
 	most := cfg.lanes
 	if most == 0 {

@@ -89,7 +89,7 @@ func newRequest(query string, args []any) *request {
 
 // options are those of a call that queries.
 func (q *request) options(c *config) callOptions {
-	o := callOptions{kind: write, statement: true, describe: q.Query, request: q}
+	o := callOptions{kind: write, op: pinned.OpQuery, statement: true, describe: q.Query, request: q}
 	if c.readsOnly(q.Query) {
 		o.kind = read
 	}
@@ -141,10 +141,12 @@ func (l *lane) firstRow(ctx context.Context, q *request) (row Row, err error) {
 	case err == io.EOF && len(r.keys) == 0: // some drivers have only now executed it
 		return Row{}, ErrReturnsNoRows
 	case err == io.EOF:
+		l.counted(0)
 		return Row{}, sql.ErrNoRows
 	case err != nil:
 		return Row{}, err
 	}
+	l.counted(1)
 	return Row{r.keys, values}, nil
 }
 
@@ -154,7 +156,7 @@ func executeAsync(ctx context.Context, to Target, query string, args []any) *Fut
 		return queryAsync(ctx, to, query, args)
 	}
 	q := newRequest(query, args)
-	return send(ctx, to, callOptions{kind: write, plain: true, statement: true, describe: query, request: q}, func(ctx context.Context, l *lane) (*Result, error) {
+	return send(ctx, to, callOptions{kind: write, op: pinned.OpExec, plain: true, statement: true, describe: query, request: q}, func(ctx context.Context, l *lane) (*Result, error) {
 		done, err := l.exec(ctx, q)
 		if err != nil {
 			return nil, err
@@ -165,7 +167,7 @@ func executeAsync(ctx context.Context, to Target, query string, args []any) *Fut
 
 func execAsync(ctx context.Context, to Target, query string, args []any) *Future[sql.Result] {
 	q := newRequest(query, args)
-	return send(ctx, to, callOptions{kind: write, plain: true, statement: true, describe: query, request: q}, func(ctx context.Context, l *lane) (sql.Result, error) {
+	return send(ctx, to, callOptions{kind: write, op: pinned.OpExec, plain: true, statement: true, describe: query, request: q}, func(ctx context.Context, l *lane) (sql.Result, error) {
 		done, err := l.exec(ctx, q)
 		if err != nil {
 			return nil, err
@@ -189,6 +191,9 @@ func (l *lane) exec(ctx context.Context, q *request) (*pinned.Result, error) {
 	}
 	if r == nil {
 		r = &pinned.Result{IDErr: errNoResult, AffectedErr: errNoResult}
+	}
+	if r.AffectedErr == nil {
+		l.counted(r.Affected)
 	}
 	return r, nil
 }

@@ -153,7 +153,7 @@ func (g *commitGroup) calls() []*call {
 // reset rolls back what is open, and makes the group ready for another run.
 func (g *commitGroup) reset() {
 	if g.tx != nil {
-		g.l.pc.Run(background, new(pinned.Call), pinned.Func(func(context.Context) { g.l.pc.Rollback(g.tx) }))
+		g.l.pc.Run(background, new(pinned.Call), nil, pinned.Func(func(context.Context) { g.l.pc.Rollback(g.tx) }))
 	}
 	g.tx, g.fate, g.why, g.done, g.todo = nil, groupOpen, nil, nil, nil
 }
@@ -192,7 +192,7 @@ func (g *commitGroup) runAlone() {
 func (g *commitGroup) do(c *call) {
 	m := &member{g: g, c: c}
 	g.l.current.Store(c)
-	err := g.l.pc.Run(c.ctx, &c.pinned, m)
+	err := g.l.pc.Run(c.ctx, &c.pinned, c.trace, m)
 	g.l.current.Store(nil)
 	if m.ran {
 		err = m.err
@@ -397,12 +397,15 @@ func (g *commitGroup) commit() {
 	var err error
 	start := now()
 	g.l.commits.Store(&commit{start, len(g.done)})
-	g.l.pc.Run(background, new(pinned.Call), pinned.Func(func(context.Context) { err = g.l.pc.Commit(g.tx) }))
+	g.l.pc.Run(background, new(pinned.Call), nil, pinned.Func(func(context.Context) { err = g.l.pc.Commit(g.tx) }))
 	g.l.commits.Store(nil)
 	took := time.Since(start)
 	if err == nil {
 		g.tx = nil
 		g.committed(took)
+		for _, m := range g.done {
+			m.c.trace.Shares(took)
+		}
 		return
 	}
 	switch {

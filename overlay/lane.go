@@ -129,7 +129,7 @@ func (l *lane) run(c *call) {
 		c.outer = nil
 	}
 	nested := c.outer != nil
-	err := l.pc.Run(c.ctx, &c.pinned, &d)
+	err := l.pc.Run(c.ctx, &c.pinned, c.trace, &d)
 	l.current.Store(c.outer) // not after a Goexit: gone looks for the call
 	c.outer = nil
 	if err == nil {

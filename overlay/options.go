@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/sqlaio/sqlaio/internal/goid"
+	"github.com/sqlaio/sqlaio/internal/pinned"
 	"github.com/sqlaio/sqlaio/warnings"
 )
 
@@ -18,6 +19,7 @@ type config struct {
 	dialect    Dialect
 	noSites    bool
 	writer     bool
+	tracers    *pinned.Tracers        // of the sql.DB's driver
 	heard      func(warnings.Warning) // of leaks; may be nil
 
 	resultLimit int64 // bytes; 0: none

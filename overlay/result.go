@@ -51,7 +51,9 @@ func (l *lane) all(ctx context.Context, q *request) (keys []string, all [][]valu
 	if writes {
 		limit = 0
 	}
-	keys, all, err = readAll(rows, l.pc.Traits(), limit)
+	if keys, all, err = readAll(rows, l.pc.Traits(), limit); err == nil {
+		l.counted(int64(len(all)))
+	}
 	if closing := l.closeRows(rows, !writes); err == nil {
 		err = closing
 	}

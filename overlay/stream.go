@@ -24,10 +24,12 @@ type stream struct {
 	query   string
 	plain   bool        // the query only reads: stopping it costs only its rows
 	unwatch func() bool // ends the watch over the context
+	trace   *pinned.Trace
 
 	// The thread's.
 	rows   *pinned.Rows
 	reader *reader
+	got    int64 // rows read
 
 	mu       sync.Mutex
 	buffered [][]value         // guarded by mu: read and not fetched
@@ -67,34 +69,40 @@ func (e *Engine) StreamAsync(ctx context.Context, query string, args ...any) *Fu
 	q := newRequest(query, args)
 	f := new(Future[*Result])
 	f.origin, f.place = e.config, place
+	o := q.options(e.config)
+	ctx = o.traced(ctx, e.config)
 	making, err := e.making(ctx, place)
 	if err != nil {
+		o.trace.End(err)
 		f.settle(err)
 		return f
 	}
 	f.cancel = making
 	go func() {
-		r, err := e.openStream(making.ctx, ctx, place, q)
+		r, err := e.openStream(making.ctx, ctx, place, q, o.trace)
 		if err != nil && e.ctx.Err() != nil && !errors.Is(err, ErrOutcomeUnknown) {
 			err = ErrClosed
 		}
 		f.value = r
 		e.made(making)
-		f.settle(err)
+		defer f.settle(err)
+		if err != nil {
+			o.trace.End(err)
+		}
 	}()
 	return f
 }
 
 // openStream opens a stream on a connection of its own. If that turns out to be
 // dead, it takes another one.
-func (e *Engine) openStream(opening, ctx context.Context, place site, q *request) (*Result, error) {
+func (e *Engine) openStream(opening, ctx context.Context, place site, q *request, trace *pinned.Trace) (*Result, error) {
 	for attempt := 1; ; attempt++ {
 		s, err := e.openSession(opening, place)
 		if err != nil {
 			return nil, err
 		}
 		again := s.lease.reused || attempt <= 2
-		r, err := streamOn(opening, ctx, s, true, place, q).Await(background)
+		r, err := streamOn(opening, ctx, s, place, q, trace, true).Await(background)
 		if err == nil {
 			return r, nil
 		}
@@ -124,19 +132,27 @@ func (c *Conn) StreamAsync(ctx context.Context, query string, args ...any) *Futu
 	if c.closed.Load() {
 		return completed[*Result](c.s.config, nil, ErrClosed)
 	}
-	f := streamOn(ctx, ctx, c.s, false, place, q)
-	return f
+	return streamOn(ctx, ctx, c.s, place, q, nil, false)
 }
 
-// streamOn opens a stream on a session. opening bounds the opening, ctx the rest.
-func streamOn(opening, ctx context.Context, s *session, owns bool, place site, q *request) *Future[*Result] {
+// streamOn opens a stream on a session. opening bounds the opening, ctx the rest. A stream
+// that owns its session has a trace, or none, already; whoever has made it ends it if the
+// stream cannot be opened.
+func streamOn(opening, ctx context.Context, s *session, place site, q *request, trace *pinned.Trace, owns bool) *Future[*Result] {
 	o := q.options(s.config)
-	o.place = place
+	o.place, o.trace, o.goesOn = place, trace, true
 	st := &stream{s: s, owns: owns, place: place, since: now(), query: q.Query, plain: o.kind == read}
 	o.undo = func(l *lane) { st.end(l, ErrClosed) }
 	if err := s.enter(&o); err != nil {
 		return completed[*Result](s.config, nil, err)
 	}
+	if owns {
+		o.op = 0
+	} else {
+		ctx = o.traced(ctx, s.config)
+		opening = ctx
+	}
+	st.trace = o.trace
 	return start(opening, s.queue, o, func(inner context.Context, l *lane) (*Result, error) {
 		if !l.pc.Stops() { // the driver watches the context while the rows are open
 			inner = ctx
@@ -228,6 +244,7 @@ func (st *stream) read(l *lane, n int) error {
 			st.end(l, err)
 			continue
 		}
+		st.got++
 		st.mu.Lock()
 		st.buffered = append(st.buffered, row)
 		st.size += int64(bytes)
@@ -286,6 +303,7 @@ func (st *stream) end(l *lane, why error) {
 		unwatch()
 	}
 	if first {
+		st.traceEnd(l, why)
 		st.release()
 	}
 }
@@ -360,7 +378,7 @@ func (st *stream) closeAsync(why error, quietly bool) *Future[struct{}] {
 		f.settle(untold)
 		return f
 	}
-	o := callOptions{kind: ending, quiet: true, tidy: true, place: st.place, describe: "CloseAsync of a stream"}
+	o := callOptions{kind: ending, quiet: true, tidy: true, trace: st.trace, place: st.place, describe: "CloseAsync of a stream"}
 	last := start(background, st.s.queue, o, func(_ context.Context, l *lane) (closing error, _ error) {
 		st.end(l, ErrClosed)
 		st.mu.Lock()

@@ -3,6 +3,8 @@ package overlay
 import (
 	"context"
 	"fmt"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
 // A TableOption says where HasTableAsync and TableNamesAsync look.
@@ -41,7 +43,7 @@ func (e *Engine) HasTableAsync(ctx context.Context, name string, opts ...TableOp
 		return Scalar[bool](ctx, t.on, query, args...)
 	}
 	q := newRequest(query, args)
-	return send(ctx, t.on, callOptions{kind: read, statement: true, describe: query}, func(ctx context.Context, l *lane) (bool, error) {
+	return send(ctx, t.on, callOptions{kind: read, op: pinned.OpQuery, statement: true, describe: query}, func(ctx context.Context, l *lane) (bool, error) {
 		_, err := l.firstRow(ctx, q)
 		if err != nil && missingTable(err) {
 			return false, nil
@@ -59,7 +61,7 @@ func (e *Engine) TableNamesAsync(ctx context.Context, opts ...TableOption) *Futu
 		return completed[[]string](e.config, nil, e.noDialect())
 	}
 	q := newRequest(query, args)
-	return send(ctx, t.on, callOptions{kind: read, statement: true, describe: query}, func(ctx context.Context, l *lane) ([]string, error) {
+	return send(ctx, t.on, callOptions{kind: read, op: pinned.OpQuery, statement: true, describe: query}, func(ctx context.Context, l *lane) ([]string, error) {
 		keys, values, err := l.all(ctx, q)
 		if err != nil {
 			return nil, err

@@ -24,7 +24,7 @@ import (
 // open is rolled back, and the error says so (ErrTxLeftOpen). On a Conn, one that the
 // text of a statement has begun stays open.
 func RunInThread[T any](ctx context.Context, to Target, fn func(ctx context.Context, c *sql.Conn) (T, error)) *Future[T] {
-	return send(ctx, to, callOptions{kind: function, describe: "RunInThread"}, func(ctx context.Context, l *lane) (v T, err error) {
+	return send(ctx, to, callOptions{kind: function, op: pinned.OpFunction, describe: "RunInThread"}, func(ctx context.Context, l *lane) (v T, err error) {
 		err = l.callFunction(ctx, func(c *sql.Conn) (err error) {
 			v, err = fn(ctx, c)
 			return err

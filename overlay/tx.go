@@ -126,7 +126,7 @@ func (c *Conn) BeginNestedAsync(ctx context.Context) *Future[*Tx] {
 func (c *Conn) beginAsync(ctx context.Context, what string, begin func(context.Context, *lane) (*level, error)) *Future[*Tx] {
 	place := caller(c.s.config)
 	var begun *level // the thread's
-	o := callOptions{kind: read, begins: true, place: place, describe: what, undo: func(l *lane) {
+	o := callOptions{kind: read, op: pinned.OpBegin, begins: true, place: place, describe: what, undo: func(l *lane) {
 		if begun != nil && !begun.over.Load() {
 			l.end(begun, false)
 		}
@@ -168,14 +168,15 @@ func (t *Tx) CloseAsync(ctx context.Context) *Future[struct{}] {
 		return completed(s.config, struct{}{}, err)
 	}
 	// Another goroutine's call does not keep the transaction from being closed.
-	return start(background, s.queue, t.closing(caller(s.config)), func(ctx context.Context, l *lane) (struct{}, error) {
+	o := t.closing(caller(s.config))
+	return start(o.tracedTidy(ctx, s.config), s.queue, o, func(ctx context.Context, l *lane) (struct{}, error) {
 		defer runtime.KeepAlive(t)
 		return struct{}{}, l.endIfOpen(t.level)
 	})
 }
 
 func (t *Tx) closing(place site) callOptions {
-	return callOptions{kind: ending, tidy: true, place: place, describe: "ROLLBACK"}
+	return callOptions{kind: ending, op: pinned.OpRollback, tidy: true, place: place, describe: t.ends(false)}
 }
 
 // Conn returns the connection of the transaction.
@@ -210,6 +211,19 @@ func (t *Tx) kept() error {
 	return nil
 }
 
+// ends returns the statement that ends the level.
+func (v *level) ends(commit bool) string {
+	switch {
+	case commit && v.name != "":
+		return "RELEASE SAVEPOINT"
+	case commit:
+		return "COMMIT"
+	case v.name != "":
+		return "ROLLBACK TO SAVEPOINT"
+	}
+	return "ROLLBACK"
+}
+
 func (t *Tx) endAsync(ctx context.Context, commit bool) *Future[struct{}] {
 	if err := t.kept(); err != nil {
 		return completed(t.conn.s.config, struct{}{}, err)
@@ -218,11 +232,11 @@ func (t *Tx) endAsync(ctx context.Context, commit bool) *Future[struct{}] {
 }
 
 func (t *Tx) sendEnd(ctx context.Context, commit bool) *Future[struct{}] {
-	what := "ROLLBACK"
+	op := pinned.OpRollback
 	if commit {
-		what = "COMMIT"
+		op = pinned.OpCommit
 	}
-	return send(ctx, t.conn, callOptions{kind: ending, describe: what}, func(ctx context.Context, l *lane) (struct{}, error) {
+	return send(ctx, t.conn, callOptions{kind: ending, op: op, describe: t.ends(commit)}, func(ctx context.Context, l *lane) (struct{}, error) {
 		defer runtime.KeepAlive(t) // one that is being ended is in use
 		return struct{}{}, l.end(t.level, commit)
 	})

@@ -118,7 +118,11 @@ func (c *Conn) within(ctx context.Context, begun *Future[*Tx], fn func(ctx conte
 func (c *Conn) rollBack(ctx context.Context, tx *Tx) (doubt error) {
 	o := tx.closing(caller(c.s.config))
 	o.quiet = true
-	f := start(background, c.s.queue, o, func(_ context.Context, l *lane) (struct{}, error) {
+	rolling := background
+	if !tx.over.Load() {
+		rolling = o.tracedTidy(ctx, c.s.config)
+	}
+	f := start(rolling, c.s.queue, o, func(_ context.Context, l *lane) (struct{}, error) {
 		defer runtime.KeepAlive(tx)
 		return struct{}{}, l.endIfOpen(tx.level)
 	})

@@ -37,7 +37,7 @@ func Write[T any](ctx context.Context, e *Engine, fn func(ctx context.Context, c
 		var zero T
 		return completed(e.config, zero, ErrNoWriter)
 	}
-	o := callOptions{kind: function, writes: true, groups: true, place: caller(e.config), describe: "Write"}
+	o := callOptions{kind: function, op: pinned.OpFunction, writes: true, groups: true, place: caller(e.config), describe: "Write"}
 	return send(ctx, e, o, func(ctx context.Context, l *lane) (v T, err error) {
 		err = l.callFunction(ctx, func(c *sql.Conn) (err error) {
 			v, err = fn(ctx, c)

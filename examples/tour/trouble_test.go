@@ -91,7 +91,7 @@ var mistakes = map[string]func(*testing.T, context.Context) error{
 		_, err := e.ExecAsync(ctx, "SELECT 1").Await(ctx)
 		return err
 	},
-	"sqlaio: the call would wait for itself": func(t *testing.T, ctx context.Context) error {
+	"overlay: the call would wait for itself": func(t *testing.T, ctx context.Context) error {
 		e := engine(t)
 		_, err := overlay.RunInThread(ctx, e, func(ctx context.Context, _ *sql.Conn) (int, error) {
 			//aiovet:ignore it is to fail

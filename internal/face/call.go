@@ -21,16 +21,20 @@ type call struct {
 	closing bool // the work only closes what is open: it can be done unsettled
 	writes  bool // it may change something: its outcome matters
 	call    pinned.Call
-	task    *thread.Task // nil: the call was made on the thread, and is over
-	hop     *thread.Task // the thread's, for signal: the caller may have let go of task
-	undone  error        // the thread's: what kept the work from being done
-	isLeft  bool         // the caller's: the call was left, and is the thread's
+	trace   *pinned.Trace // nil: the call is not traced
+	task    *thread.Task  // nil: the call was made on the thread, and is over
+	hop     *thread.Task  // the thread's, for signal: the caller may have let go of task
+	undone  error         // the thread's: what kept the work from being done
+	isLeft  bool          // the caller's: the call was left, and is the thread's
 }
 
 // begin hands the call to the thread. With an adapter the inner driver gets a
 // context that never ends. Without one it gets ctx, even if that has ended already.
 func (cl *call) begin(ctx context.Context, c *conn, w pinned.Work) error {
 	cl.c, cl.ctx, cl.until, cl.work, cl.undone, cl.isLeft = c, ctx, ctx, w, nil, false
+	if cl.trace != nil {
+		cl.trace.Hop(&cl.call)
+	}
 	cl.call.Reset()
 	if !c.pc.Stops() && ctx.Err() != nil {
 		cl.until = context.Background()
@@ -86,10 +90,10 @@ func (cl *call) RunOnThread() {
 		return
 	}
 	if cl.closing {
-		cl.undone = cl.c.pc.RunClosing(cl.ctx, &cl.call, cl.work)
+		cl.undone = cl.c.pc.RunClosing(cl.ctx, &cl.call, cl.trace, cl.work)
 		return
 	}
-	cl.undone = cl.c.pc.Run(cl.ctx, &cl.call, cl.work)
+	cl.undone = cl.c.pc.Run(cl.ctx, &cl.call, cl.trace, cl.work)
 }
 
 // signal makes a caller who waits look at its condition. It runs on the thread.
@@ -186,9 +190,9 @@ type function struct {
 func (f *function) Do(inner context.Context) { f.err = f.fn(inner) }
 
 // do calls fn on the thread. orphan, which may be nil, is called there after fn
-// if the caller has left meanwhile.
-func (c *conn) do(ctx context.Context, fn func(context.Context) error, orphan func()) error {
-	cl := &call{writes: orphan == nil}
+// if the caller has left meanwhile. trace may be nil.
+func (c *conn) do(ctx context.Context, trace *pinned.Trace, fn func(context.Context) error, orphan func()) error {
+	cl := &call{writes: orphan == nil, trace: trace}
 	cl.call.Orphan = orphan
 	f := &function{fn: fn}
 	if err := cl.whole(ctx, c, f); err != nil {
@@ -198,7 +202,7 @@ func (c *conn) do(ctx context.Context, fn func(context.Context) error, orphan fu
 }
 
 // blocking is do for calls that the application makes, which the guard looks at.
-func (c *conn) blocking(ctx context.Context, query string, fn func(context.Context) error, orphan func()) error {
+func (c *conn) blocking(ctx context.Context, op pinned.Op, query string, fn func(context.Context) error, orphan func()) (err error) {
 	if c.guarded(ctx) {
 		after, err := c.guard(ctx, query)
 		if err != nil {
@@ -208,14 +212,24 @@ func (c *conn) blocking(ctx context.Context, query string, fn func(context.Conte
 			defer after()
 		}
 	}
-	return c.do(ctx, fn, orphan)
+	if op == pinned.OpBegin {
+		query = "BEGIN"
+	}
+	ctx, trace := c.pc.Trace(ctx, op, query)
+	if trace != nil {
+		defer func() { trace.End(err) }()
+	}
+	return c.do(ctx, trace, fn, orphan)
 }
 
 // closing calls fn, which closes something, on the thread. No context ends that. If an
 // inline face is called on another thread, it leaves fn to its own thread and does not
 // wait: database/sql closes in goroutines of its own, and may hold a lock that the
 // function wants.
-func (c *conn) closing(fn func() error) error {
+func (c *conn) closing(fn func() error) error { return c.closingFor(nil, fn) }
+
+// closingFor is closing for a call that is traced, or nil.
+func (c *conn) closingFor(trace *pinned.Trace, fn func() error) error {
 	if c.over.Load() { // what it had open is closed
 		return nil
 	}
@@ -223,7 +237,7 @@ func (c *conn) closing(fn func() error) error {
 		c.pc.Later(func() { fn() })
 		return nil
 	}
-	cl := call{closing: true}
+	cl := call{closing: true, trace: trace}
 	f := function{fn: func(context.Context) error { return fn() }}
 	if err := cl.whole(context.Background(), c, &f); err != nil {
 		return err

@@ -131,9 +131,13 @@ type resetter struct{ c *conn }
 
 // ResetSession costs a hop of its own: its answer decides whether the connection is
 // used at all.
-func (r resetter) ResetSession(ctx context.Context) error {
+func (r resetter) ResetSession(ctx context.Context) (err error) {
 	r.c.leaveNoTx()
-	return r.c.do(ctx, r.c.pc.Reset, func() {})
+	ctx, trace := r.c.pc.Trace(ctx, pinned.OpReset, "")
+	if trace != nil {
+		defer func() { trace.End(err) }()
+	}
+	return r.c.do(ctx, trace, r.c.pc.Reset, func() {})
 }
 
 type validator struct{ c *conn }
@@ -172,7 +176,7 @@ func (c *conn) Ping(ctx context.Context) error {
 	if !c.pc.Pings() {
 		return nil
 	}
-	return c.blocking(ctx, "", c.pc.Ping, func() {})
+	return c.blocking(ctx, pinned.OpPing, "", c.pc.Ping, func() {})
 }
 
 func (c *conn) Prepare(query string) (driver.Stmt, error) {
@@ -188,7 +192,7 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 		return nil, err
 	}
 	s := &stmt{c: c, query: query, inner: new(pinned.Stmt)}
-	err := c.blocking(ctx, query, func(inner context.Context) error {
+	err := c.blocking(ctx, pinned.OpPrepare, query, func(inner context.Context) error {
 		return c.pc.Prepare(inner, c.held(), query, s.inner)
 	}, func() { s.inner.Close() })
 	if err != nil {
@@ -222,9 +226,13 @@ func (c *conn) Close() error {
 
 // closeWhole closes the connection and ends its thread. It does not wait for a thread
 // that is busy with a call that was left.
-func (c *conn) closeWhole() error {
+func (c *conn) closeWhole() (err error) {
 	var begun atomic.Bool
 	cl := &call{closing: true}
+	_, cl.trace = c.pc.Trace(context.Background(), pinned.OpClose, "")
+	if cl.trace != nil {
+		defer func() { cl.trace.End(err) }()
+	}
 	f := &function{fn: func(context.Context) error {
 		begun.Store(true)
 		cl.signal()

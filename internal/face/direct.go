@@ -36,16 +36,26 @@ var (
 )
 
 // queryDirectly queries on the thread.
-func (c *conn) queryDirectly(ctx context.Context, q pinned.Request) (driver.Rows, error) {
+func (c *conn) queryDirectly(ctx context.Context, q pinned.Request) (rs driver.Rows, err error) {
+	ctx, trace := c.pc.Trace(ctx, pinned.OpQuery, q.Query)
+	if trace != nil {
+		defer func() {
+			if rs == nil {
+				trace.End(err)
+			}
+		}()
+	}
 	r := &direct{c: c, ctx: ctx, request: q}
-	r.call.writes = true
-	err := r.take(openQuery, ctx)
+	r.call.writes, r.call.trace = true, trace
+	err = r.take(openQuery, ctx)
 	if r.skipped {
 		c.skip = true
 	}
 	if err != nil {
 		return nil, err
 	}
+	trace.Whole()
+	trace.Rows(0)
 	return r, nil
 }
 
@@ -85,12 +95,24 @@ func (r *direct) watched() bool {
 
 // Next reads a row. Off the thread it costs a hop.
 func (r *direct) Next(dest []driver.Value) error {
+	err := r.nextRow(dest)
+	switch {
+	case r.call.trace == nil || err == io.EOF:
+	case err == nil:
+		r.call.trace.Rows(1)
+	default:
+		r.call.trace.Fail(err)
+	}
+	return err
+}
+
+func (r *direct) nextRow(dest []driver.Value) error {
 	if r.watched() {
 		return r.next(dest)
 	}
 	row := make([]driver.Value, len(dest)) // the caller may leave
 	var end error
-	err := r.c.do(r.ctx, func(context.Context) error {
+	err := r.c.do(r.ctx, nil, func(context.Context) error {
 		end = r.next(row)
 		return end
 	}, func() {})
@@ -123,12 +145,15 @@ func (r *direct) HasNextResultSet() bool {
 
 func (r *direct) NextResultSet() error {
 	r.described = nil
-	return r.c.do(r.ctx, func(context.Context) error { return r.inner.NextResultSet() }, func() {})
+	return r.c.do(r.ctx, nil, func(context.Context) error { return r.inner.NextResultSet() }, func() {})
 }
 
 // Close closes the inner rows. A call whose context was watched is not used again: what
 // stops it may still come.
-func (r *direct) Close() error {
+func (r *direct) Close() (err error) {
+	if trace := r.call.trace; trace != nil {
+		defer func() { trace.End(err) }()
+	}
 	if r.closed || r.c.over.Load() || !r.watched() {
 		return r.c.closing(r.inner.Close)
 	}

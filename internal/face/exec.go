@@ -24,7 +24,7 @@ func (e *execution) Do(inner context.Context) {
 }
 
 // execute makes one hop of an Exec.
-func (c *conn) execute(ctx context.Context, q pinned.Request) (driver.Result, error) {
+func (c *conn) execute(ctx context.Context, q pinned.Request) (result driver.Result, err error) {
 	if err := c.ended(); err != nil {
 		return nil, err
 	}
@@ -37,6 +37,10 @@ func (c *conn) execute(ctx context.Context, q pinned.Request) (driver.Result, er
 			defer after()
 		}
 	}
+	ctx, trace := c.pc.Trace(ctx, pinned.OpExec, q.Query)
+	if trace != nil {
+		defer func() { trace.End(err) }()
+	}
 	e := c.execution
 	if e == nil {
 		e = new(execution)
@@ -45,11 +49,13 @@ func (c *conn) execute(ctx context.Context, q pinned.Request) (driver.Result, er
 	}
 	q.Args = c.own(ctx, q.Args)
 	e.Request, e.result, e.skipped, e.err = q, nil, false, nil
+	e.trace = trace
 	if err := e.whole(ctx, c, e); err != nil {
 		return nil, err
 	}
 	r, err := e.result, e.verdict(e.err)
-	e.Request, e.result, e.err, e.ctx = pinned.Request{}, nil, nil, nil
+	e.Request, e.result, e.err, e.ctx, e.trace = pinned.Request{}, nil, nil, nil, nil
+	trace.Affected(r)
 	if e.skipped {
 		c.skip = true
 	}

@@ -29,6 +29,7 @@ type rows struct {
 	// The caller's.
 	current   *batch       // rows are taken from here
 	taken     int          // how many rows of current were taken
+	before    int          // and of the batches before
 	ahead     *batch       // begun or filled after current; nil: none
 	fills     int          // how many were begun in this result set
 	described []columnType // nil: the caller has not asked for them
@@ -90,7 +91,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 
 // query returns when the query has columns or has failed; the first rows
 // follow in the same hop. On the thread the rows are read one by one.
-func (c *conn) query(ctx context.Context, q pinned.Request) (driver.Rows, error) {
+func (c *conn) query(ctx context.Context, q pinned.Request) (rs driver.Rows, err error) {
 	if err := c.ended(); err != nil {
 		return nil, err
 	}
@@ -106,11 +107,20 @@ func (c *conn) query(ctx context.Context, q pinned.Request) (driver.Rows, error)
 			defer after()
 		}
 	}
+	ctx, trace := c.pc.Trace(ctx, pinned.OpQuery, q.Query)
+	if trace != nil {
+		defer func() {
+			if rs == nil {
+				trace.End(err)
+			}
+		}()
+	}
 	q.Args = c.own(ctx, q.Args)
 	r := newRows(c)
 	r.request, r.readsOnly = q, c.pc.ReadsOnly(q.Query)
 	r.fill.writes = !r.readsOnly && !sqltext.ReadsOnly(q.Query, c.pc.Dialect())
-	err := r.start(ctx, openQuery)
+	r.fill.trace = trace
+	err = r.start(ctx, openQuery)
 	if r.lost { // the fill was left: its results are the thread's
 		return nil, err
 	}
@@ -139,6 +149,7 @@ func (r *rows) orphan() { r.closeInner() }
 func (r *rows) start(ctx context.Context, s step) error {
 	b := &r.batches[0]
 	b.reset()
+	r.before += r.taken
 	r.current, r.taken, r.ahead, r.fills, r.described = b, 0, nil, 1, nil
 	r.opened.Store(false)
 	r.step, r.into = s, b
@@ -179,11 +190,12 @@ func (r *rows) Next(dest []driver.Value) error {
 			r.awaitRow(b)
 		case b.err != nil:
 			r.told = true
-			return r.fill.verdict(b.err)
+			return r.tell(r.fill.verdict(b.err))
 		default:
 			if r.ahead == nil {
 				r.refill()
 			}
+			r.before += r.taken
 			r.current, r.taken, r.ahead = r.ahead, 0, nil
 		}
 	}
@@ -234,6 +246,7 @@ func (r *rows) awaitRow(b *batch) {
 // the inner rows.
 func (r *rows) abandon(err error) {
 	r.lost = r.fill.isLeft
+	r.before += r.taken
 	b := sealedBatch(err)
 	r.current, r.taken, r.ahead = b, 0, b
 }
@@ -262,7 +275,15 @@ func (r *rows) NextResultSet() error {
 	if _, ok := r.inner.Inner().(driver.RowsNextResultSet); !ok || r.inner.Gone() || r.quiet {
 		return io.EOF
 	}
-	return r.start(r.fill.ctx, openNextSet)
+	return r.tell(r.start(r.fill.ctx, openNextSet))
+}
+
+// tell has the call's trace know an error that the caller gets.
+func (r *rows) tell(err error) error {
+	if err != io.EOF {
+		r.fill.trace.Fail(err)
+	}
+	return err
 }
 
 // Close ends the fill under way and closes the inner rows. It costs no hop if the
@@ -272,13 +293,22 @@ func (r *rows) NextResultSet() error {
 // stopped. Otherwise Close waits for it until the context ends: stopping a write can
 // cost the whole transaction. Close returns the error of a write that reading ahead
 // has met.
-func (r *rows) Close() error {
+func (r *rows) Close() (err error) {
 	if r.closed {
 		return nil
 	}
 	r.closed = true
+	if trace := r.fill.trace; trace != nil {
+		defer func() {
+			if err == nil && !r.told { // database/sql closes rows when their context ends
+				trace.Fail(r.fill.ctx.Err())
+			}
+			trace.Rows(int64(r.before + r.taken))
+			trace.End(err)
+		}()
+	}
 	r.inner.Unwanted.Store(true)
-	err := r.endFill()
+	err = r.endFill()
 	switch {
 	case r.lost && !r.told && r.writes():
 		return pinned.Unknown(r.fill.ctx.Err())
@@ -342,9 +372,10 @@ func (r *rows) drop() {
 func (r *rows) finish() error {
 	ctx, pc := r.fill.ctx, r.c.pc
 	if !pc.Stops() || ctx.Done() == nil {
-		return r.c.closing(r.closeInner)
+		return r.c.closingFor(r.fill.trace, r.closeInner)
 	}
 	cl := &call{closing: true, writes: r.writes()}
+	cl.trace = r.fill.trace
 	f := &function{fn: func(context.Context) error {
 		defer context.AfterFunc(ctx, func() { cl.call.Stop(ctx, pc, ctx.Err()) })()
 		return r.closeInner()

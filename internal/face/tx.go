@@ -30,7 +30,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 		t.early = true
 	}
 	t := &tx{c: c, ctx: ctx}
-	err := c.blocking(ctx, "", func(inner context.Context) (err error) {
+	err := c.blocking(ctx, pinned.OpBegin, "", func(inner context.Context) (err error) {
 		t.inner, err = c.pc.Begin(inner, c.held(), opts, false)
 		return err
 	}, func() {
@@ -60,7 +60,7 @@ func (c *conn) ended() error {
 // Commit is never interrupted: once it is sent, only its answer tells what became of
 // the transaction. If the transaction's context ends and the answer does not come in
 // time, the connection is cut and the outcome is unknown.
-func (t *tx) Commit() error {
+func (t *tx) Commit() (err error) {
 	if t.early {
 		return t.ctx.Err()
 	}
@@ -73,6 +73,9 @@ func (t *tx) Commit() error {
 	t.over()
 	c := t.c
 	cl := &call{writes: true}
+	if _, cl.trace = c.pc.Trace(t.ctx, pinned.OpCommit, "COMMIT"); cl.trace != nil {
+		defer func() { cl.trace.End(err) }()
+	}
 	f := &function{fn: func(context.Context) error { return c.pc.Commit(t.inner) }}
 	if err := cl.begin(context.Background(), c, f); err != nil {
 		return err
@@ -110,7 +113,7 @@ func (t *tx) hurry(cl *call) (gone bool, err error) {
 }
 
 // Rollback rolls back. It returns nil if BeginTx has done that already.
-func (t *tx) Rollback() error {
+func (t *tx) Rollback() (err error) {
 	if t.early {
 		return nil
 	}
@@ -119,11 +122,16 @@ func (t *tx) Rollback() error {
 	if c.over.Load() {
 		return nil
 	}
+	_, trace := c.pc.Trace(t.ctx, pinned.OpRollback, "ROLLBACK")
 	if c.inline && !c.pc.OnThread() {
-		c.pc.Later(func() { c.pc.Rollback(t.inner) })
+		c.pc.Later(func() { trace.End(c.pc.Rollback(t.inner)) })
 		return nil
 	}
+	if trace != nil {
+		defer func() { trace.End(err) }()
+	}
 	cl := &call{}
+	cl.trace = trace
 	f := &function{fn: func(context.Context) error { return c.pc.Rollback(t.inner) }}
 	if err := cl.begin(context.Background(), c, f); err != nil {
 		return err

@@ -26,6 +26,7 @@ type Conn struct {
 	memory    bool   // the connection holds a database of its own
 	dialect   sqltext.Dialect
 	dsn       *string // what it was opened with; a pointer, so that fmt does not print it; nil: not known
+	tracers   *Tracers
 
 	valid   atomic.Bool // what IsValid said after the last call; false also if killed, or left in a transaction
 	owes    atomic.Bool // later is not empty
@@ -78,14 +79,22 @@ func (f Func) Do(inner context.Context) { f(inner) }
 // returned Grace after ctx's end, Open returns ctx.Err(), and the thread closes what
 // still comes. dsn is the data source name; nil if it is not known. turns are those of all
 // of ctor's connections.
-func Open(ctx context.Context, ctor driver.Connector, dsn *string, a Adapter, traits Traits, turns *Turns, opts []thread.Option) (*Conn, error) {
-	c := &Conn{traits: traits, dsn: dsn, turns: turns}
+func Open(ctx context.Context, ctor driver.Connector, dsn *string, a Adapter, traits Traits, turns *Turns, opts []thread.Option, tracers *Tracers) (c *Conn, err error) {
+	c = &Conn{traits: traits, dsn: dsn, turns: turns, tracers: tracers}
 	c.dialect, _ = sqltext.DialectOf(ctor.Driver())
+	ctx, trace := c.Trace(ctx, OpConnect, "")
+	if trace != nil {
+		defer func() { trace.End(err) }()
+	}
+	return c, c.open(ctx, ctor, a, opts, trace)
+}
+
+func (c *Conn) open(ctx context.Context, ctor driver.Connector, a Adapter, opts []thread.Option, trace *Trace) error {
 	c.valid.Store(true)
 	closeFirst := func(cfg *thread.Config) { cfg.OnStop = append(cfg.OnStop, c.closeAll) }
 	w, err := thread.Start(append(opts[:len(opts):len(opts)], closeFirst)...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c.worker = w
 	opened := false
@@ -95,8 +104,11 @@ func Open(ctx context.Context, ctor driver.Connector, dsn *string, a Adapter, tr
 		}
 	}()
 	cl := Call{opens: true}
+	if trace != nil {
+		trace.Hop(&cl)
+	}
 	var failed error
-	left, err := Hop(ctx, c, &cl, Func(func(context.Context) {
+	left, err := hopTraced(ctx, c, &cl, trace, Func(func(context.Context) {
 		c.inner, failed = ctor.Connect(ctx)
 		if failed == nil {
 			c.learn(ctx, ctor, a)
@@ -104,19 +116,19 @@ func Open(ctx context.Context, ctor driver.Connector, dsn *string, a Adapter, tr
 	}))
 	switch {
 	case left:
-		return nil, err
+		return err
 	case err != nil:
 		w.Quit()
-		return nil, err
+		return err
 	case failed != nil:
 		w.Quit()
-		return nil, failed
+		return failed
 	case ctx.Err() != nil && !c.Valid(): // given up for it
 		w.Quit()
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 	opened = true
-	return c, nil
+	return nil
 }
 
 // learn asks a new connection which optional interfaces it has, and the adapter for
@@ -270,27 +282,31 @@ func (c *Conn) Later(fn func()) {
 
 // Run carries out a call on the thread. It first settles what the last stopped call
 // has left behind, and notes the connection's state afterwards. If the call was
-// withdrawn it returns why; if it could not be made, the error. w may call Run itself.
-func (c *Conn) Run(ctx context.Context, cl *Call, w Work) error {
+// withdrawn it returns why; if it could not be made, the error. w may call Run itself. t
+// may be nil: it learns when the work begins and ends.
+func (c *Conn) Run(ctx context.Context, cl *Call, t *Trace, w Work) error {
 	if err := c.settle(); err != nil {
 		return err
 	}
-	return c.run(ctx, cl, w)
+	return c.run(ctx, cl, t, w)
 }
 
 // RunClosing is Run for work that only closes something. The work is done even if the
 // connection cannot be settled.
-func (c *Conn) RunClosing(ctx context.Context, cl *Call, w Work) error {
+func (c *Conn) RunClosing(ctx context.Context, cl *Call, t *Trace, w Work) error {
 	c.settle()
-	return c.run(ctx, cl, w)
+	return c.run(ctx, cl, t, w)
 }
 
-func (c *Conn) run(ctx context.Context, cl *Call, w Work) error {
+func (c *Conn) run(ctx context.Context, cl *Call, t *Trace, w Work) error {
 	if len(c.late) > 0 {
 		c.closeLate()
 	}
 	if c.owes.Load() {
 		c.doLater()
+	}
+	if t != nil {
+		t.begin()
 	}
 	if !cl.begin() {
 		return cl.Stopped()
@@ -299,16 +315,22 @@ func (c *Conn) run(ctx context.Context, cl *Call, w Work) error {
 		ctx = context.WithoutCancel(ctx)
 	}
 	cl.outer, c.current = c.current, cl
-	defer c.after(cl)
+	defer c.after(cl, t)
 	w.Do(ctx)
+	if t != nil {
+		t.returned()
+	}
 	return nil
 }
 
 // after runs however the work ends: it may return, panic or call runtime.Goexit. What
 // others have left to the thread comes last, since it may be to roll back what the call,
 // or the closing of what it opened, has begun.
-func (c *Conn) after(cl *Call) {
+func (c *Conn) after(cl *Call, t *Trace) {
 	c.current, cl.outer = cl.outer, nil
+	if t != nil {
+		t.done()
+	}
 	c.note()
 	if !c.finish(cl, false) {
 		c.closeOrphan(cl)

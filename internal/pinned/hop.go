@@ -16,18 +16,23 @@ type hop struct {
 	c   *Conn
 	cl  *Call
 	ctx context.Context
+	t   *Trace
 	w   Work
 	err error
 }
 
 // RunOnThread is the thread's side.
-func (h *hop) RunOnThread() { h.err = h.c.Run(h.ctx, h.cl, h.w) }
+func (h *hop) RunOnThread() { h.err = h.c.Run(h.ctx, h.cl, h.t, h.w) }
 
 // Hop hands a call to the thread and waits for it. When ctx ends, the call is
 // withdrawn or stopped. left reports that it was not over Grace later: its outcome is
 // unknown, and w is still being done.
 func Hop(ctx context.Context, c *Conn, cl *Call, w Work) (left bool, err error) {
-	h := &hop{c: c, cl: cl, ctx: ctx, w: w}
+	return hopTraced(ctx, c, cl, nil, w)
+}
+
+func hopTraced(ctx context.Context, c *Conn, cl *Call, trace *Trace, w Work) (left bool, err error) {
+	h := &hop{c: c, cl: cl, ctx: ctx, t: trace, w: w}
 	t := c.worker.NewTask(h)
 	if err := t.Begin(ctx); err != nil {
 		t.Release()

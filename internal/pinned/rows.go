@@ -210,7 +210,7 @@ func (r *Rows) written() {
 func (r *Rows) CloseSoon(after time.Duration) (err error) {
 	c, cl := r.holder.c, new(Call)
 	stopped := false
-	c.RunClosing(context.Background(), cl, Func(func(context.Context) {
+	c.RunClosing(context.Background(), cl, nil, Func(func(context.Context) {
 		timer := time.AfterFunc(after, func() { cl.StopBegun(context.Background(), c, context.Canceled) })
 		err = r.Close()
 		stopped = !timer.Stop()

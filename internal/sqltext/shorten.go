@@ -93,3 +93,14 @@ func clip(text string, max int) string {
 	}
 	return ""
 }
+
+// HideQuoted returns an error's text with an ellipsis for what stands between its first
+// quotation mark and its last one: databases quote values there, which may have
+// quotation marks in them.
+func HideQuoted(text string) string {
+	first, last := strings.IndexAny(text, `'"`), strings.LastIndexAny(text, `'"`)
+	if first == last {
+		return text
+	}
+	return text[:first+1] + ellipsis + text[last:]
+}

@@ -108,3 +108,17 @@ func ExampleShorten() {
 	// SELECT name FROM users WHERE email = ? LIMIT ?
 	// SELECT name FROM users WHER…
 }
+
+func TestHideQuoted(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"", ""},
+		{"UNIQUE constraint failed: t.a", "UNIQUE constraint failed: t.a"},
+		{"Error 1062 (23000): Duplicate entry 'O'Brien' for key 'name'", "Error 1062 (23000): Duplicate entry '…'"},
+		{`parsing "secret": invalid syntax`, `parsing "…": invalid syntax`},
+		{"it doesn't exist", "it doesn't exist"},
+	} {
+		if got := sqltext.HideQuoted(c.text); got != c.want {
+			t.Errorf("%q is %q, want %q", c.text, got, c.want)
+		}
+	}
+}
