@@ -70,7 +70,7 @@ const (
 type callOptions struct {
 	kind   kind
 	ended  func()      // called when the call is over, before its future settles; may be nil
-	undo   func(*lane) // called on the thread after the work if nobody waits for it any longer; may be nil
+	undo   func(*lane) // called on the thread after the work if nobody waits for it any longer, and for an ending call also if it was withdrawn; may be nil
 	quiet  bool        // nobody will look at the future
 	tidy   bool        // it puts something in order: there is always room for it, and it is not withdrawn
 	queued bool        // it waits for its turn even if it is made on the thread
@@ -150,7 +150,7 @@ func start[T any](ctx context.Context, q *queue, o callOptions, fn func(ctx cont
 	if o.scope != nil {
 		o.scope.enter(&f.core)
 	}
-	if err := ctx.Err(); err != nil && !o.tidy {
+	if err := ctx.Err(); err != nil && !o.roomy() {
 		t.refuse(err)
 		return f
 	}
@@ -194,7 +194,11 @@ func (c *call) stop(cause error) {
 				return
 			}
 			if c.phase.CompareAndSwap(waiting, over) {
-				c.queue().remove(c)
+				if c.kind == ending { // in its turn, the transaction is rolled back
+					c.queue().withdrew()
+				} else {
+					c.queue().remove(c)
+				}
 				c.finish(cause)
 				return
 			}
