@@ -72,7 +72,7 @@ type callOptions struct {
 	op     pinned.Op   // what a tracer is told of; 0: of nothing, or of the call that this one is part of
 	goesOn bool        // if it succeeds, its trace goes on
 	ended  func()      // called when the call is over, before its future settles; may be nil
-	undo   func(*lane) // called on the thread after the work if nobody waits for it any longer; may be nil
+	undo   func(*lane) // called on the thread after the work if nobody waits for it any longer, and for an ending call also if it was withdrawn; may be nil
 	quiet  bool        // nobody will look at the future
 	tidy   bool        // it puts something in order: there is always room for it, and it is not withdrawn
 	queued bool        // it waits for its turn even if it is made on the thread
@@ -160,7 +160,7 @@ func start[T any](ctx context.Context, q *queue, o callOptions, fn func(ctx cont
 	if o.scope != nil {
 		o.scope.enter(&f.core)
 	}
-	if err := ctx.Err(); err != nil && !o.tidy {
+	if err := ctx.Err(); err != nil && !o.roomy() {
 		t.refuse(err)
 		return f
 	}
@@ -204,7 +204,11 @@ func (c *call) stop(cause error) {
 				return
 			}
 			if c.phase.CompareAndSwap(waiting, over) {
-				c.queue().remove(c)
+				if c.kind == ending { // in its turn, the transaction is rolled back
+					c.queue().withdrew()
+				} else {
+					c.queue().remove(c)
+				}
 				c.finish(cause)
 				return
 			}

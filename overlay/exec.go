@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"io"
+	"slices"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
 	"github.com/sqlaio/sqlaio/internal/sqltext"
@@ -97,9 +98,10 @@ func (q *request) options(c *config) callOptions {
 }
 
 // free returns an error while a stream is open on a connection that can have but
-// one result open.
+// one result open, or one of a write outside of a transaction: SQLite commits as the last
+// such statement ends, and so what is written meanwhile.
 func (l *lane) free() error {
-	if len(l.streams) > 0 && l.q.config.dialect.oneResult() {
+	if len(l.streams) > 0 && (l.q.config.dialect.oneResult() || !l.pc.InTx() && slices.ContainsFunc(l.streams, (*stream).writes)) {
 		return ErrStreamOpen
 	}
 	if l.q.config.dialect == MySQL && l.pc.Reading() {

@@ -115,6 +115,9 @@ func (l *lane) loop() {
 func (l *lane) run(c *call) {
 	if !c.begin(l) {
 		l.current.CompareAndSwap(c, nil)
+		if c.kind == ending {
+			l.undo(c)
+		}
 		return
 	}
 	l.q.ran.Add(1)
@@ -156,8 +159,15 @@ func (l *lane) run(c *call) {
 	if !nested {
 		l.done, c.failed = c, err != nil
 	}
-	if !c.end(err) && c.undo != nil {
-		c.undo(l)
+	if !c.end(err) {
+		l.undo(c)
+	}
+}
+
+// undo takes back what a call has done, or left undone, that nobody waits for.
+func (l *lane) undo(c *call) {
+	if c.undo != nil {
+		l.pc.RunClosing(background, new(pinned.Call), nil, pinned.Func(func(context.Context) { c.undo(l) }))
 	}
 }
 

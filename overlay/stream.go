@@ -125,7 +125,8 @@ func (e *staleError) Unwrap() error { return e.error }
 
 // StreamAsync is Engine.StreamAsync on this connection. On databases that can have
 // only one result open at a time, such as MySQL, other calls fail with ErrStreamOpen
-// meanwhile.
+// meanwhile. On SQLite they do if the statement writes and no transaction is open: it is
+// committed at its end.
 func (c *Conn) StreamAsync(ctx context.Context, query string, args ...any) *Future[*Result] {
 	q := newRequest(query, args)
 	place := caller(c.s.config)
@@ -182,6 +183,9 @@ func streamOn(opening, ctx context.Context, s *session, place site, q *request, 
 		return r, nil
 	})
 }
+
+// writes reports whether the stream may be one of a write.
+func (st *stream) writes() bool { return !st.plain }
 
 // watch closes the stream when its context ends.
 func (st *stream) watch(ctx context.Context) {

@@ -148,8 +148,9 @@ func (c *Conn) beginAsync(ctx context.Context, what string, begin func(context.C
 
 // CommitAsync commits a transaction, or releases a savepoint. If that fails, the
 // transaction or savepoint is rolled back. A commit that waits is withdrawn when ctx
-// ends. One that runs is not interrupted. If its answer does not come within 100 ms
-// of ctx's end, the error wraps ErrOutcomeUnknown.
+// ends, and what it was to commit is rolled back in its turn. One that runs is not
+// interrupted. If its answer does not come within 100 ms of ctx's end, the error wraps
+// ErrOutcomeUnknown.
 //
 // What WithTx or WithNested has begun they end themselves: CommitAsync, RollbackAsync
 // and CloseAsync fail.
@@ -157,7 +158,7 @@ func (t *Tx) CommitAsync(ctx context.Context) *Future[struct{}] { return t.endAs
 
 // RollbackAsync rolls back a transaction, or to a savepoint. If the database has done
 // so by itself, the error is nil. After CommitAsync or RollbackAsync it is
-// sql.ErrTxDone.
+// sql.ErrTxDone. If ctx ends first, the error is its own, and the rollback is still made.
 func (t *Tx) RollbackAsync(ctx context.Context) *Future[struct{}] { return t.endAsync(ctx, false) }
 
 // CloseAsync rolls back if the transaction or savepoint is still open, even if ctx
@@ -236,7 +237,8 @@ func (t *Tx) sendEnd(ctx context.Context, commit bool) *Future[struct{}] {
 	if commit {
 		op = pinned.OpCommit
 	}
-	return send(ctx, t.conn, callOptions{kind: ending, op: op, describe: t.ends(commit)}, func(ctx context.Context, l *lane) (struct{}, error) {
+	o := callOptions{kind: ending, op: op, describe: t.ends(commit), undo: func(l *lane) { l.endIfOpen(t.level) }}
+	return send(ctx, t.conn, o, func(ctx context.Context, l *lane) (struct{}, error) {
 		defer runtime.KeepAlive(t) // one that is being ended is in use
 		return struct{}{}, l.end(t.level, commit)
 	})

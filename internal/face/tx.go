@@ -32,6 +32,9 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	t := &tx{c: c, ctx: ctx}
 	err := c.blocking(ctx, pinned.OpBegin, "", func(inner context.Context) (err error) {
 		t.inner, err = c.pc.Begin(inner, c.held(), opts, false)
+		if err == nil && c.pc.Stops() {
+			t.inner.EndsWith(ctx)
+		}
 		return err
 	}, func() {
 		if t.inner != nil {

@@ -80,6 +80,9 @@ func (c *Conn) mayRun(q *Request) error {
 	if c.tx.guards(q.Query) {
 		return ErrControl
 	}
+	if c.tx != nil && c.tx.ctx != nil && c.tx.ctx.Err() != nil {
+		return c.tx.ctx.Err() // it would be rolled back with it
+	}
 	return c.Refused()
 }
 

@@ -31,8 +31,9 @@ type Tx struct {
 	guarded  bool // see BeginImmediate
 	readOnly bool // statements that may write are refused, where turns are enforced
 	fate     fate
-	text     string // the statement that has begun it, if a text has
-	why      error  // the error that has ended or spoilt it; nil: a statement that succeeded has
+	text     string          // the statement that has begun it, if a text has
+	ctx      context.Context // ends before database/sql rolls it back; nil: that is not known
+	why      error           // the error that has ended or spoilt it; nil: a statement that succeeded has
 
 	wasEnded atomic.Bool // its fate was ended; anybody may look
 }
@@ -117,6 +118,9 @@ func (c *Conn) took(query string) {
 		c.tx = nil
 	}
 }
+
+// EndsWith says that the owner is about to roll back when ctx has ended. The thread's.
+func (t *Tx) EndsWith(ctx context.Context) { t.ctx = ctx }
 
 // Spoil makes a transaction one that can only be rolled back.
 func (t *Tx) Spoil(why error) {

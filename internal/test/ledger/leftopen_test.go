@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"runtime"
 	"strings"
 	"testing"
@@ -346,7 +347,8 @@ func TestAutocommitSwitchedOff(t *testing.T) {
 	})
 }
 
-// A Conn that is closed in a transaction takes it along, however it was begun.
+// A Conn that is closed in a transaction takes it along, however it was begun, and
+// WithConn says so.
 func TestConnClosedInATransaction(t *testing.T) {
 	onEach(t, func(t *testing.T, db *database) {
 		e := db.open(t, overlay.WithLanes(1))
@@ -373,7 +375,9 @@ func TestConnClosedInATransaction(t *testing.T) {
 						return nil
 					})
 				})
-				noError(t, name, err)
+				if !errors.Is(err, overlay.ErrTxLeftOpen) {
+					t.Errorf("%s: %v, want ErrTxLeftOpen", name, err)
+				}
 				g.ended(errOnFall)
 				db.later(t, e)
 			}

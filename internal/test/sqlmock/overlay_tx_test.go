@@ -68,7 +68,7 @@ func TestOverlayTransaction(t *testing.T) {
 		m.ExpectBegin()
 		m.ExpectRollback()
 	}
-	ok(t, e.WithConn(background, func(ctx context.Context, c *overlay.Conn) error {
+	same(t, e.WithConn(background, func(ctx context.Context, c *overlay.Conn) error {
 		tx := await(t, c.BeginAsync(ctx, &sql.TxOptions{ReadOnly: true}))
 		same(t, c.InTransaction(), true)
 		same(t, c.Tx(), tx)
@@ -79,7 +79,7 @@ func TestOverlayTransaction(t *testing.T) {
 
 		await(t, c.BeginAsync(ctx, nil)) // which the connection's end rolls back
 		return nil
-	}))
+	}), overlay.ErrTxLeftOpen)
 }
 
 // A rollback that fails is told, and nobody uses the connection afterwards: the mock cannot
