@@ -30,6 +30,7 @@ type core struct {
 	gate   chan struct{} // guarded by mu: made by the first who waits, closed at the end
 	fns    []func()      // guarded by mu: what OnDone was given
 	own    []func()      // guarded by mu: likewise, the overlay's: called before fns, by no dispatcher
+	tell   bool          // guarded by mu: fns are being called, or are going to be
 	teller uintptr       // guarded by mu: the goroutine that calls own and fns; 0: none does
 
 	err     error
@@ -223,7 +224,7 @@ func (f *core) stop(cause error) {
 // then has fn dispatched when the future is complete.
 func (f *core) then(fn func()) {
 	f.mu.Lock()
-	if !f.settled.Load() || f.telling() {
+	if !f.settled.Load() || f.tell {
 		f.fns = append(f.fns, fn)
 		f.mu.Unlock()
 		return
@@ -276,13 +277,9 @@ func (f *core) next() (fn func(), own bool) {
 		fn, f.fns = f.fns[0], f.fns[1:]
 		return fn, false
 	}
-	f.own, f.fns, f.teller = nil, nil, 0
+	f.own, f.fns, f.tell, f.teller = nil, nil, false, 0
 	return nil, false
 }
-
-// telling reports whether functions of a future that is complete are being called, or
-// are going to be. It needs mu.
-func (f *core) telling() bool { return len(f.own)+len(f.fns) > 0 || f.teller != 0 }
 
 // waitsHere reports whether the future waits for a function of Then that the calling
 // goroutine is going to call. It is calling another one now, or the dispatcher is.
@@ -329,7 +326,8 @@ func (f *core) complete(err error) (tell bool) {
 	f.unseen = f.watchError()
 	f.settled.Store(true)
 	gate := f.gate
-	tell = f.telling()
+	f.tell = len(f.fns) > 0
+	tell = f.tell || len(f.own) > 0
 	f.mu.Unlock()
 	if gate != nil {
 		f.wakeups().wake(gate)
