@@ -156,11 +156,6 @@ func (b *batch) run(ctx context.Context, l *lane, requests []*request, exec exec
 	if around == nil {
 		return b.each(ctx, l, requests, exec)
 	}
-	defer func() { // after a panic
-		if !around.over.Load() {
-			l.end(around, false)
-		}
-	}()
 	results, failed := b.each(ctx, l, requests, exec)
 	if failed != nil && (!b.keepGoing || ctx.Err() != nil) {
 		ended := l.hasEnded()
@@ -221,7 +216,7 @@ func (b *batch) each(ctx context.Context, l *lane, requests []*request, exec exe
 		results[i].Err = err
 		if err == nil {
 			var r *pinned.Result
-			r, err = exec(inner, q)
+			err = guard(func() (err error) { r, err = exec(inner, q); return err })
 			switch {
 			case err == nil:
 				results[i].Result = r

@@ -2,12 +2,14 @@ package overlay_test
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/sqlaio/sqlaio/overlay"
+	"github.com/sqlaio/sqlaio/threadpin"
 )
 
 // A batcher executes inserts of people with these ids, by either of the methods.
@@ -309,4 +311,41 @@ func TestBatchThatCommitsAndBeginsByText(t *testing.T) {
 		}
 		db.wantPeople(t, 1)
 	})
+}
+
+// panicker is an argument that panics as it is converted.
+type panicker struct{}
+
+func (panicker) Value() (driver.Value, error) { panic("in Value") }
+
+// A statement that panics fails, and the others have results.
+func TestBatchWhoseArgumentPanics(t *testing.T) {
+	e, _ := onFile(t)
+	statements := []overlay.Statement{
+		{Query: "insert into t values (1)"},
+		{Query: "insert into t values (?)", Args: []any{panicker{}}},
+		{Query: "insert into t values (3)"},
+	}
+	for name, c := range map[string]struct {
+		opts []overlay.BatchOption
+		kept int64
+	}{"as it is": {nil, 1}, "InTx": {[]overlay.BatchOption{overlay.InTx(nil)}, 0}, "KeepGoing": {[]overlay.BatchOption{overlay.KeepGoing()}, 2}} {
+		t.Run(name, func(t *testing.T) {
+			must(t, e.ExecAsync(background, "delete from t"))
+			results, err := e.BatchAsync(background, statements, c.opts...).Await(background)
+			var panicked *threadpin.PanicError
+			if !errors.As(err, &panicked) || len(results) != 3 || !errors.As(results[1].Err, &panicked) {
+				t.Fatalf("%d results, %v; want 3, and the panic", len(results), err)
+			}
+			var told int64
+			for _, r := range results {
+				if r.Err == nil {
+					told++
+				}
+			}
+			if n := must(t, e.ScalarAsync(background, "select count(*) from t")); n != c.kept || told != c.kept {
+				t.Errorf("%v rows are kept, %d results say so; want %d", n, told, c.kept)
+			}
+		})
+	}
 }

@@ -209,7 +209,7 @@ func (c *call) stop(cause error) {
 				} else {
 					c.queue().remove(c)
 				}
-				c.finish(cause)
+				c.withdraw(cause)
 				return
 			}
 		case running:
@@ -217,7 +217,7 @@ func (c *call) stop(cause error) {
 				c.pinned.StopBegun(c.ctx, c.lane.Load().pc, cause)
 			} else if c.pinned.Stop(c.ctx, c.lane.Load().pc, cause) && c.phase.CompareAndSwap(running, over) {
 				c.queue().unbegun() // the thread was still busy with what came before
-				c.finish(cause)
+				c.withdraw(cause)
 				return
 			}
 			if c.phase.Load() == running {
@@ -320,7 +320,12 @@ func (c *call) end(err error) bool {
 	return true
 }
 
-func (c *call) finish(err error) {
+func (c *call) finish(err error) { c.conclude(err, false) }
+
+// withdraw is finish for whoever stops a call, who does not wait for its callbacks.
+func (c *call) withdraw(cause error) { c.conclude(cause, true) }
+
+func (c *call) conclude(err error, away bool) {
 	// Once ctx has ended there is nothing to unwatch, and start may still be
 	// about to set it.
 	if c.ctx.Err() == nil && c.unwatch != nil {
@@ -333,11 +338,22 @@ func (c *call) finish(err error) {
 		c.scope.leave(c.fut, err)
 	}
 	if c.trace != nil && c.op != 0 && !(c.goesOn && err == nil) {
-		defer c.fut.settle(err) // even if a tracer ends the goroutine
+		defer c.settle(err, away) // even if a tracer ends the goroutine
 		c.trace.End(err)
 		return
 	}
-	c.fut.settle(err)
+	c.settle(err, away)
+}
+
+// settle completes the call's future. If away says so, a goroutine of their own calls
+// its functions.
+func (c *call) settle(err error, away bool) {
+	switch tell := c.fut.complete(err); {
+	case tell && away:
+		go c.fut.tellAll()
+	case tell:
+		c.fut.tellAll()
+	}
 }
 
 // verdict returns the error of work as the application gets it. It runs on the

@@ -143,6 +143,7 @@ func (g group) gather(next *core, done func()) {
 // comes out of Await as an error. Cancel cancels f.
 func Then[T, U any](f *Future[T], fn func(T) (U, error)) *Future[U] {
 	next := combined[U](group{&f.core})
+	next.chained = true
 	f.then(func() {
 		err := f.err
 		f.noted()

@@ -189,7 +189,7 @@ func (s *session) closeAsync() *Future[struct{}] {
 	return f
 }
 
-// closing is the canceller of CloseAsync, which nothing stops.
+// closing is the canceller of a Conn's and a stream's CloseAsync, which nothing stops.
 type closing struct{ s *session }
 
 func (closing) stop(error)                            {}

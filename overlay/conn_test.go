@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -286,4 +288,61 @@ func (c *countedContext) AfterFunc(func()) (stop func() bool) {
 	c.uses.Add(1)
 	c.left.Add(1)
 	return sync.OnceValue(func() bool { c.left.Add(-1); return true })
+}
+
+// Functions that have all connections, and each of which waits for another one: one is told.
+func TestFunctionsThatWaitForConnections(t *testing.T) {
+	for name, wait := range map[string]func(ctx context.Context, e *overlay.Engine) error{
+		"ConnectAsync": func(ctx context.Context, e *overlay.Engine) error {
+			f := e.ConnectAsync(background)
+			c, err := f.Await(ctx)
+			if f.Cancel(); err == nil {
+				c.CloseAsync(background)
+			}
+			return err
+		},
+		"StreamAsync": func(ctx context.Context, e *overlay.Engine) error {
+			f := e.StreamAsync(background, "select 1")
+			r, err := f.Await(ctx)
+			if f.Cancel(); err == nil {
+				r.CloseAsync(background)
+			}
+			return err
+		},
+	} {
+		for _, onConn := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, one on a Conn: %v", name, onConn), func(t *testing.T) {
+				e, db := onFile(t, overlay.WithLanes(2))
+				db.SetMaxOpenConns(2)
+				targets, giveBack := []overlay.Target{e, e}, func() {}
+				if onConn {
+					c := must(t, e.ConnectAsync(background))
+					targets[0], giveBack = c, func() { c.CloseAsync(background) }
+				}
+				var both sync.WaitGroup
+				both.Add(2)
+				var fs []*overlay.Future[error]
+				for _, to := range targets {
+					fs = append(fs, overlay.RunInThread(background, to, func(context.Context, *sql.Conn) (error, error) {
+						both.Done()
+						both.Wait()
+						return wait(atMost(t, patience), e), nil
+					}))
+				}
+				told := 0
+				for _, f := range fs {
+					switch err := must(t, f); {
+					case errors.Is(err, overlay.ErrWouldDeadlock):
+						told++
+					default:
+						noError(t, err)
+					}
+					giveBack()
+				}
+				if told != 1 {
+					t.Errorf("%d were told, want one", told)
+				}
+			})
+		}
+	}
 }

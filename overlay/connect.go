@@ -78,7 +78,7 @@ type connecting struct {
 func (c *connecting) stop(error)                          { c.cancel() }
 func (c *connecting) ends() bool                          { return c.app.Err() != nil || c.ctx.Err() != nil }
 func (*connecting) watch(*core, <-chan struct{}) bool     { return false }
-func (c *connecting) stuck() (release func(), stuck bool) { return nil, c.e.onlyConnection() }
+func (c *connecting) stuck() (release func(), stuck bool) { return c.e.awaitConn() }
 
 func (e *Engine) openSession(ctx context.Context, place site) (*session, error) {
 	l, err := e.leases.acquire(ctx)

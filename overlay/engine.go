@@ -112,7 +112,7 @@ func newEngine(db *sql.DB, cfg *config, owns bool) *Engine {
 	if n := db.Stats().MaxOpenConnections; n > 0 {
 		most = min(most, n)
 	}
-	e.leases = &leases{db: db, conns: make(map[*session]struct{}), release: e.releaseIdle}
+	e.leases = &leases{db: db, conns: make(map[*session]struct{}), blocked: make(map[*lane]int), release: e.releaseIdle}
 	e.queue = &queue{config: cfg, most: most, leases: e.leases}
 	e.queue.open = func() { go e.openLane(e.queue) }
 	if cfg.writer {

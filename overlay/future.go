@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 
+	"github.com/sqlaio/sqlaio/internal/goid"
 	"github.com/sqlaio/sqlaio/reflectguard"
 	"github.com/sqlaio/sqlaio/threadpin"
 )
@@ -24,11 +26,12 @@ type Future[T any] struct {
 type core struct {
 	settled atomic.Bool // set under mu, once; err and the value are there
 
-	mu   sync.Mutex
-	gate chan struct{} // guarded by mu: made by the first who waits, closed at the end
-	fns  []func()      // guarded by mu: what OnDone was given
-	own  []func()      // guarded by mu: likewise, the overlay's: called before fns, by no dispatcher
-	tell bool          // guarded by mu: whoever has settled the future is calling own and fns
+	mu     sync.Mutex
+	gate   chan struct{} // guarded by mu: made by the first who waits, closed at the end
+	fns    []func()      // guarded by mu: what OnDone was given
+	own    []func()      // guarded by mu: likewise, the overlay's: called before fns, by no dispatcher
+	tell   bool          // guarded by mu: fns are being called, or are going to be
+	teller uintptr       // guarded by mu: the goroutine that calls own and fns; 0: none does
 
 	err     error
 	publish interface{ publish() } // makes the call's result the value, before it is settled; nil: it is already
@@ -38,6 +41,7 @@ type core struct {
 	cancel  canceller              // what Cancel stops; nil: nothing
 	place   site                   // where the call was made
 	quiet   bool                   // nobody is meant to look at err
+	chained bool                   // Then's: it waits for its function, which is one of those of the future that it cancels
 }
 
 // canceller is a call, or what combines futures.
@@ -59,7 +63,8 @@ type canceller interface {
 // first it returns ctx.Err() and leaves the future and its call alone, unless the
 // call's own context has ended too: the call is being stopped then, and Await
 // waits until it is known what became of it, some 100 ms at most. On a thread
-// that the call itself needs it returns ErrWouldDeadlock.
+// that the call itself needs it returns ErrWouldDeadlock, and in a callback that a
+// function of Then, which the future waits for, is called after.
 func (f *Future[T]) Await(ctx context.Context) (T, error) {
 	if err := f.wait(ctx); err != nil {
 		var zero T
@@ -155,6 +160,9 @@ func (f *core) wait(ctx context.Context) error {
 		defer after()
 	}
 	if f.cancel != nil {
+		if f.waitsHere() {
+			return ErrWouldDeadlock
+		}
 		if f.cancel.watch(f, ctx.Done()) {
 			return nil
 		}
@@ -260,6 +268,7 @@ func (f *core) tellAll() {
 func (f *core) next() (fn func(), own bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.teller = goid.Get()
 	switch {
 	case len(f.own) > 0:
 		fn, f.own = f.own[0], f.own[1:]
@@ -268,8 +277,23 @@ func (f *core) next() (fn func(), own bool) {
 		fn, f.fns = f.fns[0], f.fns[1:]
 		return fn, false
 	}
-	f.own, f.fns, f.tell = nil, nil, false
+	f.own, f.fns, f.tell, f.teller = nil, nil, false, 0
 	return nil, false
+}
+
+// waitsHere reports whether the future waits for a function of Then that the calling
+// goroutine is going to call. It is calling another one now, or the dispatcher is.
+func (f *core) waitsHere() bool {
+	g, ok := f.cancel.(group)
+	switch {
+	case !ok || f.settled.Load():
+		return false
+	case f.chained && g[0].settled.Load():
+		g[0].mu.Lock()
+		defer g[0].mu.Unlock()
+		return g[0].teller == goid.Get() || f.origin.onDispatcher()
+	}
+	return slices.ContainsFunc(g, (*core).waitsHere)
 }
 
 // whenDone has fn called when the future is complete, by whoever completes it.
@@ -284,8 +308,15 @@ func (f *core) whenDone(fn func()) {
 	fn()
 }
 
-// settle completes the future. The value has been written.
+// settle completes the future, and calls what it was given. The value has been written.
 func (f *core) settle(err error) {
+	if f.complete(err) {
+		f.tellAll()
+	}
+}
+
+// complete is settle without the calls. It reports whether there are any to make.
+func (f *core) complete(err error) (tell bool) {
 	f.mu.Lock()
 	if f.settled.Load() {
 		f.mu.Unlock()
@@ -295,15 +326,13 @@ func (f *core) settle(err error) {
 	f.unseen = f.watchError()
 	f.settled.Store(true)
 	gate := f.gate
-	f.tell = len(f.own)+len(f.fns) > 0
-	telling := f.tell
+	f.tell = len(f.fns) > 0
+	tell = f.tell || len(f.own) > 0
 	f.mu.Unlock()
 	if gate != nil {
 		f.wakeups().wake(gate)
 	}
-	if telling {
-		f.tellAll()
-	}
+	return tell
 }
 
 // wakeups are those of the pool that the future's call was in. What combines

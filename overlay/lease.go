@@ -27,6 +27,7 @@ type leases struct {
 	held    int                   // out, and being opened
 	waiting []*waiter             // guarded by mu
 	conns   map[*session]struct{} // guarded by mu: of these, the Conns'
+	blocked map[*lane]int         // guarded by mu: lanes whose functions wait for another connection, and how often
 	looking bool                  // guarded by mu: look is going to run
 }
 
@@ -139,10 +140,10 @@ func (s *leases) admit() {
 	}
 }
 
-// stuck reports whether all connections are held by Conns whose scopes wait for
-// another one. It needs mu.
+// stuck reports whether all connections are held by Conns whose scopes or functions, and
+// by lanes whose functions, wait for another one. It needs mu.
 func (s *leases) stuck() bool {
-	if s.limit.Load() == 0 || s.held > len(s.conns) || s.roomy() {
+	if s.limit.Load() == 0 || s.held > len(s.conns)+len(s.blocked) || s.roomy() {
 		return false
 	}
 	for c := range s.conns {
@@ -170,6 +171,52 @@ func (s *leases) enterScope(ctx context.Context) (leave func(), err error) {
 		return nil, ErrWouldDeadlock
 	}
 	return sc.waited, nil
+}
+
+// awaitConn is called by those who are about to wait for another connection. On the
+// thread of one it reports stuck if none would become free.
+func (e *Engine) awaitConn() (release func(), stuck bool) {
+	s := e.leases
+	wait := e.waiter()
+	if wait == nil || s.limit.Load() == 0 {
+		return nil, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if wait(1); s.stuck() {
+		wait(-1)
+		return nil, true
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		wait(-1)
+	}, false
+}
+
+// waiter returns what counts the waits of the connection on whose thread the caller is;
+// nil if it is on none. The function needs the leases' mutex.
+func (e *Engine) waiter() (wait func(n int)) {
+	for _, s := range e.open() {
+		if s.lane.pc.OnThread() {
+			return func(n int) { s.waits.Add(int32(n)) }
+		}
+	}
+	for _, q := range e.queues() {
+		q.mu.Lock()
+		lanes := q.lanes
+		q.mu.Unlock()
+		for _, l := range lanes { // replaced, never changed in place
+			if l.pc.OnThread() {
+				return func(n int) {
+					if e.leases.blocked[l] += n; e.leases.blocked[l] == 0 {
+						delete(e.leases.blocked, l)
+					}
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // due reports whether a busy lane's lease is to go back: because others wait for

@@ -171,24 +171,7 @@ func at(place site) string {
 }
 
 // onOwnThread reports whether the caller is on the thread of a lane or a Conn.
-func (e *Engine) onOwnThread() bool {
-	for _, q := range e.queues() {
-		q.mu.Lock()
-		lanes := q.lanes
-		q.mu.Unlock()
-		for _, l := range lanes { // replaced, never changed in place
-			if l.pc.OnThread() {
-				return true
-			}
-		}
-	}
-	for _, s := range e.open() {
-		if s.lane.pc.OnThread() {
-			return true
-		}
-	}
-	return false
-}
+func (e *Engine) onOwnThread() bool { return e.waiter() != nil }
 
 func (e *Engine) open() []*session {
 	e.mu.Lock()

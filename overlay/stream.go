@@ -365,7 +365,7 @@ func (st *stream) closeAsync(why error, quietly bool) *Future[struct{}] {
 		defer st.mu.Unlock()
 		return st.closing
 	}
-	f := &Future[struct{}]{core: core{origin: st.s.config, place: st.place, quiet: quietly}}
+	f := &Future[struct{}]{core: core{origin: st.s.config, cancel: closing{st.s}, place: st.place, quiet: quietly}}
 	st.closing, st.closed = f, why
 	st.cleanup.Stop()
 	over, untold := st.err != nil, st.untold

@@ -568,3 +568,27 @@ func TestFetchOfAWriteEndsWithItsStreamsContext(t *testing.T) {
 		soon(t, start)
 	})
 }
+
+// Closing a stream of an Engine's waits for the callback that asks for it, on its thread.
+func TestCloseStreamInItsCallback(t *testing.T) {
+	e, _ := onFile(t)
+	c := must(t, e.ConnectAsync(background))
+	defer c.CloseAsync(background)
+	for name, to := range map[string]interface {
+		StreamAsync(context.Context, string, ...any) *overlay.Future[*overlay.Result]
+	}{"Engine": e, "Conn": c} { // on a Conn it is done there and then
+		t.Run(name, func(t *testing.T) {
+			r := must(t, to.StreamAsync(background, "with recursive n(i) as (select 1 union all select i + 1 from n limit 40000) select i from n"))
+			closed := make(chan error, 1)
+			fetch := r.FetchManyAsync(background, 20000)
+			fetch.OnDone(func([]overlay.Row, error) {
+				_, err := r.CloseAsync(background).Await(atMost(t, patience))
+				closed <- err
+			})
+			if err := <-closed; err != nil && (to == c || !errors.Is(err, overlay.ErrWouldDeadlock)) {
+				t.Errorf("CloseAsync: %v", err)
+			}
+			must(t, r.CloseAsync(background))
+		})
+	}
+}
