@@ -18,7 +18,8 @@ var (
 
 	// ErrWouldDeadlock is returned when a future is awaited on the very thread
 	// that its call needs, or on the last lane that could run it, and by a call
-	// that would wait for the connection that its own WithTx holds.
+	// that would wait for the connection that its own WithTx holds. It is also
+	// returned when all connections are held by those who wait for another one.
 	ErrWouldDeadlock = pinned.ErrWouldDeadlock
 
 	// ErrInTransaction is returned by BeginAsync on a Conn with an open

@@ -103,7 +103,8 @@ func (f *Future[T]) Cancel() { f.stop(context.Canceled) }
 
 // OnDone has fn called with the result, by the engine's dispatcher: without
 // one in the goroutine that completes the future, which is the connection's, so
-// that fn must be quick. Functions are called, or given to the dispatcher, in the
+// that fn must be quick. After a call that waited was stopped, a goroutine of their
+// own calls them. Functions are called, or given to the dispatcher, in the
 // order in which they were given to OnDone; if the future is complete and none
 // is left to call, before OnDone returns. A panic in fn ends the program. A nil fn
 // is ignored.
