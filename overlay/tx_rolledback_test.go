@@ -80,8 +80,8 @@ func TestDatabaseRollsBackByItself(t *testing.T) {
 	})
 }
 
-// A transaction that the text SAVEPOINT has begun, and SQLite has rolled back, is over when its
-// savepoint is released: the next one begins.
+// A transaction that SAVEPOINT has begun is over only after a ROLLBACK, once SQLite has
+// rolled it back. Its savepoints are gone, and one of the same name would begin another.
 func TestSavepointByTextThatTheDatabaseRolledBack(t *testing.T) {
 	e, _ := onFile(t)
 	c := must(t, e.ConnectAsync(background))
@@ -89,9 +89,12 @@ func TestSavepointByTextThatTheDatabaseRolledBack(t *testing.T) {
 		must(t, c.ExecAsync(background, text))
 	}
 	failure(t, c.ExecAsync(background, "insert or rollback into t values (1)"))
-	for _, text := range []string{"rollback to a", "release a"} {
-		c.ExecAsync(background, text).Await(background) // there is no such savepoint any longer
+	for _, text := range []string{"rollback to a", "release a", "savepoint a", "insert into t values (2)"} {
+		if _, err := c.ExecAsync(background, text).Await(background); err == nil {
+			t.Errorf("%s: no error", text)
+		}
 	}
+	c.ExecAsync(background, "rollback").Await(background) // there is nothing to roll back any longer
 	for _, text := range []string{"savepoint a", "insert into t values (2)", "release a", "insert into t values (3)"} {
 		must(t, c.ExecAsync(background, text))
 	}
