@@ -283,3 +283,21 @@ func (t *textTx) stayed(l *lane, query string, i int, err error) {
 		t.mixed = true
 	}
 }
+
+// options are those of a batch's call.
+func (b *batch) options(describe string) callOptions {
+	plain := b.opts == nil || !b.opts.ReadOnly && b.opts.Isolation == 0
+	return callOptions{kind: function, repeatable: true, writes: true, groups: b.inTx && plain, describe: describe}
+}
+
+// member runs the statements as a member of a group, whose savepoint is their
+// transaction.
+func (b *batch) member(ctx context.Context, l *lane, requests []*request, exec execFunc) ([]BatchResult, error) {
+	results, failed := b.each(ctx, l, requests, exec)
+	if failed != nil && (!b.keepGoing || ctx.Err() != nil) {
+		takeBack(results, failed, false)
+		return results, failed
+	}
+	l.group.keep = true
+	return results, failed
+}

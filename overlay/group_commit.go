@@ -1,0 +1,157 @@
+package overlay
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
+)
+
+// How a group ends.
+
+// A commit is one of a group, under way.
+type commit struct {
+	since   time.Time
+	members int
+}
+
+func (g *commitGroup) lose(fate groupFate, why error) { g.fate, g.why = fate, why }
+
+func (g *commitGroup) unknown() error {
+	if errors.Is(g.why, ErrOutcomeUnknown) {
+		return g.why
+	}
+	return pinned.Unknown(g.why)
+}
+
+// settle commits, and ends the members that have run if it is known what has become of
+// them. It returns false if they are to be run again.
+func (g *commitGroup) settle() bool {
+	if g.fate == groupOpen {
+		g.commit()
+	}
+	switch g.fate {
+	case groupLost:
+		return len(g.done) == 0 && len(g.todo) == 0 && g.nothingOpen()
+	case groupBroken:
+		g.giveBack(false)
+		return true
+	case groupUnknown:
+		for _, m := range g.done {
+			if m.err == nil || m.keeps {
+				m.end(g.unknown())
+			} else {
+				m.end(m.err)
+			}
+		}
+		g.alone = append(g.todo, g.alone...)
+	default:
+		for _, m := range g.done {
+			m.end(m.err)
+		}
+	}
+	g.reset()
+	return true
+}
+
+// nothingOpen ends a transaction that nobody is left in.
+func (g *commitGroup) nothingOpen() bool {
+	g.reset()
+	return true
+}
+
+// commit commits, if anybody has done anything.
+func (g *commitGroup) commit() {
+	if g.tx == nil {
+		return
+	}
+	kept := 0
+	for _, m := range g.done {
+		if m.err == nil || m.keeps || !m.secured {
+			kept++
+		}
+	}
+	if kept == 0 {
+		return // reset rolls back
+	}
+	var err error
+	start := now()
+	g.l.commits.Store(&commit{start, len(g.done)})
+	g.l.pc.Run(background, new(pinned.Call), nil, pinned.Func(func(context.Context) { err = g.l.pc.Commit(g.tx) }))
+	g.l.commits.Store(nil)
+	took := time.Since(start)
+	if err == nil {
+		g.tx = nil
+		g.committed(took)
+		for _, m := range g.done {
+			m.c.trace.Shares(took)
+		}
+		return
+	}
+	switch {
+	case !g.l.pc.Dead() && pinned.AnyIn(err, refusedCommit):
+		g.lose(groupLost, err)
+		if !pinned.AnyIn(err, conflicts) {
+			g.single = true // find out whose fault it is
+		}
+	default:
+		g.lose(groupUnknown, err)
+	}
+}
+
+// refusedCommit reports whether err says that a COMMIT has changed nothing.
+func refusedCommit(err error) bool {
+	return conflicts(err) || strings.Contains(err.Error(), "constraint failed") || strings.HasPrefix(err.Error(), "database or disk is full")
+}
+
+// committed counts a group.
+func (g *commitGroup) committed(took time.Duration) {
+	s := &g.w.counted
+	s.Lock()
+	defer s.Unlock()
+	s.Groups++
+	s.Members += int64(len(g.done))
+	s.Largest = max(s.Largest, len(g.done))
+	s.Committing += took
+}
+
+// count counts calls that are run again.
+func (g *commitGroup) count(n int) {
+	g.w.counted.Lock()
+	defer g.w.counted.Unlock()
+	g.w.counted.RunsAgain += int64(n)
+}
+
+// giveBack gives the calls of a group whose connection is lost back to the queue. They are
+// made again however often others have ended the thread.
+func (g *commitGroup) giveBack(byOther bool) {
+	var back []*call
+	for _, c := range append(g.calls(), g.alone...) {
+		switch {
+		case c.again(byOther):
+			back = append(back, c)
+		case c.stopped() != nil:
+			(&member{c: c}).end(c.stopped())
+		default:
+			(&member{c: c}).end(pinned.ErrLost)
+		}
+	}
+	g.done, g.todo, g.alone = nil, nil, nil
+	g.w.queue.giveBack(back)
+	for _, m := range g.failed {
+		m.end(m.err)
+	}
+	g.failed = nil
+}
+
+// giveBack puts calls back to where they were taken from.
+func (q *queue) giveBack(calls []*call) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i := len(calls) - 1; i >= 0; i-- {
+		calls[i].since = time.Now()
+		q.calls.pushFront(calls[i])
+	}
+}
