@@ -67,9 +67,13 @@ func (b *browser) start(program string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	profile, err := os.MkdirTemp("", "sqlaio-chromium")
+	if err != nil {
+		b.t.Fatal(err)
+	}
 	cmd := exec.Command(program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-extensions",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "--hide-scrollbars",
-		"--remote-debugging-pipe", "--user-data-dir="+b.t.TempDir(), "about:blank")
+		"--remote-debugging-pipe", "--user-data-dir="+profile, "about:blank")
 	cmd.ExtraFiles = []*os.File{theirs, answers}
 	if err := cmd.Start(); err != nil {
 		b.t.Fatal(err)
@@ -82,6 +86,12 @@ func (b *browser) start(program string) {
 		cmd.Wait()
 		to.Close()
 		from.Close()
+		for range 100 { // its own children may still write
+			if os.RemoveAll(profile) == nil {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
 	}
 	if _, err := b.try("Browser.getVersion", nil, 30*time.Second); err != nil {
 		end()
