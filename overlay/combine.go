@@ -147,6 +147,9 @@ func Then[T, U any](f *Future[T], fn func(T) (U, error)) *Future[U] {
 	f.then(func() {
 		err := f.err
 		f.noted()
+		if err == nil && fn == nil {
+			err = errNoFunction
+		}
 		if err == nil {
 			err = threadpin.ErrGoexit // if fn does not return
 			defer func() { next.settle(err) }()

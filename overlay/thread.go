@@ -25,6 +25,9 @@ import (
 // text of a statement has begun stays open.
 func RunInThread[T any](ctx context.Context, to Target, fn func(ctx context.Context, c *sql.Conn) (T, error)) *Future[T] {
 	return send(ctx, to, callOptions{kind: function, op: pinned.OpFunction, describe: "RunInThread"}, func(ctx context.Context, l *lane) (v T, err error) {
+		if fn == nil {
+			return v, errNoFunction
+		}
 		err = l.callFunction(ctx, func(c *sql.Conn) (err error) {
 			v, err = fn(ctx, c)
 			return err

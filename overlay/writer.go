@@ -39,6 +39,9 @@ func Write[T any](ctx context.Context, e *Engine, fn func(ctx context.Context, c
 	}
 	o := callOptions{kind: function, op: pinned.OpFunction, writes: true, groups: true, place: caller(e.config), describe: "Write"}
 	return send(ctx, e, o, func(ctx context.Context, l *lane) (v T, err error) {
+		if fn == nil {
+			return v, errNoFunction
+		}
 		err = l.callFunction(ctx, func(c *sql.Conn) (err error) {
 			v, err = fn(ctx, c)
 			return err

@@ -318,3 +318,13 @@ func TestWriterTurnGivenUp(t *testing.T) {
 	release()
 	must(t, e.ExecAsync(background, "INSERT INTO t (v) VALUES ('x')"))
 }
+
+// A nil function is an error of the caller, not a panic of the writer.
+func TestWriteOfANilFunction(t *testing.T) {
+	e, err := overlay.Open("sqlite3", filepath.Join(t.TempDir(), "a.db"), overlay.WithWriter())
+	noError(t, err)
+	defer e.Shutdown(background)
+	if err := failure(t, overlay.Write[int](background, e, nil)); err.Error() != "overlay: the function is nil" {
+		t.Error(err)
+	}
+}
