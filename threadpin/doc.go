@@ -23,23 +23,24 @@
 // within 200 µs, both sides wait actively for each other, and a hop costs about as
 // much as two cache misses between processors: 0.3 to 0.5 µs. When the caller computes or
 // sleeps in between, the worker is parked, and a hop costs the wake-up of its thread and that
-// of the caller: together 15 to 60 µs with a processor idle, 100 and more if the cores
-// have to be woken too. With all processors busy it costs what two thread switches do.
+// of the caller: together 6 to 60 µs with a processor idle, 100 and more if the cores
+// have to be woken too. With all processors busy it costs what two thread switches do, and
+// if other processes keep them busy, two waits for a time slice.
 //
 // Active waiting holds a processor (a P of the scheduler). So at most GOMAXPROCS/2
-// workers are waited for actively, and none with GOMAXPROCS=1 or a quota of one processor.
-// It ends at once when a goroutine wants the processor, and after waits for nothing it is
-// not tried for a while. An idle worker is parked and uses no processor.
+// workers are waited for actively, and none with GOMAXPROCS=1. (Since Go 1.25 a quota of one
+// processor sets that.) A worker ends it when a goroutine wants its processor; a caller lets
+// that one run first. After waits for nothing it is not tried for a while. An idle worker is parked and uses no processor.
 //
 // On Linux a parked worker waits in the kernel, without a P, for as long as the program
-// has Ps to spare; see internal/thread for how that is decided. The Go runtime does not
-// report a deadlock while a worker waits so.
+// has Ps to spare; see internal/thread for how that is decided. In a program
+// without cgo the Go runtime reports no deadlock while a worker waits so.
 //
 // # What GOMAXPROCS should be
 //
 // A worker that is woken takes an idle P, if there is one. With two processors and
-// GOMAXPROCS=2, a caller that computes 1 ms between hops pays some 55 µs for each; with
-// GOMAXPROCS=3 it pays 17. A program with several busy workers should set GOMAXPROCS to the
+// GOMAXPROCS=2, a caller that computes 1 ms between hops pays some 47 µs for each; with
+// GOMAXPROCS=3 it pays 7. A program with several busy workers should set GOMAXPROCS to the
 // number of processors plus the number of workers that are busy at once.
 //
 // # Panics and Goexit

@@ -38,9 +38,9 @@
 //
 // A side waits actively only if that lately paid: the worker for callers who came soon
 // after their last call, a caller for short calls and for parts of a call such as the
-// next row. There is a permit for each pair of processors. The wait ends early if a
-// goroutine wants the processor; it yields the core a few times, since the kernel may have
-// queued the other side there. After waits for nothing some callers park at once.
+// next row. There is a permit for each pair of processors. If a goroutine wants the processor,
+// the worker gives it up, and the caller lets that one run first. The wait yields the core a few
+// times, since the kernel may have queued the other side there. After waits for nothing some callers park at once.
 //
 // A worker sleeps in the kernel, with its processor given away: waking it costs one
 // futex call, and it takes an idle processor. If all processors are busy it would
