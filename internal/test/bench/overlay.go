@@ -123,17 +123,21 @@ func pointAsync(ctx context.Context, e *overlay.Engine, n int) error {
 		if err != nil {
 			return err
 		}
-		row, err := r.FirstAsync(ctx).Await(ctx)
-		if err != nil {
-			return err
-		}
-		var name string
-		var age int
-		if err := row.Scan(&name, &age); err != nil {
+		if err := readFirst(ctx, r); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func readFirst(ctx context.Context, r *overlay.Result) error {
+	row, err := r.FirstAsync(ctx).Await(ctx)
+	if err != nil {
+		return err
+	}
+	var name string
+	var age int
+	return row.Scan(&name, &age)
 }
 
 func parallelAsync(goroutines int) async {
@@ -293,13 +297,7 @@ func fanOut(ctx context.Context, e *overlay.Engine, n int) error {
 			return err
 		}
 		for _, r := range rs {
-			row, err := r.FirstAsync(ctx).Await(ctx)
-			if err != nil {
-				return err
-			}
-			var name string
-			var age int
-			if err := row.Scan(&name, &age); err != nil {
+			if err := readFirst(ctx, r); err != nil {
 				return err
 			}
 		}
