@@ -39,21 +39,34 @@ func (g *commitGroup) settle() bool {
 		g.giveBack(false)
 		return true
 	case groupUnknown:
-		for _, m := range g.done {
+		g.endDone(func(m *member) {
 			if m.err == nil || m.keeps {
 				m.end(g.unknown())
 			} else {
 				m.end(m.err)
 			}
-		}
+		})
 		g.alone = append(g.todo, g.alone...)
 	default:
-		for _, m := range g.done {
-			m.end(m.err)
-		}
+		g.endDone(func(m *member) { m.end(m.err) })
 	}
 	g.reset()
 	return true
+}
+
+// endDone ends the members that have run. What is to be called then may end the goroutine;
+// the others are in the file nevertheless, or may be, and must not be run again.
+func (g *commitGroup) endDone(end func(*member)) {
+	defer func() {
+		if len(g.done) > 0 {
+			g.endDone(end)
+		}
+	}()
+	for len(g.done) > 0 {
+		m := g.done[0]
+		g.done = g.done[1:]
+		end(m)
+	}
 }
 
 // nothingOpen ends a transaction that nobody is left in.

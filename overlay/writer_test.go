@@ -328,3 +328,23 @@ func TestWriteOfANilFunction(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A callback that ends the goroutine after a group's COMMIT has no other member run again.
+func TestWriterGoexitAfterTheCommit(t *testing.T) {
+	e, _ := withWriter(t)
+	release := held(t, e)
+	var fs []*overlay.Future[sql.Result]
+	for k := range 5 {
+		fs = append(fs, e.ExecAsync(background, "INSERT INTO t (k) VALUES (?)", 100+k))
+	}
+	fs[0].OnDone(func(sql.Result, error) { runtime.Goexit() })
+	release()
+	for k, f := range fs {
+		if _, err := f.Await(background); err != nil {
+			t.Errorf("%d: %v", k, err)
+		}
+	}
+	if n := must(t, overlay.Scalar[int](background, e, "SELECT count(*) FROM t WHERE k >= 100")); n != 5 {
+		t.Errorf("%d rows, want 5", n)
+	}
+}
