@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
 // A fetching is a fetch that waits. The thread does it in its turn. If its rows have
@@ -22,6 +24,9 @@ type fetching struct {
 func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as func([]Row, error) (T, error)) *Future[T] {
 	st := r.stream
 	if err := ctx.Err(); err != nil {
+		if !st.plain { // what the stream has begun may be kept
+			err = pinned.Unknown(err)
+		}
 		v, err := as(nil, err)
 		return completed(r.config, v, err)
 	}

@@ -592,3 +592,15 @@ func TestCloseStreamInItsCallback(t *testing.T) {
 		})
 	}
 }
+
+// A fetch whose context has ended before it says that a write may have been made.
+func TestFetchOfAWriteWithAnEndedContext(t *testing.T) {
+	e, _ := onFile(t)
+	ctx, cancel := context.WithCancel(background)
+	r := must(t, e.StreamAsync(ctx, "INSERT INTO t VALUES (1) RETURNING k"))
+	cancel()
+	if err := failure(t, r.FetchAllAsync(ctx)); !errors.Is(err, overlay.ErrOutcomeUnknown) || !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	r.CloseAsync(background).Await(background)
+}
