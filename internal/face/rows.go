@@ -187,6 +187,9 @@ func (r *rows) Next(dest []driver.Value) error {
 			r.awaitRow(b)
 		case b.err != nil:
 			r.told = true
+			if r.lost { // the call is the thread's, and b.err is its verdict
+				return r.tell(b.err)
+			}
 			return r.tell(r.fill.verdict(b.err))
 		default:
 			if r.ahead == nil {
