@@ -188,6 +188,7 @@ func (c *core) stop(cfg Config) {
 	if t := c.inbox.head.Swap(gone); t != gone {
 		c.refuse(t)
 	}
+	c.heat.retire()    // after the last callers were told: one may still have waited actively
 	c.busy.Store(true) // Quit, called there, must not wait for its own end
 	c.protect(Func(cfg.stop), func() {})
 }

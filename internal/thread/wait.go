@@ -13,6 +13,7 @@ import (
 type heat struct {
 	spin time.Duration
 	hot  atomic.Bool // holds one of the permits
+	dead atomic.Bool // the worker has ended: it takes no permit any more
 	near atomic.Bool // the last call came soon after the one before; written by the worker
 	long atomic.Bool // the last call took longer than an active wait; written by the worker
 
@@ -40,14 +41,25 @@ func (h *heat) warm() bool {
 	if h.hot.Load() {
 		return true
 	}
-	if h.spin == 0 || permitted.Load() >= permits.Load() {
+	if h.spin == 0 || h.dead.Load() || permitted.Load() >= permits.Load() {
 		return false
 	}
 	if permitted.Add(1) > permits.Load() || !h.hot.CompareAndSwap(false, true) {
 		permitted.Add(-1)
 		return h.hot.Load()
 	}
+	if h.dead.Load() { // since before the permit was taken, or retire would have seen it
+		h.cool()
+		return false
+	}
 	return true
+}
+
+// retire gives the permit back for ever: either it sees the one that warm takes, or
+// warm sees that the worker is dead.
+func (h *heat) retire() {
+	h.dead.Store(true)
+	h.cool()
 }
 
 func (h *heat) cool() {
