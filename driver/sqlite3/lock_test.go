@@ -231,8 +231,8 @@ func TestStopWaiting(t *testing.T) {
 	rows := reader.query("select 1 from sqlite_schema")
 	must(t, rows.Next(make([]driver.Value, 1)))
 	must(t, c.exec("begin; insert into t values(1)"))
+	start := time.Now() // before the timer's, or the wait may seem too short
 	wait := after(50*time.Millisecond, c.stop.StopWaiting)
-	start := time.Now()
 	err := c.exec("commit") // waits for the reader
 	if took := time.Since(start); !isBusy(err) || !c.stop.Interrupted(err) || took > 2*time.Second || took < 50*time.Millisecond {
 		t.Errorf("COMMIT: %v after %v", err, took)
