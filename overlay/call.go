@@ -88,6 +88,7 @@ type callOptions struct {
 	scope      *scope        // the transaction scope that it is part of; nil: none
 	request    *request      // what describe is the statement of; nil: it is another one, or none
 	trace      *pinned.Trace // its own if op is set; nil: none
+	tx         *pinned.Tx    // what an ending call commits or rolls back; nil: something else
 	place      site
 	describe   string // the statement, or what else it is
 }
@@ -336,6 +337,9 @@ func (c *call) conclude(err error, away bool) {
 	}
 	if c.scope != nil {
 		c.scope.leave(c.fut, err)
+	}
+	if err != nil && c.tx != nil && c.tx.Ended() && !errors.Is(err, ErrTxEnded) { // whatever has kept the call from being made
+		err = fmt.Errorf("%w (%w)", err, ErrTxEnded)
 	}
 	if c.trace != nil && c.op != 0 && !(c.goesOn && err == nil) {
 		defer c.settle(err, away) // even if a tracer ends the goroutine

@@ -237,7 +237,7 @@ func (t *Tx) sendEnd(ctx context.Context, commit bool) *Future[struct{}] {
 	if commit {
 		op = pinned.OpCommit
 	}
-	o := callOptions{kind: ending, op: op, describe: t.ends(commit), undo: func(l *lane) { l.endIfOpen(t.level) }}
+	o := callOptions{kind: ending, op: op, tx: t.tx, describe: t.ends(commit), undo: func(l *lane) { l.endIfOpen(t.level) }}
 	return send(ctx, t.conn, o, func(ctx context.Context, l *lane) (struct{}, error) {
 		defer runtime.KeepAlive(t) // one that is being ended is in use
 		return struct{}{}, l.end(t.level, commit)

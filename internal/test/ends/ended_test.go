@@ -62,6 +62,39 @@ func TestWithTxSaysThatItWasEnded(t *testing.T) {
 	}
 }
 
+// The error says so as well if the commit is withdrawn, or nobody waits for its answer.
+func TestWithdrawnCommitSaysThatItWasEnded(t *testing.T) {
+	d := onSQLite(t)
+	for name, commit := range map[string]func(context.Context, context.CancelFunc) error{
+		"WithTx": func(ctx context.Context, cancel context.CancelFunc) error {
+			return d.WithTx(ctx, nil, func(_ context.Context, c *overlay.Conn) error {
+				d.do(t, c, "COMMIT")
+				cancel()
+				return nil
+			})
+		},
+		"CommitAsync": func(ctx context.Context, cancel context.CancelFunc) error {
+			return d.WithConn(bg, func(_ context.Context, c *overlay.Conn) error {
+				tx, err := c.BeginAsync(bg, nil).Await(bg)
+				noError(t, err)
+				d.do(t, c, "COMMIT")
+				cancel()
+				_, err = tx.CommitAsync(ctx).Await(bg)
+				return err
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 100 {
+				ctx, cancel := context.WithCancel(bg)
+				if err := commit(ctx, cancel); !errors.Is(err, overlay.ErrTxEnded) {
+					t.Fatalf("%v, want ErrTxEnded", err)
+				}
+			}
+		})
+	}
+}
+
 // What the database has rolled back is not forgotten for another transaction on the Conn.
 func TestRolledBackAndAnotherTransaction(t *testing.T) {
 	for name, another := range map[string]func(context.Context, *overlay.Conn) error{
