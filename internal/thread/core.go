@@ -21,6 +21,7 @@ type core struct {
 	park parker
 
 	adapt    bool
+	bubble   bool           // it was started in a bubble of testing/synctest
 	threadID int            // set before Start returns
 	runsOn   atomic.Uintptr // the worker's goroutine as goid tells it; 0 when it has ended
 	quitting chan struct{}  // closed by the first Quit, or by a Goexit
@@ -109,6 +110,9 @@ func (c *core) sleep() bool {
 	how := inKernel // a caller can wait actively for a worker that sleeps so, and may keep it from its core
 	if c.chose = !c.heat.promising(); c.chose {
 		how = chooseWay()
+	}
+	if c.bubble {
+		how = inChannel
 	}
 	mark := parked[how]
 	if c.quit.Load() {

@@ -47,5 +47,5 @@
 // wait for whole time slices of others. That is noticed, for the process as a whole, and
 // for a while workers sleep in channels: a caller who wakes such a worker and parks hands
 // its own processor on. The whiles grow as long as nothing changes (starving).
-// Elsewhere than on Linux there are channels alone.
+// Elsewhere than on Linux, and in bubbles of testing/synctest, there are channels alone.
 package thread

@@ -44,7 +44,9 @@ const ( // state
 	left               // set by the owner, who will not touch the task again
 )
 
-var tasks = sync.Pool{New: func() any { return &Task{wake: make(chan struct{}, 1)} }}
+var tasks = sync.Pool{New: func() any { return newTask() }}
+
+func newTask() *Task { return &Task{wake: make(chan struct{}, 1)} }
 
 // A Job is what a task does. It is an interface, so that a caller can keep a call's
 // arguments and results in the same object; a function would be a second one.
@@ -61,9 +63,17 @@ func (f Func) RunOnThread() { f() }
 
 // NewTask returns a task that will run job on w's thread.
 func (w *Worker) NewTask(job Job) *Task {
-	t := tasks.Get().(*Task)
+	t := w.core.task()
 	t.worker, t.job = w, job
 	return t
+}
+
+// task returns one that nobody uses.
+func (c *core) task() *Task {
+	if c.bubble {
+		return newTask()
+	}
+	return tasks.Get().(*Task)
 }
 
 // Begin hands the task to the worker. It waits for room in the queue, until ctx ends,
@@ -99,6 +109,9 @@ func (t *Task) Begin(ctx context.Context) error {
 // Release recycles a task that neither side will touch again: it is over, or has
 // never begun.
 func (t *Task) Release() {
+	if t.worker != nil && t.worker.core.bubble {
+		return
+	}
 	t.worker, t.job, t.done, t.next, t.queuedAt, t.woke, t.err = nil, nil, nil, nil, 0, awake, nil
 	t.claim.Store(0)
 	t.state.Store(0)

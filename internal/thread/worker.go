@@ -41,6 +41,10 @@ func enlist(most int64) error {
 // Start is threadpin.Start.
 func Start(opts ...Option) (*Worker, error) {
 	cfg := newConfig(opts)
+	bubble := inBubble()
+	if bubble {
+		cfg.Spin = 0 // time would stand still meanwhile
+	}
 	if err := enlist(int64(cfg.MaxThreads)); err != nil {
 		return nil, err
 	}
@@ -49,6 +53,7 @@ func Start(opts ...Option) (*Worker, error) {
 		heat:     heat{spin: cfg.Spin},
 		park:     parker{token: make(chan struct{}, 1)},
 		adapt:    cfg.Adapt,
+		bubble:   bubble,
 		quitting: make(chan struct{}),
 		ended:    make(chan struct{}),
 	}

@@ -21,6 +21,12 @@
 //
 // Each test hears of its own engine's leaks alone: tests may run in parallel.
 //
+// # Time
+//
+// An engine may be used in a bubble of testing/synctest, if it is made there: a statement
+// that the mock delays by an hour then takes no time, and deadlines are exact. So may a
+// sql.DB on the driver aio.
+//
 // # The order of calls
 //
 // The engine has one lane unless [WithEngine] says otherwise, so that its calls
