@@ -75,6 +75,7 @@ type group struct {
 	belief belief
 	err    error
 	outer  *group
+	parts  bool // it was ended by a statement: a part of it may be there
 }
 
 func (l *ledger) begin(what string) *group { return &group{l: l, what: what} }
@@ -85,11 +86,23 @@ func (g *group) next() int64 { return g.l.add(g.what, g) }
 
 func (g *group) told(id int64, err error) error { return g.l.told(id, err) }
 
+// split notes that a step ends the transaction, if it does.
+func (g *group) split(s step) {
+	g.l.mu.Lock()
+	defer g.l.mu.Unlock()
+	for ; s.control && g != nil; g = g.outer {
+		g.parts, g.belief = true, unknown // until somebody is told
+	}
+}
+
 // ended enters what the caller was told of the transaction, and returns err.
 func (g *group) ended(err error) error {
 	g.l.mu.Lock()
 	defer g.l.mu.Unlock()
 	g.belief, g.err = beliefOf(err), err
+	if errors.Is(err, overlay.ErrTxEnded) {
+		g.belief = unknown
+	}
 	return err
 }
 
@@ -119,7 +132,7 @@ func (l *ledger) check(t failer, have map[int64]int) {
 			kept = append(kept, fmt.Sprintf("row %d of %s is there, but %s", id, r.what, told))
 		case n > 1:
 			other = append(other, fmt.Sprintf("row %d of %s is there %d times", id, r.what, n))
-		case want == unknown && top != nil && r.belief == acknowledged:
+		case want == unknown && top != nil && !top.parts && r.belief == acknowledged:
 			if open[top] == nil {
 				open[top] = make(map[bool]int)
 			}

@@ -57,6 +57,7 @@ func ends(rt *rapid.T) time.Duration {
 
 func (m *model) draw(rt *rapid.T, room int) action {
 	a := action{ends: ends(rt)}
+	controls := m.db.bank == nil // where ErrTxEnded is promised: in a sql.Tx all goes on as with the bare driver
 	switch n := pick(rt, 64); {
 	case n < 24:
 		w := m.ways[pick(rt, len(m.ways))]
@@ -66,6 +67,7 @@ func (m *model) draw(rt *rapid.T, room int) action {
 	case n < 44:
 		s := m.scopes[pick(rt, len(m.scopes))]
 		a.name = s.name
+		controls = controls && (s.kind == byOverlay || s.kind == byHand)
 		a.run = func(t *task, ctx context.Context, a action) { s.run(ctx, t.e, m.db.l, a.steps) }
 	case n < 50:
 		a.name, a.run = "own WithTx", (*task).inTx
@@ -88,7 +90,7 @@ func (m *model) draw(rt *rapid.T, room int) action {
 		return a
 	}
 	for range min(room, 1+pick(rt, 5)) {
-		s, text := m.drawStep(rt)
+		s, text := m.drawStep(rt, controls)
 		a.steps, a.texts = append(a.steps, s), append(a.texts, text)
 	}
 	return a
@@ -96,11 +98,18 @@ func (m *model) draw(rt *rapid.T, room int) action {
 
 var errModel = errors.New("the model's own panic")
 
-func (m *model) drawStep(rt *rapid.T) (step, string) {
+func (m *model) drawStep(rt *rapid.T, controls bool) (step, string) {
 	lock := func(name string) step { return step{query: "UPDATE locks SET n = n + 1 WHERE name = '" + name + "'"} }
 	var s step
 	text := ""
 	switch n := pick(rt, 32); {
+	case n < 2 && controls:
+		texts := []string{"COMMIT", "ROLLBACK", "COMMIT AND CHAIN", "CREATE TABLE IF NOT EXISTS locks (n INT)"}
+		if !m.db.maria {
+			texts = []string{"COMMIT", "ROLLBACK", "END; BEGIN", "ROLLBACK; BEGIN"}
+		}
+		text = texts[pick(rt, len(texts))]
+		s = step{query: text, control: true}
 	case n < 12:
 		s, text = row, "row"
 	case n < 18:

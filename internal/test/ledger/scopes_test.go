@@ -13,6 +13,7 @@ import (
 type step struct {
 	query   string // with a parameter, the row's id, if it writes a row
 	row     bool
+	control bool // it is a COMMIT or ROLLBACK, after which each row of the transaction stands for itself
 	stopped bool // its context ends as it runs; not in a batch
 
 	ends time.Duration // when its context ends, if not 0; not in a batch
@@ -48,6 +49,7 @@ func take(ctx context.Context, g *group, steps []step, exec execFunc) {
 			s.do()
 			continue
 		}
+		g.split(s)
 		ctx, cancel := context.WithCancel(ctx)
 		if s.stopped {
 			ctx, cancel = context.WithTimeout(ctx, 30*time.Millisecond)
@@ -126,6 +128,7 @@ func inBatch(ctx context.Context, to target, g *group, steps []step, inTx, keepG
 		if s.do != nil {
 			continue
 		}
+		g.split(s)
 		if s.row {
 			id := g.next()
 			ids, at = append(ids, id), append(at, int64(len(statements)))
