@@ -31,7 +31,7 @@ type core struct {
 	_ line
 	// The worker's.
 	rest  *Task // taken from the inbox and not yet run
-	chose bool  // how it slept last was chosen by how long others had waited
+	tried bool  // it slept in the kernel to see how long it would wait
 
 	_        line
 	returned atomic.Int64 // when a caller that had slept had its answer; callers write it
@@ -91,8 +91,8 @@ func (c *core) loop() {
 			if t.queuedAt > last { // the worker was not waiting actively for it
 				gap := t.queuedAt - max(last, c.returned.Load())
 				set(&c.heat.near, !c.adapt || time.Duration(gap) <= c.heat.spin)
-				if t.woke == inKernel && c.chose {
-					noteWake(time.Duration(now() - t.queuedAt))
+				if t.woke == inKernel {
+					noteWake(time.Duration(now()-t.queuedAt), c.tried)
 				}
 			}
 			start := now()
@@ -107,10 +107,8 @@ func (c *core) loop() {
 func (c *core) sleep() bool {
 	c.heat.cool()
 	countProcessors()
-	how := inKernel // a caller can wait actively for a worker that sleeps so, and may keep it from its core
-	if c.chose = !c.heat.promising(); c.chose {
-		how = chooseWay()
-	}
+	how, tried := chooseWay()
+	c.tried = tried
 	if c.bubble {
 		how = inChannel
 	}

@@ -44,8 +44,9 @@
 //
 // A worker sleeps in the kernel, with its processor given away: waking it costs one
 // futex call, and it takes an idle processor. If all processors are busy it would
-// wait for whole time slices of others. That is noticed, for the process as a whole, and
-// for a while workers sleep in channels: a caller who wakes such a worker and parks hands
-// its own processor on. The whiles grow as long as nothing changes (starving).
+// wait for whole time slices of others. Once such waits have cost more than the kernel
+// has spared, for the process as a whole, workers sleep in channels: a caller who wakes such
+// a worker and parks hands its own processor on. Now and then one worker tries the kernel
+// again, the less often the longer those who tried had to wait (starving).
 // Elsewhere than on Linux, and in bubbles of testing/synctest, there are channels alone.
 package thread

@@ -57,7 +57,7 @@ func TestWorkerAgainstItsModel(t *testing.T) {
 						time.Sleep(time.Duration(op) * 3 * time.Microsecond)
 					}
 					if op%11 == 0 { // now in a channel, now in the kernel
-						thread.Starve(int32(op % 4))
+						thread.Crowd(int32(op % 4))
 					}
 					c := &modelCall{}
 					results[i] = append(results[i], c)

@@ -48,51 +48,67 @@ func (p *parker) wake(how way) {
 	}
 }
 
-// starving notes how often workers that had slept in the kernel were kept waiting for a
-// processor, for all workers of the process: then all processors are busy, and workers
-// park in channels for a while. It is longer each time, until the kernel serves well again.
-// So the choice does not go back and forth.
+// starving weighs what the kernel costs workers that sleep there, for all of the process.
+// While a processor is idle it spares each hop about what spared says. If all are busy, a
+// worker that is woken waits for whole time slices of others. Once such waits have cost
+// more than was spared lately, workers sleep in channels, and only one park in pause tries
+// the kernel: the worse the waits were, the fewer. So the choice does not go back and forth.
 var starving struct {
-	score  atomic.Int32 // starved waits weigh four times as much as others
-	pause  atomic.Int32 // how many parks the last while had
-	remain atomic.Int32 // how many are left of it
+	lost  atomic.Int64 // nanoseconds, while pause is 0: what waits have cost over what was spared
+	pause atomic.Int32 // 0: workers sleep in the kernel
+	until atomic.Int32 // how many parks are left until the next try
 }
 
 const (
-	starved     = 150 * time.Microsecond // waking a core that halts takes about 60
-	mostScore   = 12
-	firstPause  = 64
-	mostPause   = 4096
-	weighStarve = 4
+	spared     = 30 * time.Microsecond
+	mostSpared = 64 * spared
+	starved    = 150 * time.Microsecond // waking a core that halts takes about 60
+	leastPause = 64
+	mostPause  = 8192
 )
 
-// chooseWay returns how to park.
-func chooseWay() way {
-	if !hasKernelParker {
-		return inChannel
+// crowded reports whether workers sleep in channels since all processors are busy.
+func crowded() bool { return starving.pause.Load() > 0 }
+
+// chooseWay returns how to park, and whether that only tries the kernel.
+func chooseWay() (how way, tries bool) {
+	switch {
+	case !hasKernelParker:
+		return inChannel, false
+	case !crowded():
+		return inKernel, false
+	case starving.until.Add(-1) != 0:
+		return inChannel, false
 	}
-	if n := starving.remain.Load(); n > 0 {
-		starving.remain.Store(n - 1)
-		return inChannel
-	}
-	return inKernel
+	starving.until.Store(starving.pause.Load())
+	return inKernel, true
 }
 
-// noteWake notes how long a worker that had slept in the kernel waited for a processor.
-func noteWake(took time.Duration) {
-	if took < starved {
-		if n := starving.score.Load(); n > -mostScore {
-			starving.score.Store(n - 1)
-		} else if starving.pause.Load() > 0 {
-			starving.pause.Store(0)
+// noteWake notes how long a worker that had slept in the kernel waited for a processor, and
+// whether that was only a try.
+func noteWake(took time.Duration, tried bool) {
+	pause := starving.pause.Load()
+	switch {
+	case pause > 0 && !tried: // it has slept since before they were crowded
+	case pause > 0 && took < starved:
+		pause /= 4
+		if pause < leastPause {
+			pause = 0
+			starving.lost.Store(0)
 		}
-		return
+		crowd(pause)
+	case pause > 0:
+		crowd(min(2*pause, mostPause))
+	case took < starved:
+		if starving.lost.Load() > -int64(mostSpared) {
+			starving.lost.Add(-int64(spared))
+		}
+	case starving.lost.Add(int64(took)) > 0:
+		crowd(int32(min(max(leastPause, took/spared), mostPause)))
 	}
-	if starving.score.Add(weighStarve) < mostScore {
-		return
-	}
-	starving.score.Store(mostScore - weighStarve) // another one is enough after the pause
-	pause := min(max(firstPause, 2*starving.pause.Load()), mostPause)
+}
+
+func crowd(pause int32) {
+	starving.until.Store(pause)
 	starving.pause.Store(pause)
-	starving.remain.Store(pause)
 }

@@ -72,7 +72,7 @@ func (w *Worker) submit(fn func(), done func(error)) error {
 // ready runs often, in the calling goroutine, and must be quick.
 func (w *Worker) Watch(ready func() bool, stop <-chan struct{}) bool {
 	c := w.core
-	woken := !c.busy.Load() && starving.remain.Load() == 0
+	woken := !c.busy.Load() && !crowded()
 	return ready() || c.heat.waitActively(&never, ready, stop, woken, false)
 }
 

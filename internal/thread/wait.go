@@ -82,11 +82,6 @@ const (
 	mostRestBusy = 128
 )
 
-// promising reports whether the next caller is likely to wait actively.
-func (h *heat) promising() bool {
-	return hasKernelParker && h.spin > 0 && h.near.Load() && !h.long.Load() && h.rest.Load() == 0 && permitted.Load() < permits.Load()
-}
-
 // tries reports whether a caller is to wait actively at all. part says that it waits for
 // a part of the call, such as its next row.
 func (h *heat) tries(part bool) bool {
