@@ -35,6 +35,7 @@ type core struct {
 
 	_        line
 	returned atomic.Int64 // when a caller that had slept had its answer; callers write it
+	yielded  atomic.Int64 // when one of them has last given up its processor; likewise
 
 	_ line
 	// Counters, written by the worker only.
@@ -206,10 +207,22 @@ func (c *core) refuse(t *Task) {
 	}
 }
 
+// A caller and a worker that sleep in channels hand one processor to each other. They are
+// never preempted, since the scheduler counts a thread of its own as another goroutine's
+// turn, and would keep the processor from all that wait for it, for ever. So the caller gives
+// it up now and then: half as often as the scheduler would take it, as it is a call that waits.
+const slice = 20 * time.Millisecond
+
 // send pushes a task that has a place in the queue.
 func (c *core) send(t *Task) bool {
-	if c.inbox.head.Load() != nil || c.busy.Load() {
+	head := c.inbox.head.Load()
+	if head != nil || c.busy.Load() {
 		t.queuedAt = now() // otherwise the worker is waiting for it actively
+	}
+	if sleeper(head) == inChannel && t.queuedAt-c.yielded.Load() > int64(slice) {
+		runtime.Gosched()
+		t.queuedAt = now()
+		c.yielded.Store(t.queuedAt)
 	}
 	switch how, old := c.inbox.push(t); {
 	case old == gone:
