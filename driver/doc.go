@@ -29,7 +29,8 @@
 // after is part of that hop: the checks of the arguments, the columns, the first
 // rows, the result's values, IsValid. The inner driver may therefore see
 // LastInsertId, Columns or the Next of a few rows that the application never asks
-// for; see [WithBatch]. ResetSession and Rows.ColumnTypes cost a hop each. So does
+// for; see [WithBatch]. Rows.ColumnTypes costs a hop, and so does the ResetSession before
+// each use of a pooled connection, unless the adapter sees that it has nothing to do. So does
 // Rows.Close, unless the hop that read the rows has met their end, and the driver's
 // rows have no column types or its [Traits] say QuietEnd.
 //

@@ -100,6 +100,11 @@ func closesStatement(b []byte) bool {
 // unanswered reports whether anything was sent after the server's last data came.
 func (c *conn) unanswered() bool { return c.sent.Load() != c.answered.Load() }
 
+// quiet reports whether the connection is open and the server has sent nothing since its
+// last answer: not even that it has closed it. It does not block. False may also mean that
+// this is not known.
+func (c *conn) quiet() bool { return !c.broken() && quiet(c.stream) }
+
 // broken reports whether the connection was closed or has failed. No further call
 // can use it then.
 func (c *conn) broken() bool { return c.closed.Load() || c.failed.Load() }

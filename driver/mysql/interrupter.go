@@ -116,6 +116,11 @@ func (i *interrupter) Interrupt(ctx context.Context) {
 // others all the same, and what a function or a view does is done with them.
 func (i *interrupter) ReadsOnly(string) bool { return false }
 
+// NeedsNoReset is pinned.Resetter's. The driver's ResetSession only looks whether the
+// connection is still good, and reads nothing unless the server has closed it, or has sent
+// what nobody has asked for.
+func (i *interrupter) NeedsNoReset() bool { return i.conn.quiet() }
+
 // bound returns ctx with an end after sideTimeout, or when the connection is hung
 // up.
 func (i *interrupter) bound(ctx context.Context) (context.Context, func()) {

@@ -111,6 +111,21 @@ func (r *reader) try(fd uintptr) bool {
 	}
 }
 
+// quiet reports whether the other side of a stream has sent nothing that is not read yet, and
+// has not closed it. It does not block.
+func quiet(s stream) bool {
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var b [1]byte
+	var got error
+	err = raw.Control(func(fd uintptr) {
+		_, _, got = syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	})
+	return err == nil && got == syscall.EAGAIN
+}
+
 // budget is how long this Read may wait in the kernel.
 func (r *reader) budget() time.Duration {
 	d := r.deadline.Load()

@@ -4,6 +4,9 @@ package mysql
 
 import "time"
 
+// quiet is not known on these systems.
+func quiet(stream) bool { return false }
+
 // reader reads from a stream, on these systems always through Go's network poller.
 type reader struct{}
 

@@ -63,7 +63,7 @@ var (
 var errOffThread = errors.New("sqlaio: the function's sql.Conn can be used in its own goroutine alone")
 
 // New returns the pool's face of a connection that was just opened. It has
-// ResetSession, which costs a hop, only if the inner connection has. It has IsValid if
+// ResetSession, which may cost a hop, only if the inner connection has. It has IsValid if
 // the inner connection has, or if it has no ResetSession: by one of them the pool must
 // learn that a connection is to be dropped.
 func New(pc *pinned.Conn, opts *Options) driver.Conn {
@@ -129,13 +129,16 @@ func (c *conn) left() { c.execution = nil }
 
 type resetter struct{ c *conn }
 
-// ResetSession costs a hop of its own: its answer decides whether the connection is
-// used at all.
+// ResetSession costs a hop of its own, unless the adapter knows that there is nothing to do:
+// its answer decides whether the connection is used at all.
 func (r resetter) ResetSession(ctx context.Context) (err error) {
 	r.c.leaveNoTx()
 	ctx, trace := r.c.pc.Trace(ctx, pinned.OpReset, "")
 	if trace != nil {
 		defer func() { trace.End(err) }()
+	}
+	if r.c.leftCall == nil && r.c.pc.NeedsNoReset() {
+		return nil
 	}
 	return r.c.do(ctx, trace, r.c.pc.Reset, func() {})
 }

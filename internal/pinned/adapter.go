@@ -18,7 +18,7 @@ type Adapter interface {
 
 // An Interrupter stops calls of one connection. With it the inner driver sees
 // contexts that never end. It may also implement Settler, Reader, LockWaiter,
-// HangUpper, LossTeller, TxReporter, Watcher and Volatile.
+// HangUpper, LossTeller, Resetter, TxReporter, Watcher and Volatile.
 type Interrupter interface {
 	// Interrupt asks the database to stop the call that runs. It is called in
 	// a goroutine of its own, and again at growing intervals until the call
@@ -71,6 +71,15 @@ type LossTeller interface {
 	// Lost reports whether err says that the connection broke after the call
 	// was sent, so that it is unknown whether it was carried out.
 	Lost(err error) bool
+}
+
+// A Resetter is an Interrupter that often spares the pool a hop before each use of a
+// connection.
+type Resetter interface {
+	// NeedsNoReset reports whether the inner connection's ResetSession would do nothing
+	// and return nil. It is called in any goroutine, while nothing runs on the connection.
+	// Without it, or if it returns false, ResetSession is called on the thread.
+	NeedsNoReset() bool
 }
 
 // A TxReporter is an Interrupter that knows whether a transaction is open.

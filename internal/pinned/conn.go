@@ -334,6 +334,13 @@ func (c *Conn) statement(text string) error {
 	return err
 }
 
+// NeedsNoReset reports whether Reset would do nothing and return nil, as the adapter says.
+// It may be called in any goroutine while nothing runs on the connection.
+func (c *Conn) NeedsNoReset() bool {
+	r, ok := c.intr.(Resetter)
+	return ok && c.Valid() && r.NeedsNoReset()
+}
+
 // Reset does what the pool of database/sql does before it hands a connection to
 // its next user. The thread's.
 func (c *Conn) Reset(inner context.Context) error {
