@@ -76,6 +76,7 @@ type callOptions struct {
 	quiet  bool        // nobody will look at the future
 	tidy   bool        // it puts something in order: there is always room for it, and it is not withdrawn
 	queued bool        // it waits for its turn even if it is made on the thread
+	part   bool        // of a write that may be carried out, whatever becomes of the call
 	closes bool        // the queue refuses calls that come after it
 	begins bool        // it begins a transaction
 	writes bool        // it is the writer's if there is one, as a call of kind write is
@@ -183,8 +184,16 @@ func (c *call) refuse(err error) bool {
 	if !c.phase.CompareAndSwap(waiting, over) {
 		return false
 	}
-	c.finish(err)
+	c.finish(c.unmade(err))
 	return true
+}
+
+// unmade returns what is told of a call that is not made, or is stopped: why.
+func (c *call) unmade(why error) error {
+	if c.part && !errors.Is(why, ErrOutcomeUnknown) {
+		return pinned.Unknown(why)
+	}
+	return why
 }
 
 // claim takes a call that waits from its lane. Whoever claims it finishes it.
@@ -264,7 +273,7 @@ func (c *call) begin(l *lane) bool {
 		if err := c.ctx.Err(); err != nil {
 			if c.phase.CompareAndSwap(waiting, over) {
 				c.queue().withdrew()
-				c.finish(err)
+				c.finish(c.unmade(err))
 			}
 			return false
 		}
@@ -324,7 +333,7 @@ func (c *call) end(err error) bool {
 func (c *call) finish(err error) { c.conclude(err, false) }
 
 // withdraw is finish for whoever stops a call, who does not wait for its callbacks.
-func (c *call) withdraw(cause error) { c.conclude(cause, true) }
+func (c *call) withdraw(cause error) { c.conclude(c.unmade(cause), true) }
 
 func (c *call) conclude(err error, away bool) {
 	// Once ctx has ended there is nothing to unwatch, and start may still be
@@ -376,7 +385,7 @@ func (c *call) verdict(l *lane, err error) error {
 	case wraps(err) && (c.kind == function || cancelled):
 		return fmt.Errorf("%w: %w", cause, err) // with what was made of it
 	}
-	return cause
+	return c.unmade(cause)
 }
 
 // wraps reports whether an error has another one in it.

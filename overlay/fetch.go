@@ -49,7 +49,7 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 	st.mu.Unlock()
 	o := callOptions{kind: read, trace: st.trace, place: caller(r.config), describe: "fetch of a stream"}
 	if !st.plain {
-		o.kind = write
+		o.kind, o.part = write, true
 	}
 	o.ended = func() {
 		st.mu.Lock()

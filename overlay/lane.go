@@ -124,7 +124,7 @@ func (l *lane) run(c *call) {
 	if err := l.refuses(c); err != nil {
 		l.current.CompareAndSwap(c, nil)
 		c.release()
-		c.end(err)
+		c.end(c.unmade(err))
 		return
 	}
 	d := doing{l: l, c: c}
