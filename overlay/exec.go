@@ -71,8 +71,7 @@ func Scalar[T any](ctx context.Context, to Target, query string, args ...any) *F
 			return v, ErrReturnsNoRows
 		}
 		row.keys, row.values = row.keys[:1], row.values[:1]
-		err = row.Scan(&v)
-		return v, err
+		return v, l.misfit(q, row.Scan(&v))
 	})
 }
 

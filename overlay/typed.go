@@ -11,7 +11,9 @@ import (
 // `db` tags or else by their names, without regard to case. Fields of embedded
 // structs count too. A column without a field and a field without a column are
 // errors that name them; `db:"-"` leaves a field out. NULL needs a pointer or one
-// of package sql's Null types. All rows are in memory: see WithResultLimit.
+// of package sql's Null types. All rows are in memory: see WithResultLimit. If the rows of a
+// write do not fit, it is carried out nevertheless: then the error wraps ErrOutcomeUnknown,
+// except on an engine with a writer, which takes it back.
 func Collect[T any](ctx context.Context, to Target, query string, args ...any) *Future[[]T] {
 	q := newRequest(query, args)
 	return send(ctx, to, q.options(configOf(to)), func(ctx context.Context, l *lane) ([]T, error) {
@@ -22,7 +24,7 @@ func Collect[T any](ctx context.Context, to Target, query string, args ...any) *
 		all := make([]T, len(rows))
 		for i, row := range rows {
 			if err := scanInto(Row{keys, row}, &all[i]); err != nil {
-				return nil, err
+				return nil, l.misfit(q, err)
 			}
 		}
 		return all, nil
@@ -37,8 +39,7 @@ func One[T any](ctx context.Context, to Target, query string, args ...any) *Futu
 		if err != nil {
 			return v, err
 		}
-		err = scanInto(row, &v)
-		return v, err
+		return v, l.misfit(q, scanInto(row, &v))
 	})
 }
 
@@ -57,6 +58,26 @@ func Each[T any](ctx context.Context, r *Result) iter.Seq2[T, error] {
 		}
 	}
 }
+
+// misfit is the error of a statement's row that could not be converted: nil if it could.
+func (l *lane) misfit(q *request, err error) error {
+	if err == nil || l.group != nil || l.q.config.readsOnly(q.Query) { // a group takes the statement back
+		return err
+	}
+	return &misfitError{err}
+}
+
+// misfitError is the error of a write that was carried out, and whose row does not fit.
+type misfitError struct{ error }
+
+func (e *misfitError) Error() string {
+	return "sqlaio: the statement was carried out, but what it returned does not fit: " + e.error.Error()
+}
+
+func (e *misfitError) Unwrap() error { return e.error }
+
+// Is says that the error does not deny the write.
+func (e *misfitError) Is(target error) bool { return target == ErrOutcomeUnknown }
 
 // scanInto copies a row into a scalar or a struct.
 func scanInto[T any](row Row, v *T) error {

@@ -3,6 +3,7 @@ package ends
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"testing"
 	"time"
 
@@ -59,4 +60,39 @@ func TestFetchOfAWriteThatIsNotMade(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A write whose returned row does not fit is carried out, and the error says so; in a group
+// of the writer it is taken back.
+func TestReturnedRowDoesNotFit(t *testing.T) {
+	type other struct{ X int }
+	for name, open := range map[string]func(*testing.T) *database{"SQLite": onSQLite, "MariaDB": onMariaDB, "the writer": onWriter} {
+		d := open(t)
+		for i, call := range []func(k int) error{
+			func(k int) error { return errOf(overlay.Scalar[time.Time](bg, d, returning, k).Await(bg)) },
+			func(k int) error { return errOf(overlay.One[time.Time](bg, d, returning, k).Await(bg)) },
+			func(k int) error { return errOf(overlay.One[other](bg, d, returning, k).Await(bg)) },
+			func(k int) error { return errOf(overlay.Collect[other](bg, d, returning, k).Await(bg)) },
+		} {
+			if err := call(i + 1); err == nil {
+				t.Errorf("%s: call %d: no error", name, i)
+			} else if d.has(t, i+1) != errors.Is(err, overlay.ErrOutcomeUnknown) {
+				t.Errorf("%s: call %d: %v, and kept: %v", name, i, err, d.has(t, i+1))
+			}
+		}
+	}
+}
+
+func errOf[T any](_ T, err error) error { return err }
+
+// onWriter is onSQLite with a writer.
+func onWriter(t *testing.T) *database {
+	d := onSQLite(t)
+	var path string
+	noError(t, d.bare.QueryRow("SELECT file FROM pragma_database_list").Scan(&path))
+	e, err := overlay.Open("sqlite3", path+"?_journal=WAL&_busy_timeout=1000", overlay.WithWriter())
+	noError(t, err)
+	t.Cleanup(func() { e.Shutdown(limit(t)) })
+	d.Engine = e
+	return d
 }
