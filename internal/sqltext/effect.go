@@ -32,14 +32,19 @@ func readsOnly(text string, d Dialect) bool {
 		switch {
 		case t.Open, t.IsAny("insert", "update", "delete", "replace", "merge", "into"):
 			return false
-		case t.Kind == Comment && (strings.HasPrefix(t.Text, "/*!") || strings.HasPrefix(t.Text, "/*M!")):
-			return false // MySQL executes it
+		case t.executed():
+			return false
 		case ended && t.Kind != Comment && !t.IsPunct(';'):
 			return false
 		}
 		ended = ended || t.IsPunct(';')
 	}
 	return true
+}
+
+// executed reports whether a comment is one that MySQL executes.
+func (t Token) executed() bool {
+	return t.Kind == Comment && (strings.HasPrefix(t.Text, "/*!") || strings.HasPrefix(t.Text, "/*M!"))
 }
 
 // MayChange reports whether text is several statements, or begins as one that can
@@ -113,8 +118,9 @@ const (
 )
 
 // ControlOf returns what the last of a text's statements that begin or end a
-// transaction does. The bodies of routines and blocks are not looked into, nor what
-// comes after one: where it ends depends on the dialect.
+// transaction does. The bodies of routines are not looked into, nor what comes after one or
+// after a block: where it ends depends on the dialect. What a block does is Unclear if it
+// names a transaction.
 func ControlOf(text string, d Dialect) Control { return agreed(text, d, controlOf) }
 
 // FirstControlOf returns what the first statement of a text does.
@@ -174,8 +180,10 @@ func nextControl(s *Scanner) (c Control, end ending) {
 	case t.Is("begin") && (word.Kind == EOF || word.IsPunct(';') || word.IsAny("transaction", "tran", "work",
 		"deferred", "immediate", "exclusive", "concurrent", "read", "isolation")):
 		c = Begins
-	case t.IsAny("begin", "declare", "if", "for", "while", "loop", "repeat", "case"), t.Is("create") && createsRoutine(next, word):
-		return Keeps, endOfText // a block, or something with a body
+	case t.IsAny("begin", "declare", "if", "for", "while", "loop", "repeat", "case"):
+		return next.inBlock(word), endOfText
+	case t.Is("create") && createsRoutine(next, word):
+		return Keeps, endOfText // something with a body
 	case t.Is("start") && word.Is("transaction"):
 		c = Begins
 	case t.IsAny("commit", "end"):
@@ -192,6 +200,17 @@ func nextControl(s *Scanner) (c Control, end ending) {
 		c = RollsBack
 	}
 	return c, s.skipStatement(t)
+}
+
+// inBlock returns what a block may do, from t on. It may commit and begin again, which the
+// database does not tell.
+func (s *Scanner) inBlock(t Token) Control {
+	for ; t.Kind != EOF; t = s.Next() {
+		if t.IsAny("commit", "rollback", "transaction") || t.executed() {
+			return Unclear
+		}
+	}
+	return Keeps
 }
 
 // skipStatement goes to the end of the statement that t is in.

@@ -153,6 +153,30 @@ func TestWithTxWhoseTextRollsBackAndWrites(t *testing.T) {
 	}
 }
 
+// A block of MariaDB's that commits and begins another transaction has ended the one of WithTx.
+func TestWithTxWhoseBlockCommits(t *testing.T) {
+	d := onMariaDB(t)
+	for i, text := range []string{
+		"BEGIN NOT ATOMIC COMMIT AND CHAIN; END",
+		"BEGIN NOT ATOMIC COMMIT; START TRANSACTION; END",
+		"IF 1 THEN /*!COMMIT AND CHAIN*/; END IF",
+		"FOR i IN 1..1 DO COMMIT AND CHAIN; END FOR",
+	} {
+		err := d.WithTx(bg, nil, func(ctx context.Context, c *overlay.Conn) error {
+			d.do(t, c, fmt.Sprintf("INSERT INTO t VALUES (%d)", 10+i))
+			d.do(t, c, text)
+			return errMine
+		})
+		if !errors.Is(err, overlay.ErrTxEnded) {
+			t.Errorf("%s: %v, want ErrTxEnded", text, err)
+		}
+	}
+	d.check(t, 1, d.WithTx(bg, nil, func(ctx context.Context, c *overlay.Conn) error {
+		d.do(t, c, "BEGIN NOT ATOMIC IF 'commit' = 'x' THEN SELECT 1; END IF; "+insert1+"; END")
+		return nil
+	}))
+}
+
 // A savepoint's function learns that the transaction around it was ended.
 func TestWithNestedSaysThatItWasEnded(t *testing.T) {
 	for _, on := range []struct {
