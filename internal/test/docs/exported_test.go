@@ -115,6 +115,47 @@ func TestEverythingExportedHasAComment(t *testing.T) {
 	}
 }
 
+// go doc does not show what is behind a name for a type of an internal package, so the
+// comment of such a name tells the type's fields and methods.
+func TestNamesOfInternalTypesTellWhatTheyAre(t *testing.T) {
+	names := 0
+	for _, dir := range public(t) {
+		for _, ty := range load(t, dir).Types {
+			for _, spec := range ty.Decl.Specs {
+				name := spec.(*ast.TypeSpec)
+				of, ok := name.Type.(*ast.SelectorExpr)
+				if !ok || !name.Assign.IsValid() {
+					continue
+				}
+				inner := filepath.Join(root, "internal", of.X.(*ast.Ident).Name)
+				if _, err := os.Stat(inner); err != nil {
+					continue
+				}
+				names++
+				for _, hidden := range load(t, inner).Types {
+					if hidden.Name != of.Sel.Name {
+						continue
+					}
+					need := func(member, _ string) {
+						if !strings.Contains(ty.Doc, member) {
+							t.Errorf("%s: the comment of %s does not tell of %s", dir, ty.Name, member)
+						}
+					}
+					members(hidden.Decl.Specs[0].(*ast.TypeSpec), need)
+					for _, m := range hidden.Methods {
+						if m.Name != "Error" && m.Name != "Unwrap" {
+							need(m.Name, "")
+						}
+					}
+				}
+			}
+		}
+	}
+	if names < 10 {
+		t.Errorf("found only %d names", names)
+	}
+}
+
 // members calls fn for the exported fields and methods in a type's declaration.
 func members(s *ast.TypeSpec, fn func(name, comment string)) {
 	var list *ast.FieldList
