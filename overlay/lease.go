@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,7 +70,7 @@ func (s *leases) acquire(ctx context.Context) (*lease, error) {
 	if !ok {
 		sc.Close()
 		s.put()
-		return nil, fmt.Errorf("overlay: connecting: %w", errNotAio)
+		return nil, errNotAio
 	}
 	return &lease{from: s, sc: sc, pc: pc, reused: reused, since: time.Now()}, nil
 }

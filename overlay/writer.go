@@ -3,6 +3,7 @@ package overlay
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"strings"
 	"sync"
 
@@ -36,7 +37,7 @@ func WithWriter() Option { return func(c *config) { c.writer = true } }
 func Write[T any](ctx context.Context, e *Engine, fn func(ctx context.Context, c *sql.Conn) (T, error)) *Future[T] {
 	if e.writer == nil {
 		var zero T
-		return completed(e.config, zero, ErrNoWriter)
+		return completed(e.config, zero, fmt.Errorf("%w; this engine was made without the option", ErrNoWriter))
 	}
 	o := callOptions{kind: function, op: pinned.OpFunction, writes: true, groups: true, place: caller(e.config), describe: "Write"}
 	return send(ctx, e, o, func(ctx context.Context, l *lane) (v T, err error) {

@@ -244,7 +244,11 @@ func TestWriterNeedsAFile(t *testing.T) {
 	wantError(t, failure(t, e.ExecAsync(background, "CREATE TABLE t (k)")), overlay.ErrNoWriter)
 	noError(t, e.Shutdown(background))
 	without := oneLane(t)
-	wantError(t, failure(t, overlay.Write(background, without, func(context.Context, *sql.Conn) (int, error) { return 0, nil })), overlay.ErrNoWriter)
+	err = failure(t, overlay.Write(background, without, func(context.Context, *sql.Conn) (int, error) { return 0, nil }))
+	wantError(t, err, overlay.ErrNoWriter)
+	if !strings.HasSuffix(err.Error(), "this engine was made without the option") {
+		t.Error(err)
+	}
 }
 
 // Transactions and single writes take turns; nobody sees "database is locked", and

@@ -91,6 +91,21 @@ var mistakes = map[string]func(*testing.T, context.Context) error{
 		_, err := e.ExecAsync(ctx, "SELECT 1").Await(ctx)
 		return err
 	},
+	"overlay: the sql.DB is not of the driver aio": func(t *testing.T, ctx context.Context) error {
+		db, err := sql.Open("sqlite3", filepath.Join(t.TempDir(), "app.db"))
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		e := overlay.New(db)
+		defer e.Shutdown(ctx)
+		_, err = e.ExecAsync(ctx, "SELECT 1").Await(ctx)
+		return err
+	},
+	"overlay: a writer (WithWriter) needs": func(t *testing.T, ctx context.Context) error {
+		_, err := overlay.Write(ctx, engine(t), func(context.Context, *sql.Conn) (int, error) { return 0, nil }).Await(ctx)
+		return err
+	},
 	"overlay: the call would wait for itself": func(t *testing.T, ctx context.Context) error {
 		e := engine(t)
 		_, err := overlay.RunInThread(ctx, e, func(ctx context.Context, _ *sql.Conn) (int, error) {

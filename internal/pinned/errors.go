@@ -31,7 +31,7 @@ var (
 
 	// ErrWouldDeadlock is overlay.ErrWouldDeadlock, for a call that would wait for the
 	// thread it is made on, or for the connection that its own scope holds.
-	ErrWouldDeadlock = errors.New("overlay: the call would wait for itself: it needs the thread or the connection of its own caller")
+	ErrWouldDeadlock = errors.New("overlay: the call would wait for itself: it needs the thread or the connection of its own caller (in a function use the Conn or sql.Conn that it was given)")
 
 	// ErrLost is returned in place of driver.ErrBadConn by a sql.Conn that does not
 	// own its connection.

@@ -165,7 +165,7 @@ func (c *Conn) refusedText(query string) error {
 
 // ErrInTransaction is returned by Begin on a connection with an open transaction,
 // which some databases would commit.
-var ErrInTransaction = errors.New("sqlaio: a transaction is open already on this connection")
+var ErrInTransaction = errors.New("sqlaio: a transaction is open already on this connection: use it, or make a savepoint in it (WithNested, BeginNestedAsync)")
 
 // Begin begins a transaction of the holder's. In a strict one, statements are also
 // refused after a statement has ended it.
