@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/sqlaio/sqlaio/warnings"
 )
 
 // SlowLog returns a Tracer that logs, as a warning, each call that has waited for its thread
@@ -13,7 +15,9 @@ import (
 // The record says what kind of call it was ("op"), its statement in at most 500 bytes with ?
 // for values, how long it was "queued" and "on_thread", its "rows" if they are known, and its
 // "error", from which what the database has quoted is left out. There are no arguments in it.
-// It is logged in the call's context, where TraceEnd runs: the logger must not use the database.
+// A function has no statement: its record has the "site", which is the line of the
+// application that has called RunInThread, Write or Raw. The record is logged in the call's
+// context, where TraceEnd runs: the logger must not use the database.
 func SlowLog(logger *slog.Logger, threshold time.Duration) Tracer {
 	return slowLog{logger, threshold}
 }
@@ -23,7 +27,15 @@ type slowLog struct {
 	threshold time.Duration
 }
 
-func (slowLog) TraceStart(context.Context, TraceCall) context.Context { return nil }
+// siteOf is the key of a function's site in its context.
+type siteOf struct{}
+
+func (slowLog) TraceStart(ctx context.Context, call TraceCall) context.Context {
+	if call.Op != OpFunction {
+		return nil
+	}
+	return context.WithValue(ctx, siteOf{}, warnings.Caller())
+}
 
 func (s slowLog) TraceEnd(ctx context.Context, end TraceEnd) {
 	if end.Queued+end.OnThread < s.threshold {
@@ -32,6 +44,11 @@ func (s slowLog) TraceEnd(ctx context.Context, end TraceEnd) {
 	attrs := []slog.Attr{slog.String("op", end.Op.String())}
 	if end.Statement != "" {
 		attrs = append(attrs, slog.String("statement", end.Short(500)))
+	}
+	if end.Op == OpFunction {
+		if site, _ := ctx.Value(siteOf{}).(warnings.Site); !site.IsZero() {
+			attrs = append(attrs, slog.String("site", site.String()))
+		}
 	}
 	attrs = append(attrs, slog.Duration("queued", end.Queued), slog.Duration("on_thread", end.OnThread))
 	if end.Rows >= 0 {

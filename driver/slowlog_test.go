@@ -3,13 +3,16 @@ package driver_test
 import (
 	"bytes"
 	"context"
+	"database/sql/driver"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
 
 	aio "github.com/sqlaio/sqlaio/driver"
 	dt "github.com/sqlaio/sqlaio/internal/test/drivertest"
+	"github.com/sqlaio/sqlaio/warnings"
 )
 
 func TestSlowLog(t *testing.T) {
@@ -57,5 +60,23 @@ func TestSlowLog(t *testing.T) {
 	must(t, json.Unmarshal(out.Bytes(), &got))
 	if err == nil || got.Error != err.Error() || got.OnThread != 0 || got.Queued < int64(20*time.Millisecond) {
 		t.Errorf("logged %s", &out)
+	}
+}
+
+// A function has no statement, so the log says where it was called.
+func TestSlowLogTellsWhereAFunctionWasCalled(t *testing.T) {
+	var out bytes.Buffer
+	_, db := open(t, dt.Modern, aio.WithTracer(aio.SlowLog(slog.New(slog.NewJSONHandler(&out, nil)), time.Millisecond)))
+	ctx := context.Background()
+	conn, err := db.Conn(ctx)
+	must(t, err)
+	defer conn.Close()
+	out.Reset()
+	here := warnings.Caller()
+	must(t, aio.Raw(ctx, conn, func(driver.Conn) error { time.Sleep(2 * time.Millisecond); return nil }))
+	var got struct{ Op, Site string }
+	must(t, json.Unmarshal(out.Bytes(), &got))
+	if want := fmt.Sprintf("%s:%d", here.File(), here.Line()+1); got.Op != "function" || got.Site != want {
+		t.Errorf("logged %s, want the site %s", &out, want)
 	}
 }

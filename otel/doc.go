@@ -1,11 +1,23 @@
 // Package otelaio makes OpenTelemetry spans and metrics of the calls of package
 // [github.com/sqlaio/sqlaio/driver] and of the overlay, by the semantic conventions for
-// databases. It is a module of its own, so that only its users download OpenTelemetry:
+// databases. It is a module of its own, so that only its users download OpenTelemetry. It
+// needs Go 1.26.
 //
-//	import otelaio "github.com/sqlaio/sqlaio/otel"
+//	import (
+//		"github.com/mattn/go-sqlite3"
+//		semconv "go.opentelemetry.io/otel/semconv/v1.43.0" // or another version that has the name
 //
-//	tracer, err := otelaio.New(semconv.DBSystemNameSQLite)
+//		aio "github.com/sqlaio/sqlaio/driver"
+//		_ "github.com/sqlaio/sqlaio/driver/sqlite3" // the adapter
+//		otelaio "github.com/sqlaio/sqlaio/otel"
+//		"github.com/sqlaio/sqlaio/overlay"
+//	)
+//
+//	tracer, err := otelaio.New(semconv.DBSystemNameSQLite) // with otel's global providers
 //	aio.Register("sqlite3-otel", &sqlite3.SQLiteDriver{}, aio.WithTracer(tracer))
+//	engine, err := overlay.Open("sqlite3-otel", "app.db") // or sql.Open("sqlite3-otel", "app.db")
+//
+// Shut the providers down after the engine or the sql.DB, so that they get the last spans.
 //
 // # Spans
 //
@@ -14,9 +26,11 @@
 // around those of its calls. Resetting and closing a connection have none. A span belongs
 // to that of the call's context. It has db.system.name, db.operation.name, which is the
 // first word of a statement, db.query.text, and where they apply db.operation.batch.size,
-// db.response.returned_rows, db.response.status_code and error.type. The attributes
-// sqlaio.queued and sqlaio.on_thread are how long the call has waited for its thread or lane,
-// and how long the thread was busy with it, in seconds.
+// db.response.returned_rows, db.response.status_code and error.type. A FUNCTION has
+// code.function.name, code.file.path and code.line.number, the line of the application that
+// has called RunInThread, Write or Raw. The attributes sqlaio.queued and sqlaio.on_thread are
+// how long the call has waited for its thread or lane, and how long the thread was busy with
+// it, in seconds.
 //
 // Arguments are never recorded. Literals in a statement are replaced by ?, and what a
 // database quotes in an error is left out.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	aio "github.com/sqlaio/sqlaio/driver"
+	"github.com/sqlaio/sqlaio/warnings"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -76,6 +77,12 @@ func (t *tracer) TraceStart(ctx context.Context, call aio.TraceCall) context.Con
 	if span.IsRecording() {
 		if call.Statement != "" {
 			span.SetAttributes(semconv.DBQueryText(call.Short(mostText)))
+		}
+		if call.Op == aio.OpFunction {
+			if site := warnings.Caller(); !site.IsZero() {
+				span.SetAttributes(semconv.CodeFunctionName(site.Function()),
+					semconv.CodeFilePath(site.File()), semconv.CodeLineNumber(site.Line()))
+			}
 		}
 		if call.BatchSize > 1 {
 			span.SetAttributes(semconv.DBOperationBatchSize(call.BatchSize))

@@ -164,6 +164,11 @@ func TestSpansOfTheOverlay(t *testing.T) {
 	if spans[0].Parent.SpanID() != spans[1].SpanContext.SpanID() || spans[1].SpanKind != trace.SpanKindInternal {
 		t.Error("a statement of a function is not in its span")
 	}
+	at := attributes(spans[1])
+	if fn := at["code.function.name"].AsString(); !strings.HasSuffix(fn, ".TestSpansOfTheOverlay") ||
+		at["code.line.number"].AsInt64() == 0 || filepath.Base(at["code.file.path"].AsString()) != "tracer_test.go" {
+		t.Errorf("a function was called at %v", at)
+	}
 	if n := attributes(spans[2])["db.operation.batch.size"].AsInt64(); n != 3 {
 		t.Errorf("batch of %d", n)
 	}
