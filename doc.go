@@ -11,6 +11,8 @@
 //   - [github.com/sqlaio/sqlaio/overlay]: asynchronous calls. Futures, transactions
 //     and savepoints, batches, whole functions on a connection's thread.
 //   - [github.com/sqlaio/sqlaio/overlay/overlaytest]: an engine on a mock, for tests.
+//   - [github.com/sqlaio/sqlaio/overlay/debug]: a page that shows what an engine is doing.
+//   - github.com/sqlaio/sqlaio/otel: OpenTelemetry spans and metrics; a module of its own.
 //   - [github.com/sqlaio/sqlaio/reflectguard]: finds calls that block where they
 //     should not.
 //   - [github.com/sqlaio/sqlaio/warnings]: decides what becomes of warnings.

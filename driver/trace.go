@@ -74,9 +74,10 @@ const (
 )
 
 // WithTracer has t told of every call of the connections, through database/sql and through
-// package overlay. A call in progress is told of once, however many hops it takes; what the
-// module does by itself, such as rolling back what was left open, is not told. Given more
-// than once, all tracers are told: of starts in their order, of ends in the opposite one.
+// package overlay, once for each, however many hops it takes. What the module does by
+// itself is not told, such as rolling back what was left open, but for the PRAGMA query_only
+// on the lanes of an engine with a writer. Given more than once, all tracers are told: of
+// starts in their order, of ends in the opposite one.
 //
 // Without a tracer nothing is measured. With one a call costs up to half a microsecond
 // more, beside what t itself does.

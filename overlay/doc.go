@@ -27,6 +27,18 @@
 // caller alone, with transactions ([Tx]) and savepoints. [RunInThread] runs a whole
 // function on a connection's thread. The database/sql calls in it cost no hop.
 //
+// # The pool
+//
+// Beside the lanes, each Conn, each transaction of WithTx or RetryTx and each stream
+// takes a connection, and so do those who use [Engine.SyncDB]. By default a sql.DB opens
+// as many as are asked for, and keeps two idle ones: under load it opens and closes a
+// connection for nearly every transaction. A server gives it limits that leave room
+// for the lanes, a writer, and the transactions and streams at one time; who comes later
+// waits:
+//
+//	engine.SyncDB().SetMaxOpenConns(16)
+//	engine.SyncDB().SetMaxIdleConns(16)
+//
 // # Results
 //
 // The rows of QueryAsync and ExecuteAsync are all in memory when the future

@@ -49,7 +49,9 @@ func noDriver(name string) error {
 }
 
 // Open opens a database through the driver aio: driverName is that of the real
-// driver and dsn is its own. Shutdown closes the database. An SQLite database
+// driver and dsn is its own. It does not connect: to learn at the start of a program
+// whether the database answers, call PingContext of [Engine.SyncDB]. Shutdown
+// closes the database. An SQLite database
 // in memory has one connection, for all to use in turn; it is an
 // error to want more lanes for it (ErrMemoryDB). So is a dsn for SQLite that begins
 // with the driver's name and a colon, as sql.Open("aio", …) wants it.

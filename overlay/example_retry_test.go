@@ -2,6 +2,7 @@ package overlay_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log"
@@ -36,6 +37,33 @@ func ExampleEngine_RetryTx() {
 	}
 	fmt.Println(overlay.Scalar[int](ctx, engine, "SELECT balance FROM account WHERE name = 'Bob'").Await(ctx))
 	// Output: 30 <nil>
+}
+
+// A function of ordinary database/sql, such as queries that sqlc has generated for a
+// *sql.Conn, is repeated as a transaction.
+func ExampleEngine_RetryTx_runInThread() {
+	ctx := context.Background()
+	engine, end := openExample(ctx, "Ada", "Bob")
+	defer end()
+
+	rename := func(ctx context.Context, c *sql.Conn) (old string, err error) {
+		if err := c.QueryRowContext(ctx, "SELECT name FROM users WHERE id = 2").Scan(&old); err != nil {
+			return "", err
+		}
+		_, err = c.ExecContext(ctx, "UPDATE users SET name = ? WHERE id = 2", old+"by")
+		return old, err
+	}
+	err := engine.RetryTx(ctx, nil, func(ctx context.Context, conn *overlay.Conn) error {
+		old, err := overlay.RunInThread(ctx, conn, rename).Await(ctx) // in the transaction
+		fmt.Println("it was", old)
+		return err
+	})
+	fmt.Println(err)
+	fmt.Println(overlay.Scalar[string](ctx, engine, "SELECT name FROM users WHERE id = 2").Await(ctx))
+	// Output:
+	// it was Bob
+	// <nil>
+	// Bobby <nil>
 }
 
 // A hook logs what is repeated, and puts back what the function has counted.

@@ -6,7 +6,7 @@ import (
 
 // Stats are an Engine's calls and lanes.
 type Stats struct {
-	Lanes     int           // open
+	Lanes     int           // with a connection; an idle lane gives it back after 100 ms
 	Idle      int           // of these, without a call
 	Queued    int           // calls that wait
 	Run       int64         // calls that lanes have begun, ever

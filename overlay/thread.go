@@ -13,7 +13,8 @@ import (
 
 // RunInThread calls fn on the thread of a connection: an Engine's or a Conn's. It
 // costs one hop. The calls that fn makes on the sql.Conn, and on the statements and
-// transactions made from it, cost none. Only fn's own goroutine may make them.
+// transactions made from it, cost none. Only fn's own goroutine may make them. On a Conn
+// that has a transaction, of WithTx or RetryTx for one, they are made in it.
 //
 // When ctx ends, or Cancel is called, the context that fn gets ends too, and the
 // statement that runs is stopped. fn should use that context. If fn has not returned

@@ -1,10 +1,7 @@
-// Package mysql teaches sqlaio about github.com/go-sql-driver/mysql. Import it
-// for its side effects in place of that driver, which it imports itself:
+// Package mysql is the adapter for github.com/go-sql-driver/mysql. Import it in place of
+// that package, which it imports itself:
 //
-//	import (
-//		_ "github.com/sqlaio/sqlaio/driver"
-//		_ "github.com/sqlaio/sqlaio/driver/mysql"
-//	)
+//	import _ "github.com/sqlaio/sqlaio/driver/mysql"
 //
 //	db, err := sql.Open("aio", "mysql:user:password@tcp(127.0.0.1:3306)/shop")
 //

@@ -30,7 +30,8 @@
 //	                      idle_seconds, waiting, in_transaction,
 //	                      transactions[]: what (transaction, savepoint), place, since, seconds,
 //	                      streams[]: what, place, since, seconds, buffered_rows
-//	lanes                 most, opening; open[]: thread, state (running, idle), since, seconds
+//	lanes                 most, opening; open[]: thread, state (running; idle: gives its connection back after 100 ms),
+//	                      since, seconds
 //	writer                the connection of overlay.WithWriter: thread, state, since, seconds; or null
 //	pool                  the sql.DB: most (0: no limit), open, in_use, in_use_by_engine, waiting (in the engine),
 //	                      waits and waited_seconds (in the pool, ever)

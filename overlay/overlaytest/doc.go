@@ -21,6 +21,10 @@
 //
 // Each test hears of its own engine's leaks alone: tests may run in parallel.
 //
+// Code on database/sql gets the engine's SyncDB. An engine with a writer is not to be had on a
+// mock, since the writer is SQLite's: a test of code that calls overlay.Write opens an engine
+// on a file in t.TempDir().
+//
 // # Time
 //
 // An engine may be used in a bubble of testing/synctest, if it is made there: a statement
