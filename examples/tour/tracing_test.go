@@ -6,6 +6,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	aio "github.com/sqlaio/sqlaio/driver"
+	_ "github.com/sqlaio/sqlaio/driver/sqlite3" // its adapter, under whatever name it is registered
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
