@@ -30,9 +30,9 @@
 // rows, the result's values, IsValid. The inner driver may therefore see
 // LastInsertId, Columns or the Next of a few rows that the application never asks
 // for; see [WithBatch]. Rows.ColumnTypes costs a hop, and so does the ResetSession before
-// each use of a pooled connection, unless the adapter sees that it has nothing to do. So does
-// Rows.Close, unless the hop that read the rows has met their end, and the driver's
-// rows have no column types or its [Traits] say QuietEnd.
+// each use of a pooled connection, unless the adapter sees that it has nothing to do.
+// Rows.Close costs one too if rows are left. After the last one it does so only if the
+// driver's rows have column types and its [Traits] do not say QuietEnd.
 //
 // # Rows
 //

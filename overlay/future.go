@@ -60,9 +60,10 @@ type canceller interface {
 // Await waits until the future is complete and returns its result. If ctx ends
 // first it returns ctx.Err() and leaves the future and its call alone, unless the
 // call's own context has ended too: the call is being stopped then, and Await
-// waits until it is known what became of it, some 100 ms at most. On a thread
-// that the call itself needs it returns ErrWouldDeadlock, and in a callback that a
-// function of Then, which the future waits for, is called after.
+// waits until it is known what became of it, some 100 ms at most. It returns
+// ErrWouldDeadlock where it would wait for its own caller: on a thread that the call
+// needs, and in a callback that must return before a function of Then, for which the
+// future waits, is called.
 func (f *Future[T]) Await(ctx context.Context) (T, error) {
 	if err := f.wait(ctx); err != nil {
 		var zero T
@@ -99,13 +100,12 @@ func (f *Future[T]) String() string {
 // had done by then. After the end it does nothing.
 func (f *Future[T]) Cancel() { f.stop(context.Canceled) }
 
-// OnDone has fn called with the result, by the engine's dispatcher: without
-// one in the goroutine that completes the future, which is the connection's, so
-// that fn must be quick. After a call that waited was stopped, a goroutine of their
-// own calls them. Functions are called, or given to the dispatcher, in the
-// order in which they were given to OnDone; if the future is complete and none
-// is left to call, before OnDone returns. A panic in fn ends the program. A nil fn
-// is ignored.
+// OnDone has fn called with the result, by the engine's dispatcher. Without one it is
+// called in the goroutine that completes the future. That is the connection's, so fn must
+// be quick. (For a call that was stopped while it waited, it is a new one.) Functions are
+// called, or given to the dispatcher, in the order in which they were given to OnDone. If
+// the future is complete and all earlier ones have been called, that is done before OnDone
+// returns. A panic in fn ends the program. A nil fn is ignored.
 func (f *Future[T]) OnDone(fn func(T, error)) {
 	if fn == nil {
 		return

@@ -158,7 +158,7 @@ func (t *Tx) CommitAsync(ctx context.Context) *Future[struct{}] { return t.endAs
 
 // RollbackAsync rolls back a transaction, or to a savepoint. If the database has done
 // so by itself, the error is nil. After CommitAsync or RollbackAsync it is
-// sql.ErrTxDone. If ctx ends first, the error is its own, and the rollback is still made.
+// sql.ErrTxDone. If ctx ends first, the error is ctx's, and the rollback is still made.
 func (t *Tx) RollbackAsync(ctx context.Context) *Future[struct{}] { return t.endAsync(ctx, false) }
 
 // CloseAsync rolls back if the transaction or savepoint is still open, even if ctx

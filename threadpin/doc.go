@@ -29,12 +29,12 @@
 //
 // Active waiting holds a processor (a P of the scheduler). So at most GOMAXPROCS/2
 // workers are waited for actively, and none with GOMAXPROCS=1. (Since Go 1.25 a quota of one
-// processor sets that.) A worker ends it when a goroutine wants its processor; a caller lets
-// that one run first. After waits for nothing it is not tried for a while. An idle worker is parked and uses no processor.
+// processor sets that.) A worker that waits actively parks when a goroutine wants its
+// processor; a caller lets that goroutine run first. When such waits have been for nothing,
+// they are not tried for a while. An idle worker is parked and uses no processor.
 //
 // On Linux a parked worker waits in the kernel, without a P, for as long as the program
-// has Ps to spare; see internal/thread for how that is decided. In a program
-// without cgo the Go runtime reports no deadlock while a worker waits so.
+// has Ps to spare. In a program without cgo the Go runtime reports no deadlock while a worker waits so.
 //
 // # What GOMAXPROCS should be
 //

@@ -14,8 +14,9 @@ import (
 //     NORMAL and WAL the last ones may be lost then, but none when a process dies.
 //   - _busy_timeout=5000: a lock that another process holds is waited for, 5 s at most.
 //   - _foreign_keys=1: SQLite does not check foreign keys by default.
-//   - _txlock=immediate: a transaction takes the write lock when it begins. One that
-//     reads first may fail with SQLITE_BUSY_SNAPSHOT, which no busy timeout retries.
+//   - _txlock=immediate: a transaction takes the write lock when it begins.
+//     Otherwise one that reads first and writes later may fail with SQLITE_BUSY_SNAPSHOT,
+//     which no busy timeout retries.
 //   - _cache_size=-16000: 16 MB of pages for each connection instead of 2.
 //   - _stmt_cache_size=64: statements that are executed again are not compiled again.
 func ServerDSN(path string, params ...string) string {

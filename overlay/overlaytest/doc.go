@@ -5,7 +5,7 @@
 //		engine, mock := overlaytest.New(t)
 //		mock.ExpectExec("UPDATE users").WithArgs("dora", 7).WillReturnResult(sqlmock.NewResult(0, 1))
 //
-//		if err := Rename(ctx, engine, 7, "dora"); err != nil {
+//		if err := Rename(t.Context(), engine, 7, "dora"); err != nil {
 //			t.Error(err)
 //		}
 //	}
