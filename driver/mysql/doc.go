@@ -13,7 +13,9 @@
 // stays usable. The user needs no privilege for that. The connection is closed
 // after all if the server cannot be reached within a second, refuses the second
 // connection or the KILL, or does not stop the statement within two seconds. A
-// large change that the server is undoing gets more time.
+// large change that the server is undoing gets more time. The driver logs each connection
+// that is closed under it, with "use of closed network connection", as its Config.Logger
+// says.
 //
 // A table without transactions, such as one of MyISAM, keeps the rows that a
 // stopped statement has written, and what a procedure has committed stays too.

@@ -12,7 +12,7 @@ import (
 
 func Example_calls() {
 	inFile(func(ctx context.Context, file string) error {
-		engine, err := overlay.Open("sqlite3", file) // or overlay.New(db)
+		engine, err := overlay.Open("sqlite3", file) // or ("mysql", dsn), or overlay.New(db)
 		if err != nil {
 			return err
 		}
