@@ -43,7 +43,8 @@
 //
 // The rows of QueryAsync and ExecuteAsync are all in memory when the future
 // completes. [WithResultLimit] bounds them. StreamAsync reads rows as they are
-// fetched, and keeps a connection meanwhile.
+// fetched, and keeps a connection meanwhile. [Collect], [One] and [Scalar] return rows
+// as values of a type of yours, and [Each] does so for those of a stream.
 //
 // # Cancelling
 //

@@ -10,6 +10,12 @@ import (
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
+// User is a row of the table users.
+type User struct {
+	ID   int
+	Name string `db:"name"` // the tag, or else the field's name, is the column's
+}
+
 func Example_calls() {
 	inFile(func(ctx context.Context, file string) error {
 		engine, err := overlay.Open("sqlite3", file) // or ("mysql", dsn), or overlay.New(db)
@@ -18,33 +24,38 @@ func Example_calls() {
 		}
 		defer engine.Shutdown(ctx) // waits for what is under way
 
-		users := engine.QueryAsync(ctx, "SELECT id, name FROM users WHERE name LIKE ? ORDER BY id", "D%")
+		users := overlay.Collect[User](ctx, engine, "SELECT id, name FROM users WHERE name LIKE ? ORDER BY id", "D%")
 		count := overlay.Scalar[int](ctx, engine, "SELECT count(*) FROM users") // both are under way
 
 		n, err := count.Await(ctx)
 		if err != nil {
 			return err
 		}
-		result, err := users.Await(ctx)
+		found, err := users.Await(ctx)
 		if err != nil {
 			return err
 		}
-		for row, err := range result.Rows(ctx) {
+		fmt.Println(found, "of", n)
+
+		stream, err := engine.StreamAsync(ctx, "SELECT id, name FROM users").Await(ctx)
+		if err != nil {
+			return err
+		}
+		for user, err := range overlay.Each[User](ctx, stream) { // as they are fetched
 			if err != nil {
 				return err
 			}
-			var id int
-			var name string
-			if err := row.Scan(&id, &name); err != nil {
-				return err
-			}
-			fmt.Println(id, name, "of", n)
+			fmt.Println(user.ID, user.Name)
 		}
 		return nil
 	})
 	// Output:
-	// 3 Dan of 5
-	// 5 Dana of 5
+	// [{3 Dan} {5 Dana}] of 5
+	// 1 Jeremy
+	// 2 Natalie
+	// 3 Dan
+	// 4 Casey
+	// 5 Dana
 }
 
 func Example_combine() {
@@ -169,24 +180,24 @@ func migrate(ctx context.Context, c *sql.Conn) (version int, err error) {
 
 // Page is what a handler shows.
 type Page struct {
-	Keys []string
-	Of   int
+	Users []User
+	Of    int
 }
 
 func Example_join() {
 	step(func(ctx context.Context, engine *overlay.Engine) error {
-		users := engine.QueryAsync(ctx, "SELECT id, name FROM users")
+		users := overlay.Collect[User](ctx, engine, "SELECT id, name FROM users WHERE id < 3")
 		count := overlay.Scalar[int](ctx, engine, "SELECT count(*) FROM users")
 
-		page := overlay.Join2(users, count, func(users *overlay.Result, n int) (Page, error) { // of different types
-			return Page{Keys: users.Keys(), Of: n}, nil
+		page := overlay.Join2(users, count, func(users []User, n int) (Page, error) { // of different types
+			return Page{users, n}, nil
 		})
 
 		got, err := page.Await(ctx)
 		fmt.Println(got, err)
 		return nil
 	})
-	// Output: {[id name] 5} <nil>
+	// Output: {[{1 Jeremy} {2 Natalie}] 5} <nil>
 }
 
 func Example_retry() {
