@@ -252,4 +252,4 @@ func refusedRow(err error) *sql.Row {
 type refuser struct{ err error }
 
 func (r refuser) Connect(context.Context) (driver.Conn, error) { return nil, r.err }
-func (r refuser) Driver() driver.Driver                        { return scanDriver{} }
+func (r refuser) Driver() driver.Driver                        { return nil }

@@ -234,27 +234,6 @@ func TestStatementKinds(t *testing.T) {
 	})
 }
 
-// Nil pointers are refused as database/sql refuses them.
-func TestScanIntoNil(t *testing.T) {
-	e := oneLane(t)
-	bg := context.Background()
-	r, err := e.QueryAsync(bg, "SELECT 1").Await(bg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	row, err := r.FetchOneAsync(bg).Await(bg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := e.SyncDB().QueryRow("SELECT 1").Scan((*int)(nil))
-	defer func() {
-		if v := recover(); v != nil {
-			t.Errorf("Row.Scan((*int)(nil)) panics: %v; sql.Row.Scan returns %v", v, want)
-		}
-	}()
-	row.Scan((*int)(nil))
-}
-
 // The error of closing the rows is Scalar's, as it is QueryRow's.
 func TestScalarReturnsTheErrorOfClosing(t *testing.T) {
 	d := newScripted()

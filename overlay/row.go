@@ -1,14 +1,10 @@
 package overlay
 
 import (
-	"context"
-	"database/sql"
 	"database/sql/driver"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // A Row is a row of a result. It is the caller's, and stays valid.
@@ -68,127 +64,16 @@ func (r Row) String() string {
 }
 
 // Scan copies the values into what dest points to, converted as sql.Rows.Scan
-// does it.
+// does it. Bytes are copied too, except into sql.RawBytes and for a Scanner: those
+// share the row's and must not change them.
 func (r Row) Scan(dest ...any) error {
 	if len(dest) != len(r.values) {
 		return fmt.Errorf("sql: expected %d destination arguments in Scan, not %d", len(r.values), len(dest))
 	}
 	for i, d := range dest {
-		if !assign(d, r.values[i]) {
-			return r.scanSlowly(dest)
+		if err := assign(d, r.values[i]); err != nil {
+			return fmt.Errorf("sql: Scan error on column index %d, name %q: %w", i, r.keys[i], err)
 		}
 	}
-	return nil
-}
-
-// assign does the common cases in which there is nothing to convert. What is wrong, as a
-// nil pointer, is left to scanSlowly to refuse.
-func assign(dest, value any) bool {
-	switch d := dest.(type) {
-	case *any:
-		if d == nil {
-			return false
-		}
-		if b, ok := value.([]byte); ok {
-			value = slices.Clone(b)
-		}
-		*d = value
-		return true
-	case *int64:
-		v, ok := value.(int64)
-		if ok = ok && d != nil; ok {
-			*d = v
-		}
-		return ok
-	case *int:
-		v, ok := value.(int64)
-		if ok = ok && d != nil && int64(int(v)) == v; ok {
-			*d = int(v)
-		}
-		return ok
-	case *float64:
-		v, ok := value.(float64)
-		if ok = ok && d != nil; ok {
-			*d = v
-		}
-		return ok
-	case *bool:
-		v, ok := value.(bool)
-		if ok = ok && d != nil; ok {
-			*d = v
-		}
-		return ok
-	case *string:
-		if d == nil {
-			return false
-		}
-		switch v := value.(type) {
-		case string:
-			*d = v
-			return true
-		case []byte:
-			*d = string(v)
-			return true
-		}
-	}
-	return false
-}
-
-// scanSlowly has database/sql convert the row: its rules are nowhere else to be
-// had.
-func (r Row) scanSlowly(dest []any) error {
-	rows, err := scanConnection().QueryContext(context.Background(), "", scanRow(r))
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	rows.Next()
-	return rows.Scan(dest...)
-}
-
-// scanConnection is a connection whose queries return the Row that is their
-// argument. Its pool is closed, so that no goroutine is left of it.
-var scanConnection = sync.OnceValue(func() *sql.Conn {
-	db := sql.OpenDB(scanDriver{})
-	defer db.Close()
-	c, err := db.Conn(background)
-	if err != nil {
-		panic(err) // it cannot fail
-	}
-	return c
-})
-
-type scanRow Row
-
-type scanDriver struct{}
-
-func (scanDriver) Connect(context.Context) (driver.Conn, error) { return scanConn{}, nil }
-func (d scanDriver) Driver() driver.Driver                      { return d }
-func (scanDriver) Open(string) (driver.Conn, error)             { return scanConn{}, nil }
-
-type scanConn struct{}
-
-func (scanConn) Prepare(string) (driver.Stmt, error)      { return nil, driver.ErrSkip }
-func (scanConn) Close() error                             { return nil }
-func (scanConn) Begin() (driver.Tx, error)                { return nil, driver.ErrSkip }
-func (scanConn) CheckNamedValue(*driver.NamedValue) error { return nil }
-func (scanConn) QueryContext(_ context.Context, _ string, args []driver.NamedValue) (driver.Rows, error) {
-	r := args[0].Value.(scanRow)
-	return &scanRows{r: r}, nil
-}
-
-type scanRows struct {
-	r    scanRow
-	over bool
-}
-
-func (s *scanRows) Columns() []string { return s.r.keys }
-func (s *scanRows) Close() error      { return nil }
-func (s *scanRows) Next(dest []driver.Value) error {
-	if s.over {
-		return io.EOF
-	}
-	s.over = true
-	copy(dest, s.r.values)
 	return nil
 }

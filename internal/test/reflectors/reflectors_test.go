@@ -16,10 +16,7 @@ import (
 	"github.com/sqlaio/sqlaio/warnings"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener")) // of the overlay's scanDB
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // eachTool runs a test with every tool on every database.
 func eachTool(t *testing.T, test func(t *testing.T, tool tool, on dbms, e *overlay.Engine)) {
