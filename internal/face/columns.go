@@ -17,11 +17,11 @@ type columnType struct {
 }
 
 var (
-	_ driver.RowsColumnTypeScanType         = (*rows)(nil)
-	_ driver.RowsColumnTypeDatabaseTypeName = (*rows)(nil)
-	_ driver.RowsColumnTypeLength           = (*rows)(nil)
-	_ driver.RowsColumnTypeNullable         = (*rows)(nil)
-	_ driver.RowsColumnTypePrecisionScale   = (*rows)(nil)
+	_ driver.RowsColumnTypeScanType         = (*handle)(nil)
+	_ driver.RowsColumnTypeDatabaseTypeName = (*handle)(nil)
+	_ driver.RowsColumnTypeLength           = (*handle)(nil)
+	_ driver.RowsColumnTypeNullable         = (*handle)(nil)
+	_ driver.RowsColumnTypePrecisionScale   = (*handle)(nil)
 )
 
 // describes reports whether inner rows can describe their columns. The application may
@@ -79,14 +79,17 @@ func (r *rows) column(i int) columnType {
 	return r.described[i]
 }
 
-func (r *rows) ColumnTypeScanType(i int) reflect.Type   { return r.column(i).scan }
-func (r *rows) ColumnTypeDatabaseTypeName(i int) string { return r.column(i).name }
-func (r *rows) ColumnTypeLength(i int) (int64, bool)    { t := r.column(i); return t.length, t.hasLength }
-func (r *rows) ColumnTypeNullable(i int) (nullable, ok bool) {
-	t := r.column(i)
+func (h *handle) ColumnTypeScanType(i int) reflect.Type   { return h.column(i).scan }
+func (h *handle) ColumnTypeDatabaseTypeName(i int) string { return h.column(i).name }
+func (h *handle) ColumnTypeLength(i int) (int64, bool) {
+	t := h.column(i)
+	return t.length, t.hasLength
+}
+func (h *handle) ColumnTypeNullable(i int) (nullable, ok bool) {
+	t := h.column(i)
 	return t.nullable, t.hasNullable
 }
-func (r *rows) ColumnTypePrecisionScale(i int) (precision, scale int64, ok bool) {
-	t := r.column(i)
+func (h *handle) ColumnTypePrecisionScale(i int) (precision, scale int64, ok bool) {
+	t := h.column(i)
 	return t.precision, t.scale, t.hasPrecisionScale
 }

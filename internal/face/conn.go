@@ -42,6 +42,7 @@ type conn struct {
 	returned  bool         // the caller's: the guest's sql.Conn was closed, and is not dropped
 	tx        *tx          // the caller's: the transaction that is open
 	execution *execution   // the caller's, and the thread's during an Exec
+	spare     *rows        // the caller's: for the next query; nil: none
 
 	// skip is the caller's: a statement that was prepared within a call has returned
 	// ErrSkip. database/sql answers ErrSkip by preparing the statement itself. That

@@ -115,6 +115,7 @@ func (r *rows) own(b *batch, row []driver.Value) int {
 func (r *rows) nest(inner driver.Rows) driver.Rows {
 	r.lazy = true
 	n := newRows(r.c)
+	r.shared, n.shared = true, true // they share the fill's contexts
 	n.cols, n.lazy, n.size, n.fills, n.readsOnly = inner.Columns(), true, 1, 1, r.readsOnly
 	r.inner.Nest(n.inner, inner)
 	n.fill.ctx, n.fill.until = r.fill.ctx, r.fill.until
@@ -122,7 +123,7 @@ func (r *rows) nest(inner driver.Rows) driver.Rows {
 	n.current = &n.batches[0]
 	n.current.seal(nil)
 	n.opened.Store(true)
-	return n
+	return &handle{r: n}
 }
 
 // end is called on the thread when Next has returned err.

@@ -10,8 +10,8 @@ import (
 	"github.com/sqlaio/sqlaio/internal/sqltext"
 )
 
-// rows is the shim of one inner Rows. The worker reads ahead of the caller, a
-// batch at a time, and shows each row as soon as it has it:
+// rows is the shim of one inner Rows; database/sql holds a handle of it. The worker reads
+// ahead of the caller, a batch at a time, and shows each row as soon as it has it:
 //
 //	caller                                      worker
 //	query ─────────────────── first fill ─────► opened, row, row, …, seal
@@ -30,11 +30,11 @@ type rows struct {
 	ahead     *batch       // begun or filled after current; nil: none
 	fills     int          // how many were begun in this result set
 	described []columnType // nil: the caller has not asked for them
-	closed    bool
-	told      bool // Next has returned the error that ended the rows
-	stopped   bool // Close has had the fill stopped
-	readsOnly bool // stopping the query costs only its rows
-	lost      bool // a fill was left: the thread closes the rows
+	told      bool         // Next has returned the error that ended the rows
+	stopped   bool         // Close has had the fill stopped
+	readsOnly bool         // stopping the query costs only its rows
+	lost      bool         // a fill was left: the thread closes the rows
+	shared    bool         // somebody else may come to them after Close: see recycle
 
 	// The caller's between fills, the worker's during them.
 	request pinned.Request
@@ -49,6 +49,7 @@ type rows struct {
 	quiet   bool         // shown by the fill's end: inner will be closed before a later call
 	size    int          // rows of the last fill
 	inner   *pinned.Rows // never nil
+	late    *pinned.Rows // the caller's: of the query before, see newRows; may be nil
 	cols    []string     // shown by opened
 
 	_      line        // the caller polls what follows, and the worker writes it
@@ -65,11 +66,6 @@ type rows struct {
 // line keeps what the caller writes and what the thread writes on different cache
 // lines.
 type line [64]byte
-
-var (
-	_ driver.Rows              = (*rows)(nil)
-	_ driver.RowsNextResultSet = (*rows)(nil)
-)
 
 type step int
 
@@ -127,16 +123,7 @@ func (c *conn) query(ctx context.Context, q pinned.Request) (rs driver.Rows, err
 	if err != nil {
 		return nil, err
 	}
-	return r, nil
-}
-
-func newRows(c *conn) *rows {
-	r := &rows{c: c, inner: new(pinned.Rows)}
-	for i := range r.batches {
-		r.batches[i].mark = &r.marks[i]
-	}
-	r.fill.call.Orphan = r.orphan
-	return r
+	return &handle{r: r}, nil
 }
 
 // orphan closes on the thread the rows of a caller who has left.
@@ -166,8 +153,6 @@ func (r *rows) start(ctx context.Context, s step) error {
 	}
 	return r.fill.verdict(r.failed)
 }
-
-func (r *rows) Columns() []string { return r.cols }
 
 // Next costs no hop while rows are there.
 func (r *rows) Next(dest []driver.Value) error {
@@ -245,7 +230,7 @@ func (r *rows) awaitRow(b *batch) {
 // the caller gets one of its own. If the fill was withdrawn, Close still has to close
 // the inner rows.
 func (r *rows) abandon(err error) {
-	r.lost = r.fill.isLeft
+	r.lost, r.shared = r.fill.isLeft, true
 	r.before += r.taken
 	b := sealedBatch(err)
 	r.current, r.taken, r.ahead = b, 0, b

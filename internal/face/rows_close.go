@@ -19,10 +19,6 @@ import (
 // cost the whole transaction. Close returns the error of a write that reading ahead
 // has met.
 func (r *rows) Close() (err error) {
-	if r.closed {
-		return nil
-	}
-	r.closed = true
 	if trace := r.fill.trace; trace != nil {
 		defer func() {
 			if err == nil && !r.told { // database/sql closes rows when their context ends
@@ -88,7 +84,6 @@ func (r *rows) drop() {
 		r.batches[i].values, r.batches[i].arena = nil, nil
 	}
 	clear(r.space[:])
-	r.current, r.ahead = sealedBatch(io.EOF), nil
 }
 
 // finish closes the inner rows with a hop. A driver may read them to their end for

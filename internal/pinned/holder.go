@@ -81,11 +81,12 @@ func (l *list) remove(e *link) {
 	e.prev, e.next = nil, nil
 }
 
-// closeAll closes all elements, the latest first.
+// closeAll closes all elements, the latest first. It does not touch an element that is
+// closed: rows may be in use again.
 func (l *list) closeAll() {
 	for l.first != nil {
 		e := l.first
+		l.remove(e)
 		e.self.close()
-		l.remove(e) // if close has not done so
 	}
 }
