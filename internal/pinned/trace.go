@@ -124,8 +124,9 @@ func (c *Conn) Trace(ctx context.Context, op Op, statement string) (context.Cont
 // counts from the call's start.
 func (t *Trace) Hop(cl *Call) {
 	if t.hop != nil {
-		t.add(t.hop, clock())
-		t.sent = clock()
+		now := clock()
+		t.add(t.hop, now)
+		t.sent = now
 	}
 	t.hop = cl
 }
