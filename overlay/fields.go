@@ -51,34 +51,33 @@ func byPointer(t reflect.Type, index []int) bool {
 	return false
 }
 
-// fieldsFor returns pointers to the fields of a struct for columns.
-func fieldsFor[T any](v *T, columns []string) ([]any, error) {
-	rv := reflect.ValueOf(v).Elem()
-	fields := layoutOf(rv.Type())
-	dest := make([]any, len(columns))
+// fieldsFor returns the fields of a struct for columns.
+func fieldsFor(t reflect.Type, columns []string) ([][]int, error) {
+	fields := layoutOf(t)
 	found := make(map[string]bool, len(columns))
+	indexes := make([][]int, len(columns))
 	for i, c := range columns {
 		name := strings.ToLower(c)
 		index, ok := fields[name]
 		switch {
 		case !ok:
-			return nil, fmt.Errorf("overlay: column %q has no field in %v: add one, give it the tag `db:%q`, or select less", c, rv.Type(), c)
+			return nil, fmt.Errorf("overlay: column %q has no field in %v: add one, give it the tag `db:%q`, or select less", c, t, c)
 		case found[name]:
 			return nil, fmt.Errorf("overlay: two columns have the name %q: name them with AS", c)
 		}
 		found[name] = true
-		dest[i] = rv.FieldByIndex(index).Addr().Interface()
+		indexes[i] = index
 	}
 	if len(found) == len(fields) {
-		return dest, nil
+		return indexes, nil
 	}
 	var missing []string
-	for _, f := range reflect.VisibleFields(rv.Type()) { // in their order
+	for _, f := range reflect.VisibleFields(t) { // in their order
 		for name, index := range fields {
 			if !found[name] && fmt.Sprint(index) == fmt.Sprint(f.Index) {
 				missing = append(missing, f.Name)
 			}
 		}
 	}
-	return nil, fmt.Errorf("overlay: no column for %v's fields %s: select them, or give them the tag `db:\"-\"`", rv.Type(), strings.Join(missing, ", "))
+	return nil, fmt.Errorf("overlay: no column for %v's fields %s: select them, or give them the tag `db:\"-\"`", t, strings.Join(missing, ", "))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"iter"
+	"reflect"
 )
 
 // Collect runs a query and returns its rows as values of T: a scalar, which takes
@@ -22,8 +23,9 @@ func Collect[T any](ctx context.Context, to Target, query string, args ...any) *
 			return nil, err
 		}
 		all := make([]T, len(rows))
+		var into record[T]
 		for i, row := range rows {
-			if err := scanInto(Row{keys, row}, &all[i]); err != nil {
+			if err := into.scan(Row{keys, row}, &all[i]); err != nil {
 				return nil, l.misfit(q, err)
 			}
 		}
@@ -39,7 +41,8 @@ func One[T any](ctx context.Context, to Target, query string, args ...any) *Futu
 		if err != nil {
 			return v, err
 		}
-		return v, l.misfit(q, scanInto(row, &v))
+		err = new(record[T]).scan(row, &v)
+		return v, l.misfit(q, err)
 	})
 }
 
@@ -47,10 +50,11 @@ func One[T any](ctx context.Context, to Target, query string, args ...any) *Futu
 // Collect. Leaving the loop closes the result. An error comes as the last element.
 func Each[T any](ctx context.Context, r *Result) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
+		var into record[T]
 		for row, err := range r.Rows(ctx) {
 			var v T
 			if err == nil {
-				err = scanInto(row, &v)
+				err = into.scan(row, &v)
 			}
 			if !yield(v, err) || err != nil {
 				return
@@ -79,17 +83,28 @@ func (e *misfitError) Unwrap() error { return e.error }
 // Is says that the error does not deny the write.
 func (e *misfitError) Is(target error) bool { return target == ErrOutcomeUnknown }
 
-// scanInto copies a row into a scalar or a struct.
-func scanInto[T any](row Row, v *T) error {
+// record copies the rows of one result into values of T, scalars or structs.
+type record[T any] struct {
+	fields [][]int // of a struct, by column
+	dest   []any
+}
+
+func (rec *record[T]) scan(row Row, v *T) (err error) {
 	if scan, ok := any(v).(sql.Scanner); ok || !isRecord[T]() {
 		if ok {
 			return row.Scan(scan)
 		}
 		return row.Scan(v)
 	}
-	dest, err := fieldsFor(v, row.keys)
-	if err != nil {
-		return err
+	sv := reflect.ValueOf(v).Elem()
+	if rec.fields == nil { // all rows have the same columns
+		if rec.fields, err = fieldsFor(sv.Type(), row.keys); err != nil {
+			return err
+		}
+		rec.dest = make([]any, len(rec.fields))
 	}
-	return row.Scan(dest...)
+	for i, index := range rec.fields {
+		rec.dest[i] = sv.FieldByIndex(index).Addr().Interface()
+	}
+	return row.Scan(rec.dest...)
 }
