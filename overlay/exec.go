@@ -71,7 +71,8 @@ func Scalar[T any](ctx context.Context, to Target, query string, args ...any) *F
 			return v, ErrReturnsNoRows
 		}
 		row.keys, row.values = row.keys[:1], row.values[:1]
-		return v, l.misfit(q, row.Scan(&v))
+		err = l.misfit(q, row.Scan(&v))
+		return v, err
 	})
 }
 

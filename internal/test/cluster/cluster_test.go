@@ -85,7 +85,7 @@ func underWrites(t *testing.T, n *nodes, rounds int, takeAway, bringBack func(t 
 			t.Errorf("node %d: %d transactions have counted to %d", node+1, transactions, counted)
 		}
 	}
-	goleak.VerifyNone(t, goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener")) // of the overlay's scanDB
+	goleak.VerifyNone(t)
 	threadsAtMost(t, 0)
 	eventually(t, func() bool { return runtime.NumGoroutine() <= goroutines }, "goroutines are back at the baseline")
 

@@ -14,8 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener")) // of the overlay, which keeps one to convert rows
+	goleak.VerifyTestMain(m)
 }
 
 // script is a test as users of sqlmock write them: what they expect, and what
