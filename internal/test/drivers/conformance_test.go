@@ -469,7 +469,11 @@ func TestConcurrentUse(t *testing.T) {
 
 func TestPoolAndDriver(t *testing.T) {
 	compare(t, func(e *env) {
-		e.see("driver", fmt.Sprintf("%T", e.db.Driver()))
+		d := e.db.Driver()
+		if u, ok := d.(interface{ Unwrap() driver.Driver }); ok {
+			d = u.Unwrap()
+		}
+		e.see("driver", fmt.Sprintf("%T", d))
 		e.err("Ping", e.db.Ping())
 		c, err := e.db.Conn(background)
 		e.err("Conn", err)
