@@ -157,7 +157,7 @@ func ExampleOpener() {
 func ExampleTraits() {
 	var t aio.Traiter = patientAdapter{}
 	fmt.Printf("%+v\n", t.Traits())
-	// Output: {FreshBytes:true QuietEnd:false}
+	// Output: {FreshBytes:true QuietEnd:false FixedTypes:false}
 }
 
 func ExampleTraiter() {

@@ -21,9 +21,11 @@ var (
 	_ aio.Traiter = adapter{}
 )
 
-// Traits: go-sqlite3 copies every blob out of SQLite, and a statement that was
-// stepped to its end holds no lock.
-func (adapter) Traits() aio.Traits { return aio.Traits{FreshBytes: true, QuietEnd: true} }
+// Traits: go-sqlite3 copies every blob out of SQLite, a statement that was stepped to
+// its end holds no lock, and column types are the declared ones.
+func (adapter) Traits() aio.Traits {
+	return aio.Traits{FreshBytes: true, QuietEnd: true, FixedTypes: true}
+}
 
 // Interrupter returns nil, which leaves cancelling to go-sqlite3, if the handle
 // cannot be had.

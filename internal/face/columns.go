@@ -67,6 +67,9 @@ func describe(inner driver.Rows, n int) []columnType {
 
 // column returns the description of column i. The first call costs a hop for all
 // columns, if the inner rows can describe them.
+//
+// On SQLite it may be that of the current row. So nothing is read ahead until the caller
+// has gone from one row to the next without asking: see refill.
 func (r *rows) column(i int) columnType {
 	if r.described == nil && !r.lost && describes(r.inner.Inner()) {
 		var types []columnType

@@ -107,6 +107,7 @@ func (r *direct) Next(dest []driver.Value) error {
 }
 
 func (r *direct) nextRow(dest []driver.Value) error {
+	r.described = nil // it may be that of the row before
 	if r.watched() {
 		return r.next(dest)
 	}

@@ -31,6 +31,7 @@ func (r *rows) Do(inner context.Context) {
 // open shows that a result set has begun.
 func (r *rows) open() {
 	r.cols = r.inner.Inner().Columns()
+	r.strict = r.c.opts.Rows == 1 || !r.c.pc.Traits().FixedTypes && describes(r.inner.Inner())
 	r.opened.Store(true)
 	r.fill.signal()
 }
@@ -72,11 +73,11 @@ const mostValues = 4096
 
 // nextSize returns how many rows the next fill reads, which grows from fill to fill.
 // The first fill is small: many results have one row, and many callers want only one.
-// Strictly lazy rows begin with none.
+// Strict ones begin with none.
 func (r *rows) nextSize() int {
 	first := r.size == 0
 	switch {
-	case r.lazy || r.c.opts.Rows == 1:
+	case r.lazy || r.strict:
 		r.size = 1
 		if first && !r.lazy {
 			return 0

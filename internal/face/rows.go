@@ -40,6 +40,7 @@ type rows struct {
 	request pinned.Request
 	step    step   // what the next fill has to do first
 	into    *batch // the batch that it fills
+	strict  bool   // it reads the row that the caller waits for, and none before the first Next
 
 	// The worker's, during a fill. The caller reads them after opened, a
 	// batch's seal or the end of the fill has shown them.
@@ -189,7 +190,7 @@ func (r *rows) Next(dest []driver.Value) error {
 // mayReadAhead returns false for the first row of a result: many callers want only
 // one.
 func (r *rows) mayReadAhead() bool {
-	return !r.lazy && r.c.opts.Rows > 1 && (r.taken > 0 || r.fills > 1)
+	return !r.lazy && !r.strict && (r.taken > 0 || r.fills > 1)
 }
 
 // refill begins the next fill, into the batch that the caller is not taking from. The
@@ -201,10 +202,15 @@ func (r *rows) refill() {
 	}
 	b.reset()
 	r.ahead = b
+	first := r.fills == 1
 	r.fills++
 	if err := r.settleFill(); err != nil {
 		b.seal(err)
 		return
+	}
+	if r.strict {
+		r.strict = r.c.opts.Rows == 1 || first || r.described != nil
+		r.described = nil
 	}
 	r.step, r.into = readOn, b
 	if err := r.fill.begin(r.fill.ctx, r.c, r); err != nil {

@@ -153,6 +153,11 @@ type Traits struct {
 	// QuietEnd: after io.EOF rows hold nothing that others could wait for, and
 	// their Close returns nil. So Close may run at the start of the next call.
 	QuietEnd bool
+
+	// FixedTypes: what rows tell of their columns does not depend on the current row.
+	// It is assumed of all drivers but those of SQLite, which read no rows ahead until
+	// the caller has gone from one row to the next without asking for column types.
+	FixedTypes bool
 }
 
 var adapters struct {

@@ -16,6 +16,7 @@ import (
 func Open(ctx context.Context, ctor driver.Connector, dsn *string, a Adapter, traits Traits, turns *Turns, opts []thread.Option, tracers *Tracers) (c *Conn, err error) {
 	c = &Conn{traits: traits, dsn: dsn, turns: turns, tracers: tracers}
 	c.dialect, _ = sqltext.DialectOf(ctor.Driver())
+	c.traits.FixedTypes = traits.FixedTypes || c.dialect != sqltext.SQLite
 	ctx, trace := c.Trace(ctx, OpConnect, "")
 	if trace != nil {
 		defer func() { trace.End(err) }()

@@ -67,6 +67,34 @@ func TestTypes(t *testing.T) {
 	})
 }
 
+// Column types that depend on the row are those of the row that the caller has.
+func TestTypesOfEachRow(t *testing.T) {
+	compare(t, func(e *env) {
+		query := "SELECT CASE i % 4 WHEN 0 THEN i WHEN 1 THEN 'text' WHEN 2 THEN 2.5 END, i FROM " + e.series(300)
+		if e.postgres {
+			query = "SELECT i::text, i FROM " + e.series(300)
+		}
+		e.eachSession(func(label string, s session) {
+			for _, askUntil := range []int{0, 1, 2, 299, 300} { // rows
+				rows, err := s.QueryContext(background, query)
+				if e.err(label, err) {
+					return
+				}
+				e.columnTypes(label+" before", rows)
+				for n := 1; rows.Next(); n++ {
+					e.see(label, scan(rows, 2)...)
+					if n <= askUntil {
+						e.columnTypes(label, rows)
+					}
+				}
+				e.err(label+" end", rows.Err())
+				e.err(label+" close", rows.Close())
+				e.flush()
+			}
+		})
+	})
+}
+
 // valuer is an argument that knows its value, or why it has none.
 type valuer struct {
 	value driver.Value
