@@ -85,6 +85,7 @@ type callOptions struct {
 	// repeatable: a function that returns ErrBadConn only if nothing was done, as the
 	// other kinds do. It may be made again on another connection.
 	repeatable bool
+	abort      func()        // stops the call if the driver watches contexts itself; nil: the end of its own context does
 	statement  bool          // describe is one
 	scope      *scope        // the transaction scope that it is part of; nil: none
 	request    *request      // what describe is the statement of; nil: it is another one, or none
@@ -287,7 +288,10 @@ func (c *call) begin(l *lane) bool {
 	case c.kind == function:
 		c.inner.restart(c.ctx, l.pc)
 		c.pinned.SetAbort(c.inner.stop)
-	case !l.pc.Stops() && c.kind != ending:
+	case l.pc.Stops() || c.kind == ending:
+	case c.abort != nil:
+		c.pinned.SetAbort(c.abort)
+	default:
 		c.given, c.drop = context.WithCancel(c.ctx)
 		c.pinned.SetAbort(c.drop)
 	}

@@ -47,7 +47,7 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 	w := &fetching{n: n}
 	st.fetches = append(st.fetches, w)
 	st.mu.Unlock()
-	o := callOptions{kind: read, trace: st.trace, place: caller(r.config), describe: "fetch of a stream"}
+	o := callOptions{kind: read, trace: st.trace, abort: st.abort, place: caller(r.config), describe: "fetch of a stream"}
 	if !st.plain {
 		o.kind, o.part = write, true
 	}
@@ -216,7 +216,8 @@ func (st *stream) after(last bool) {
 }
 
 func (st *stream) readAhead() {
-	o := callOptions{kind: read, trace: st.trace, quiet: true, tidy: true, queued: true, place: st.place, describe: "reading a stream ahead"}
+	o := callOptions{kind: read, trace: st.trace, abort: st.abort, quiet: true, tidy: true, queued: true, place: st.place,
+		describe: "reading a stream ahead"}
 	f := start(background, st.s.queue, o, func(_ context.Context, l *lane) (struct{}, error) {
 		st.read(l, 0)
 		return struct{}{}, nil

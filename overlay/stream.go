@@ -24,6 +24,7 @@ type stream struct {
 	query   string
 	plain   bool        // the query only reads: stopping it costs only its rows
 	unwatch func() bool // ends the watch over the context
+	abort   func()      // ends the context of the rows; nil: the driver has an adapter
 	trace   *pinned.Trace
 
 	// The thread's.
@@ -154,9 +155,14 @@ func streamOn(opening, ctx context.Context, s *session, place site, q *request, 
 		opening = ctx
 	}
 	st.trace = o.trace
-	return start(opening, s.queue, o, func(inner context.Context, l *lane) (*Result, error) {
-		if !l.pc.Stops() { // the driver watches the context while the rows are open
-			inner = ctx
+	given := ctx
+	if !s.lane.pc.Stops() { // the driver watches the context while the rows are open
+		given, st.abort = context.WithCancel(ctx)
+		o.abort = st.abort
+	}
+	f := start(opening, s.queue, o, func(inner context.Context, l *lane) (*Result, error) {
+		if st.abort != nil {
+			inner = given
 		}
 		rows, err := l.query(inner, q)
 		if err != nil {
@@ -182,6 +188,14 @@ func streamOn(opening, ctx context.Context, s *session, place site, q *request, 
 		st.after(false)
 		return r, nil
 	})
+	if st.abort != nil {
+		f.whenDone(func() {
+			if f.err != nil {
+				st.abort()
+			}
+		})
+	}
+	return f
 }
 
 // writes reports whether the stream may be one of a write.
@@ -264,6 +278,9 @@ func (st *stream) end(l *lane, why error) {
 	}
 	st.ended()
 	closing := st.closeRows(l)
+	if st.abort != nil {
+		st.abort()
+	}
 	if st.owns && l.pc.RollBackOpen() {
 		closing = leftOpen(closing)
 	}
@@ -327,7 +344,15 @@ func (st *stream) closeRows(l *lane) error {
 	if st.rows == nil || st.rows.Gone() {
 		return nil
 	}
-	return l.closeRows(st.rows, st.plain)
+	if st.abort == nil || !st.plain {
+		return l.closeRows(st.rows, st.plain)
+	}
+	timer := time.AfterFunc(pinned.Grace, st.abort) // it may read the rest of them
+	err := st.rows.Close()
+	if !timer.Stop() {
+		return nil
+	}
+	return err
 }
 
 // closeRows closes rows. On some databases that means to read the rest. If the query
@@ -407,12 +432,17 @@ func (st *stream) closeAsync(why error, quietly bool) *Future[struct{}] {
 }
 
 // stopIfClosed has a fetch, or reading ahead, stopped once the stream was closed. A
-// write is stopped by the end of its context alone.
+// write is stopped by the end of its context alone. Without an adapter stopping may cost
+// the connection, so most are given the time to end by themselves.
 func (st *stream) stopIfClosed(c *core) {
 	st.mu.Lock()
 	why := st.closed
 	st.mu.Unlock()
-	if c != nil && why != nil && (st.plain || why != ErrClosed) {
+	switch {
+	case c == nil || why == nil || !st.plain && why == ErrClosed:
+	case st.abort != nil && why == ErrClosed:
+		time.AfterFunc(pinned.Grace, func() { c.stop(why) })
+	default:
 		c.stop(why)
 	}
 }

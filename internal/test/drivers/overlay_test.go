@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -224,14 +225,17 @@ func TestOverlayCancelRows(t *testing.T) {
 		if d.name == "modernc" {
 			t.Skip("it does not interrupt rows that are being read")
 		}
+		await(t, e.ExecAsync(background, "CREATE TABLE t (i INTEGER)"))
+		await(t, e.ExecAsync(background, "INSERT INTO t SELECT i FROM "+d.series(1001)))
 		ctx, cancel := context.WithCancel(background)
 		defer cancel()
-		r := await(t, e.QueryAsync(background, d.late(1000)))
+		r := await(t, e.StreamAsync(background, "SELECT i, '"+strings.Repeat("x", 100)+
+			"', CASE WHEN i > 1000 THEN (SELECT count(*) FROM t a, t b, t c, t d, t e) END FROM t"))
 		n, started := 0, time.Now()
 		var last error
 		for _, err := range r.Rows(ctx) {
 			if last = err; err == nil {
-				if n++; n == 256 { // a batch shows when it is full
+				if n++; n == 256 {
 					time.AfterFunc(20*time.Millisecond, cancel)
 				}
 			}
@@ -242,6 +246,26 @@ func TestOverlayCancelRows(t *testing.T) {
 		t.Logf("%d rows, then %v", n, last)
 		if _, err := awaitError(r.CloseAsync(background)); err != nil {
 			t.Error("Close: ", err)
+		}
+	})
+}
+
+// A stream that is closed early does not cost the transaction that it is part of.
+func TestOverlayStreamInTransaction(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d database, e *overlay.Engine) {
+		await(t, e.ExecAsync(background, "CREATE TABLE t (id INTEGER PRIMARY KEY)"))
+		must(t, e.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
+			for id := range 3 {
+				await(t, c.ExecAsync(ctx, d.sql("INSERT INTO t VALUES (?)"), id))
+				for _, err := range await(t, c.StreamAsync(ctx, "SELECT a.id FROM t a, "+d.series(10000))).Rows(ctx) {
+					must(t, err)
+					break
+				}
+			}
+			return nil
+		}))
+		if n := await(t, overlay.Scalar[int](background, e, "SELECT count(*) FROM t")); n != 3 {
+			t.Errorf("%d rows", n)
 		}
 	})
 }
