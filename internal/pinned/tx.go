@@ -265,7 +265,7 @@ func (c *Conn) rollBackFailed(t *Tx) {
 	err := t.inner.Rollback()
 	if c.reporter == nil {
 		if err != nil {
-			c.Kill() // it may be open still
+			c.proveNoTx(t)
 		}
 		return
 	}
@@ -302,10 +302,20 @@ func (c *Conn) Rollback(t *Tx) (err error) {
 				c.endByText()
 			}
 		case err != nil:
-			c.Kill()
+			c.proveNoTx(t)
 		}
 	})
 	return err
+}
+
+// proveNoTx kills a connection that cannot tell whether a transaction is still open after
+// a ROLLBACK that has failed. Drivers of SQLite have often rolled back before, and then it
+// is over. Only SQLite refuses to begin in a transaction; others may commit it. After a
+// read-only one the driver may not have got to make the connection writable.
+func (c *Conn) proveNoTx(t *Tx) {
+	if t.readOnly || c.dialect != sqltext.SQLite || c.statement("BEGIN") != nil || c.statement("ROLLBACK") != nil {
+		c.Kill()
+	}
 }
 
 // Firmly calls fn on the thread without interrupts. One that is under way is waited

@@ -293,6 +293,28 @@ func until(t testing.TB, what string, reached func() bool) {
 	}
 }
 
+// After SQLite has rolled back by itself, the end of the transaction fails and the
+// connection, which a temporary table tells, is kept.
+func TestRolledBackBySQLite(t *testing.T) {
+	compare(t, func(e *env) {
+		if e.postgres {
+			return
+		}
+		e.db.SetMaxOpenConns(1)
+		e.must("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+		e.must("CREATE TEMP TABLE mine (id INTEGER)")
+		for _, end := range []func(*sql.Tx) error{(*sql.Tx).Commit, (*sql.Tx).Rollback} {
+			tx, err := e.db.Begin()
+			e.err("Begin", err)
+			e.exec("tx", tx, "INSERT INTO t VALUES (1)")
+			e.exec("tx", tx, "INSERT OR ROLLBACK INTO t VALUES (1)")
+			e.err("end", end(tx))
+			e.query("kept", e.db, "SELECT count(*) FROM mine")
+			e.query("left", e.db, "SELECT count(*) FROM t")
+		}
+	})
+}
+
 func TestErrors(t *testing.T) {
 	compare(t, func(e *env) {
 		e.must("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, CHECK (id < 1000))")
