@@ -274,7 +274,7 @@ func (c *call) begin(l *lane) bool {
 		if err := c.ctx.Err(); err != nil {
 			if c.phase.CompareAndSwap(waiting, over) {
 				c.queue().withdrew()
-				c.finish(c.unmade(err))
+				c.withdraw(c.unmade(err))
 			}
 			return false
 		}
@@ -321,8 +321,8 @@ func (c *call) again(reused bool) bool {
 }
 
 // end ends a call that the lane has done. It reports false if nobody waits for
-// it any longer.
-func (c *call) end(err error) bool {
+// it any longer. If away says so, a goroutine of their own calls its callbacks.
+func (c *call) end(err error, away bool) bool {
 	if !c.phase.CompareAndSwap(running, over) {
 		return false
 	}
@@ -330,7 +330,7 @@ func (c *call) end(err error) bool {
 	if c.trace != nil {
 		c.trace.Ran(&c.pinned)
 	}
-	c.finish(err)
+	c.conclude(err, away)
 	return true
 }
 

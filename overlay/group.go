@@ -31,7 +31,7 @@ type commitGroup struct {
 	done   []*member // have run, in order
 	todo   []*call   // are to be run again
 	alone  []*call   // are to be run again, each in a transaction of its own
-	failed []*member // have cost the group a transaction; they hear of it at the end
+	over   []*member // are to be told when no transaction is open; some have cost the group one
 }
 
 // groupFate is what has become of a group's transaction.
@@ -47,9 +47,8 @@ const (
 // serve does a call of the writer's when it is its turn, and those that wait after it in
 // the same transaction.
 func (w *writer) serve(l *lane, first *call) {
-	t := l.pc.Turns().Ask(l.pc)
-	<-t.Granted
-	defer l.pc.Turns().Leave(t)
+	l.takeTurn()
+	defer l.leaveTurn()
 	if !first.groups || first.plain && w.alone && w.empty() {
 		l.run(first)
 		return
@@ -66,6 +65,23 @@ func (w *writer) serve(l *lane, first *call) {
 	g.run(first)
 	returned = true
 	w.alone = g.ran <= 1
+}
+
+// takeTurn waits for the writer's turn. Until a call begins it can be withdrawn.
+func (l *lane) takeTurn() {
+	if l.turn == nil {
+		l.turn = l.pc.Turns().Ask(l.pc)
+		<-l.turn.Granted
+	}
+}
+
+// leaveTurn ends the writer's turn, if it is that. It comes before callers are told what
+// has become of their calls: a callback may wait for another write.
+func (l *lane) leaveTurn() {
+	if l.turn != nil {
+		l.pc.Turns().Leave(l.turn)
+		l.turn = nil
+	}
 }
 
 // run runs a group to its end.
@@ -90,10 +106,7 @@ func (g *commitGroup) run(first *call) {
 		g.runTodo()
 	}
 	g.runAlone()
-	for _, m := range g.failed {
-		m.end(m.err)
-	}
-	g.failed = nil
+	g.tell()
 }
 
 // next takes the next call out of the queue, unless the group has ended, or it is
@@ -141,10 +154,12 @@ func (g *commitGroup) runTodo() {
 	}
 }
 
-// runAlone runs calls each in a transaction of its own.
+// runAlone runs calls each in a transaction of its own, and in a turn of its own if those
+// before it were told.
 func (g *commitGroup) runAlone() {
 	g.single = true
 	for len(g.alone) > 0 {
+		g.l.takeTurn()
 		c := g.alone[0]
 		g.alone = g.alone[1:]
 		if !c.resume(g.l) {
@@ -155,9 +170,11 @@ func (g *commitGroup) runAlone() {
 			continue
 		}
 		for _, m := range g.done { // its COMMIT has failed
-			m.end(g.why)
+			m.deny(g.why)
 		}
+		g.over = append(g.over, g.done...)
 		g.reset()
+		g.tell()
 	}
 }
 
@@ -173,18 +190,19 @@ func (g *commitGroup) do(c *call) {
 	m.err = err
 	switch {
 	case !m.ran: // withdrawn in the last moment
-		m.end(err)
+		m.end(true)
 	case m.stale && c.again(g.l.lease.reused):
 		g.w.queue.giveBack([]*call{c})
 	case g.fate == groupUnknown:
-		m.end(g.unknown())
+		m.deny(g.unknown())
+		g.over = append(g.over, m)
 	case m.suspect:
 		g.alone = append(g.alone, c)
 		g.count(1)
-	case err != nil && !m.keeps && c.stopped() != nil, g.tx == nil:
-		m.end(err)
-	case g.fate != groupOpen:
-		g.failed = append(g.failed, m)
+	case err != nil && !m.keeps && c.stopped() != nil: // somebody waits for just that
+		m.end(true)
+	case g.tx == nil, g.fate != groupOpen:
+		g.over = append(g.over, m)
 	default:
 		g.done = append(g.done, m)
 	}

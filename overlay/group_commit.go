@@ -26,7 +26,7 @@ func (g *commitGroup) unknown() error {
 	return pinned.Unknown(g.why)
 }
 
-// settle commits, and ends the members that have run if it is known what has become of
+// settle commits, and tells the members that have run if it is known what has become of
 // them. It returns false if they are to be run again.
 func (g *commitGroup) settle() bool {
 	if g.fate == groupOpen {
@@ -39,33 +39,33 @@ func (g *commitGroup) settle() bool {
 		g.giveBack(false)
 		return true
 	case groupUnknown:
-		g.endDone(func(m *member) {
+		for _, m := range g.done {
 			if m.err == nil || m.keeps {
-				m.end(g.unknown())
-			} else {
-				m.end(m.err)
+				m.deny(g.unknown())
 			}
-		})
+		}
 		g.alone = append(g.todo, g.alone...)
-	default:
-		g.endDone(func(m *member) { m.end(m.err) })
 	}
+	g.over = append(g.over, g.done...)
 	g.reset()
+	g.tell()
 	return true
 }
 
-// endDone ends the members that have run. What is to be called then may end the goroutine;
-// the others are in the file nevertheless, or may be, and must not be run again.
-func (g *commitGroup) endDone(end func(*member)) {
+// tell leaves the turn, and ends the members that are over, in order. What is to be called
+// then may end the goroutine; the others are in the file nevertheless, or may be, and
+// must not be run again.
+func (g *commitGroup) tell() {
+	g.l.leaveTurn()
 	defer func() {
-		if len(g.done) > 0 {
-			g.endDone(end)
+		if len(g.over) > 0 {
+			g.tell()
 		}
 	}()
-	for len(g.done) > 0 {
-		m := g.done[0]
-		g.done = g.done[1:]
-		end(m)
+	for len(g.over) > 0 {
+		m := g.over[0]
+		g.over = g.over[1:]
+		m.end(false)
 	}
 }
 
@@ -142,21 +142,21 @@ func (g *commitGroup) count(n int) {
 func (g *commitGroup) giveBack(byOther bool) {
 	var back []*call
 	for _, c := range append(g.calls(), g.alone...) {
-		switch {
-		case c.again(byOther):
+		if c.again(byOther) {
 			back = append(back, c)
-		case c.stopped() != nil:
-			(&member{c: c}).end(c.stopped())
-		default:
-			(&member{c: c}).end(pinned.ErrLost)
+			continue
 		}
+		why := c.stopped()
+		if why == nil {
+			why = pinned.ErrLost
+		}
+		m := &member{c: c}
+		m.deny(why)
+		g.over = append(g.over, m)
 	}
 	g.done, g.todo, g.alone = nil, nil, nil
 	g.w.queue.giveBack(back)
-	for _, m := range g.failed {
-		m.end(m.err)
-	}
-	g.failed = nil
+	g.tell()
 }
 
 // giveBack puts calls back to where they were taken from.

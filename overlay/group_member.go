@@ -141,17 +141,23 @@ func (g *commitGroup) doubt(err error) {
 	}
 }
 
-// end ends a member. With an error there is no value, unless it is a batch's that says
-// what became of each statement.
-func (m *member) end(err error) {
-	if err != nil && err != m.err {
-		m.c.work.(interface{ takeBack(why error) }).takeBack(err)
+// deny has the member's caller hear why what it has done was not kept. There is no value
+// then, unless it is a batch's that says what became of each statement.
+func (m *member) deny(why error) {
+	if why != m.err {
+		m.c.work.(interface{ takeBack(why error) }).takeBack(why)
+		m.err = why
 	}
+}
+
+// end ends a member. If away says so, a goroutine of their own calls its callbacks: here
+// they would wait for the transaction that is open.
+func (m *member) end(away bool) {
 	if m.ran {
-		m.c.failed = err != nil
+		m.c.failed = m.err != nil
 		m.c.count(now())
 	}
-	m.c.end(err)
+	m.c.end(m.err, away)
 }
 
 // takeBack drops what a run has returned that was not kept. The results of a batch say so.
@@ -178,7 +184,9 @@ func (c *call) resume(l *lane) bool {
 		}
 	}
 	if cause := c.stopped(); cause != nil { // it may have found the call over
-		(&member{c: c}).end(cause)
+		m := &member{c: c}
+		m.deny(cause)
+		m.end(true)
 		return false
 	}
 	return true

@@ -37,6 +37,7 @@ type lane struct {
 	holder   *pinned.Holder
 	streams  []*stream    // that are open
 	group    *commitGroup // whose members run; nil: none
+	turn     *pinned.Turn // to write, of a writer's; nil: it is not its turn
 	used     bool         // it has done a call
 	answered bool         // the call that runs has got an answer from the database
 	retry    *call        // the call that hit the dead connection; it will be made again
@@ -124,7 +125,7 @@ func (l *lane) run(c *call) {
 	if err := l.refuses(c); err != nil {
 		l.current.CompareAndSwap(c, nil)
 		c.release()
-		c.end(c.unmade(err))
+		c.end(c.unmade(err), false)
 		return
 	}
 	d := doing{l: l, c: c}
@@ -159,7 +160,8 @@ func (l *lane) run(c *call) {
 	if !nested {
 		l.done, c.failed = c, err != nil
 	}
-	if !c.end(err) {
+	l.leaveTurn()
+	if !c.end(err, false) {
 		l.undo(c)
 	}
 }
@@ -271,7 +273,7 @@ func (l *lane) gone(err error) {
 		c.refuse(err)
 	}
 	for c := l.current.Swap(nil); c != nil; c = c.outer {
-		c.end(err)
+		c.end(err, false)
 	}
 	l.q.lost(l, nil)
 	if l.lease != nil {

@@ -32,8 +32,7 @@ func WithWriter() Option { return func(c *config) { c.writer = true } }
 // fn does with its sql.Conn is committed if it returns nil, and else taken back. The future
 // completes after the COMMIT. fn must use the context that it gets, and must not begin or
 // end a transaction. It may be called more than once, when another member has cost the
-// group its transaction. A function that takes long holds up all that writes. So does what
-// OnDone is given for any write: it must not wait for another one, as with WithTx or SyncDB.
+// group its transaction. A function that takes long holds up all that writes.
 func Write[T any](ctx context.Context, e *Engine, fn func(ctx context.Context, c *sql.Conn) (T, error)) *Future[T] {
 	if e.writer == nil {
 		var zero T
