@@ -2,6 +2,7 @@ package overlay
 
 import (
 	"context"
+	"crypto/rand"
 	"strings"
 )
 
@@ -17,11 +18,14 @@ type member struct {
 	stale   bool // the connection was dead before anything was done
 }
 
-const (
-	savepointMember = "SAVEPOINT sqlaio_member"
-	releaseMember   = "RELEASE SAVEPOINT sqlaio_member"
-	undoMember      = "ROLLBACK TO SAVEPOINT sqlaio_member"
-)
+// savepoint is the texts that begin and end a writer's savepoints. No text of a member's
+// can name them: SQLite takes the innermost one of a name.
+type savepoint struct{ begin, release, undo string }
+
+func newSavepoint() savepoint {
+	name := "sqlaio_" + rand.Text()
+	return savepoint{"SAVEPOINT " + name, "RELEASE SAVEPOINT " + name, "ROLLBACK TO SAVEPOINT " + name}
+}
 
 // Do runs the call, on the thread.
 func (m *member) Do(inner context.Context) {
@@ -91,7 +95,7 @@ func (g *commitGroup) examine(m *member, err error) {
 		if !m.secured {
 			return
 		}
-		pc.Firmly(func() { err = g.l.statement(background, releaseMember) })
+		pc.Firmly(func() { err = g.l.statement(background, g.w.savepoint.release) })
 		if err != nil {
 			m.err = err
 			g.doubt(err)
@@ -108,7 +112,7 @@ func (m *member) secure() error {
 		return nil
 	}
 	m.secured = true
-	return m.g.l.statement(background, savepointMember)
+	return m.g.l.statement(background, m.g.w.savepoint.begin)
 }
 
 // undo takes back what the member has done. Without a savepoint SQLite has done that, or
@@ -121,9 +125,9 @@ func (g *commitGroup) undo(m *member) {
 		return
 	}
 	g.l.pc.Firmly(func() {
-		err := g.l.statement(background, undoMember)
+		err := g.l.statement(background, g.w.savepoint.undo)
 		if err == nil {
-			err = g.l.statement(background, releaseMember)
+			err = g.l.statement(background, g.w.savepoint.release)
 		}
 		if err != nil {
 			g.doubt(err)

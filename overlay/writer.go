@@ -54,7 +54,8 @@ func Write[T any](ctx context.Context, e *Engine, fn func(ctx context.Context, c
 // A writer does the calls of an Engine that write, on one connection.
 type writer struct {
 	*queue
-	alone bool // the thread's: nobody else wrote lately, so a group is not worth its while
+	savepoint savepoint // of each member
+	alone     bool      // the thread's: nobody else wrote lately, so a group is not worth its while
 
 	counted struct {
 		sync.Mutex
@@ -63,7 +64,7 @@ type writer struct {
 }
 
 func newWriter(e *Engine) *writer {
-	w := &writer{queue: &queue{config: e.config, most: 1, leases: e.leases}}
+	w := &writer{queue: &queue{config: e.config, most: 1, leases: e.leases}, savepoint: newSavepoint()}
 	w.open = func() { go e.openLane(w.queue) }
 	return w
 }
