@@ -380,6 +380,9 @@ func (c *call) verdict(l *lane, err error) error {
 		return nil
 	}
 	v := l.pc.Verdict(&c.pinned, err, c.kind != read)
+	if l.committing(c) && pinned.AnyIn(err, ioError) && !errors.Is(v, ErrOutcomeUnknown) {
+		v = pinned.Unknown(v)
+	}
 	cause := c.stopped()
 	// A function, and a driver that watches contexts itself, get one that is cancelled.
 	cancelled := (c.kind == function || !l.pc.Stops()) && errors.Is(v, context.Canceled)
@@ -390,6 +393,12 @@ func (c *call) verdict(l *lane, err error) error {
 		return fmt.Errorf("%w: %w", cause, err) // with what was made of it
 	}
 	return c.unmade(cause)
+}
+
+// committing reports whether a statement of a call that has failed had a COMMIT of its own,
+// or may have been one.
+func (l *lane) committing(c *call) bool {
+	return (c.kind == write || c.repeatable) && l.group == nil && !l.pc.InTx() && l.pc.Refused() == nil
 }
 
 // wraps reports whether an error has another one in it.

@@ -43,9 +43,10 @@ var (
 	// ErrOutcomeUnknown is wrapped by the error of a write, a COMMIT or a function
 	// that may have been carried out, in whole or in part. Its connection broke, or
 	// it had not ended 100 ms after it was to stop, or it was a text of several
-	// statements or a CALL that was stopped in the middle. Look at the data. The
-	// context's error is wrapped too if that has ended, or else the driver's;
-	// driver.ErrBadConn may stand in the text alone.
+	// statements or a CALL that was stopped in the middle, or SQLite met an I/O error
+	// when it may have been committing. Look at the data. The context's error is wrapped
+	// too if that has ended, or else the driver's; driver.ErrBadConn may stand in the text
+	// alone.
 	ErrOutcomeUnknown = pinned.ErrOutcomeUnknown
 
 	// ErrRolledBack is wrapped by the error of a statement or a commit in a

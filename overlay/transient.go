@@ -52,9 +52,19 @@ func conflicts(err error) bool {
 		1213: // deadlock, and Galera's conflict with another node
 		return true
 	}
-	text := strings.TrimPrefix(err.Error(), "sqlite3: ")
-	return strings.HasPrefix(text, "database is locked") || strings.HasPrefix(text, "database table is locked")
+	return sqliteSays(err, "database is locked") || sqliteSays(err, "database table is locked")
 }
+
+// sqliteSays reports whether err itself is of SQLite's with a text.
+func sqliteSays(err error, text string) bool {
+	return strings.HasPrefix(strings.TrimPrefix(err.Error(), "sqlite3: "), text)
+}
+
+// ioError reports whether err is SQLite's for a read, a write or a sync that has failed. A
+// transaction whose COMMIT it ends is rolled back as far as SQLite can. But with a WAL it
+// was written before the sync that has failed, and is found there after a crash; with a
+// journal what was not synced may be that the journal is gone.
+func ioError(err error) bool { return sqliteSays(err, "disk I/O error") }
 
 func disconnected(err error) bool {
 	state := sqlState(err)
@@ -74,7 +84,7 @@ func disconnected(err error) bool {
 }
 
 func doubts(err error) bool {
-	return sqlState(err) == "40003" || // completion unknown
+	return ioError(err) || sqlState(err) == "40003" || // completion unknown
 		mysqlNumber(err) == 1180 // error during COMMIT, such as Galera's, of a node that is cut off
 }
 
