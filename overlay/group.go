@@ -67,6 +67,15 @@ func (w *writer) serve(l *lane, first *call) {
 	w.alone = g.ran <= 1
 }
 
+// ranAlone counts a call that was a group of its own, and has committed by itself, and
+// leaves the turn.
+func (w *writer) ranAlone(l *lane, c *call, begun time.Time, err error) {
+	if c.groups && err == nil {
+		w.committed(1, time.Since(begun))
+	}
+	l.leaveTurn()
+}
+
 // takeTurn waits for the writer's turn. Until a call begins it can be withdrawn.
 func (l *lane) takeTurn() {
 	if l.turn == nil {

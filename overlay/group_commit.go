@@ -97,7 +97,7 @@ func (g *commitGroup) commit() {
 	took := time.Since(start)
 	if err == nil {
 		g.tx = nil
-		g.committed(took)
+		g.w.committed(len(g.done), took)
 		for _, m := range g.done {
 			m.c.trace.Shares(took)
 		}
@@ -120,13 +120,13 @@ func refusedCommit(err error) bool {
 }
 
 // committed counts a group.
-func (g *commitGroup) committed(took time.Duration) {
-	s := &g.w.counted
+func (w *writer) committed(members int, took time.Duration) {
+	s := &w.counted
 	s.Lock()
 	defer s.Unlock()
 	s.Groups++
-	s.Members += int64(len(g.done))
-	s.Largest = max(s.Largest, len(g.done))
+	s.Members += int64(members)
+	s.Largest = max(s.Largest, members)
 	s.Committing += took
 }
 

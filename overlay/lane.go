@@ -133,6 +133,10 @@ func (l *lane) run(c *call) {
 		c.outer = nil
 	}
 	nested := c.outer != nil
+	var begun time.Time
+	if l.writer != nil {
+		begun = now()
+	}
 	err := l.pc.Run(c.ctx, &c.pinned, c.trace, &d)
 	l.current.Store(c.outer) // not after a Goexit: gone looks for the call
 	c.outer = nil
@@ -160,7 +164,9 @@ func (l *lane) run(c *call) {
 	if !nested {
 		l.done, c.failed = c, err != nil
 	}
-	l.leaveTurn()
+	if l.writer != nil {
+		l.writer.ranAlone(l, c, begun, err)
+	}
 	if !c.end(err, false) {
 		l.undo(c)
 	}

@@ -14,10 +14,10 @@ type Stats struct {
 	Withdrawn int64         // calls cancelled before they began, ever
 	Waiting   time.Duration // how long the calls begun have waited; those for which a lane was idle not at all
 
-	Groups     int64         // transactions that the writer has committed, ever; see WithWriter
+	Groups     int64         // groups that the writer has committed, ever, those of one call too; see WithWriter
 	Members    int64         // calls in them
 	Largest    int           // calls in the largest of them
-	Committing time.Duration // how long their COMMITs took
+	Committing time.Duration // how long their COMMITs took; of a statement alone, which commits by itself, all of its time
 	RunsAgain  int64         // calls that were run again, since another one had cost their transaction
 }
 

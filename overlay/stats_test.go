@@ -96,3 +96,18 @@ func manyGoroutines(n int) {
 	close(end)
 	all.Wait()
 }
+
+// Calls that had the writer for themselves are groups of one.
+func TestStatsOfLoneWrites(t *testing.T) {
+	e, _ := withWriter(t)
+	before := e.Stats()
+	for k := range 20 {
+		must(t, e.ExecAsync(background, "INSERT INTO t VALUES (?, 'x')", k))
+	}
+	failure(t, e.ExecAsync(background, "INSERT INTO t VALUES (0, 'again')"))
+	must(t, e.ExecAsync(background, "VACUUM")) // commits nothing
+	s := e.Stats()
+	if s.Groups-before.Groups != 20 || s.Members-before.Members != 20 || s.Largest != 1 || s.Committing <= before.Committing || s.RunsAgain != 0 {
+		t.Errorf("stats %+v, before %+v", s, before)
+	}
+}
