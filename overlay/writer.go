@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
 	"github.com/sqlaio/sqlaio/internal/sqltext"
@@ -55,7 +56,10 @@ func Write[T any](ctx context.Context, e *Engine, fn func(ctx context.Context, c
 type writer struct {
 	*queue
 	savepoint savepoint // of each member
-	alone     bool      // the thread's: nobody else wrote lately, so a group is not worth its while
+
+	// The thread's.
+	last int           // members of the last group; with 1 or 0 the next is not worth its while if nobody waits
+	took time.Duration // COMMITs of groups, lately
 
 	counted struct {
 		sync.Mutex
