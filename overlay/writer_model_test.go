@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/sqlaio/sqlaio/overlay"
+	"github.com/sqlaio/sqlaio/reflectguard"
 )
 
 // The model of the writer: calls with culprits among them are made in any order, and run
@@ -250,6 +251,23 @@ func (m *writerMachine) step() {
 			m.fails(what, outcome(m.write(func(ctx context.Context, c *sql.Conn) error {
 				return errors.Join(enterAll(ctx, c, op), errors.New("no"))
 			})))
+		},
+		"function that fails after a savepoint": func(what string) {
+			a, b := m.op(), m.op()
+			m.fails(what, outcome(m.write(func(ctx context.Context, c *sql.Conn) error {
+				return errors.Join(enterAll(ctx, c, a), second(c.ExecContext(ctx, "SAVEPOINT sqlaio_member")), enterAll(ctx, c, b), errors.New("no"))
+			})))
+		},
+		"callback that writes": func(what string) {
+			a, b, c := m.op(), m.op(), m.op()
+			done := make(chan error, 1)
+			f := e.ExecAsync(background, enter, a)
+			f.OnDone(func(sql.Result, error) {
+				done <- errors.Join(e.WithTx(background, nil, func(ctx context.Context, c *overlay.Conn) error {
+					return second(c.ExecAsync(ctx, enter, b).Await(ctx))
+				}), second(e.SyncDB().ExecContext(reflectguard.MayBlock(background), enter, c)))
+			})
+			m.after(what, false, func() error { return errors.Join(second(f.Await(background)), <-done) }, a, b, c)
 		},
 		"panic": func(what string) {
 			op := m.op()
