@@ -82,7 +82,7 @@ func (g *commitGroup) commit() {
 	}
 	kept := 0
 	for _, m := range g.done {
-		if m.err == nil || m.keeps || !m.secured {
+		if m.err == nil || m.keeps || m.c.plain {
 			kept++
 		}
 	}

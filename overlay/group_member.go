@@ -30,7 +30,7 @@ func newSavepoint() savepoint {
 // Do runs the call, on the thread.
 func (m *member) Do(inner context.Context) {
 	g, l, c := m.g, m.g.l, m.c
-	m.ran = true
+	m.ran, g.keep = true, false
 	defer c.release()
 	if g.tx == nil {
 		if m.err = g.begin(inner, c); m.err != nil {
@@ -42,11 +42,11 @@ func (m *member) Do(inner context.Context) {
 			return
 		}
 	}
-	if m.err = m.secure(); m.err != nil {
-		g.examine(m, m.err)
+	if err := m.secure(); err != nil { // as when the member is stopped just now
+		m.err = c.verdict(l, err)
+		g.examine(m, err)
 		return
 	}
-	g.keep = false
 	if c.kind == function {
 		inner = &c.inner
 		defer l.pc.Note(l.pc.Note(true))
@@ -111,8 +111,9 @@ func (m *member) secure() error {
 	if m.c.plain {
 		return nil
 	}
-	m.secured = true
-	return m.g.l.statement(background, m.g.w.savepoint.begin)
+	err := m.g.l.statement(background, m.g.w.savepoint.begin)
+	m.secured = err == nil
+	return err
 }
 
 // undo takes back what the member has done. Without a savepoint SQLite has done that, or

@@ -1,13 +1,19 @@
+//go:build cgo
+
 package overlay_test
 
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/mattn/go-sqlite3"
+
+	aio "github.com/sqlaio/sqlaio/driver"
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
@@ -79,5 +85,62 @@ func TestWriterMembersSavepoints(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A member whose savepoint cannot be made, as when it is stopped at that moment, fails
+// alone, wherever in the group it is.
+func TestWriterSavepointFails(t *testing.T) {
+	type statements = []overlay.Statement
+	for name, start := range map[string]func(e *overlay.Engine, k int) func() error{
+		"function": func(e *overlay.Engine, k int) func() error {
+			return outcome(overlay.Write(background, e, func(ctx context.Context, c *sql.Conn) (int, error) {
+				return 0, second(c.ExecContext(ctx, "INSERT INTO t VALUES (?, 'x')", k))
+			}))
+		},
+		"returning": func(e *overlay.Engine, k int) func() error {
+			return outcome(overlay.Scalar[int](background, e, "INSERT INTO t VALUES (?, 'x') RETURNING k", k))
+		},
+		"batch": func(e *overlay.Engine, k int) func() error {
+			return outcome(e.BatchAsync(background, statements{{Query: "INSERT INTO t VALUES (?, 'x')", Args: []any{k}}}, overlay.InTx(nil)))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for culprit := range 3 {
+				e, _ := withWriter(t)
+				begun := -1 // savepoints; the thread's
+				must(t, overlay.Write(background, e, func(ctx context.Context, c *sql.Conn) (int, error) {
+					return 0, aio.Raw(ctx, c, func(inner driver.Conn) error {
+						inner.(*sqlite3.SQLiteConn).RegisterAuthorizer(func(op int, what, _, _ string) int {
+							if op == sqlite3.SQLITE_SAVEPOINT && what == "BEGIN" {
+								if begun++; begun == culprit+1 { // after the one that holds the writer
+									return sqlite3.SQLITE_DENY
+								}
+							}
+							return sqlite3.SQLITE_OK
+						})
+						return nil
+					})
+				}))
+				release := held(t, e)
+				a := e.ExecAsync(background, "INSERT INTO t VALUES (10, 'a')")
+				outcomes := []func() error{start(e, 0), start(e, 1), start(e, 2)}
+				b := e.ExecAsync(background, "INSERT INTO t VALUES (11, 'b')")
+				release()
+				must(t, a)
+				must(t, b)
+				for k, outcome := range outcomes {
+					switch err := outcome(); {
+					case k != culprit:
+						noError(t, err)
+					case err == nil || errors.Is(err, overlay.ErrOutcomeUnknown):
+						t.Errorf("the culprit got %v", err)
+					}
+				}
+				if got := keys(t, e); len(got) != 4 || slices.Contains(got, culprit) {
+					t.Errorf("without %d the table has %v", culprit, got)
+				}
+			}
+		})
 	}
 }
