@@ -15,11 +15,16 @@ import (
 // canceller of its future. Its phase moves like this, each time by one
 // compare-and-swap, and whoever moves it to over settles the future:
 //
-//	waiting -> running   a lane has taken it
+//	waiting -> running   a lane has taken it, or takes it back (waitAgain)
 //	waiting -> over      withdrawn, refused, or claimed: it is done without a lane
 //	running -> over      the lane has done it, or its waiters have left: then
 //	                     nobody gets what the lane still does
-//	running -> waiting   the connection was dead before it did anything
+//	running -> waiting   it has done nothing, and is to be done elsewhere: the connection
+//	                     was dead, or only reads (waitAgain)
+//
+// Only the first stop counts, so it must not be missed: it withdraws a call that it finds
+// waiting, and leaves one that it finds running to whoever ends the run. Whoever makes
+// that one wait again therefore looks for a stop afterwards, and before anybody can take it.
 type call struct {
 	link                 // the queue's, under its mutex
 	since  time.Time     // likewise: when it was made
@@ -313,11 +318,20 @@ func (c *call) release() {
 // reused says that the connection was not new. The next one may have died in the pool
 // as well.
 func (c *call) again(reused bool) bool {
-	if c.stopped() != nil || c.retries >= 2 && !reused {
+	if c.retries >= 2 && !reused {
 		return false
 	}
 	c.retries++
-	return c.phase.CompareAndSwap(running, waiting)
+	return c.waitAgain()
+}
+
+// waitAgain makes a call that runs wait. It reports false if the call is to stop, and
+// still runs, or has been left.
+func (c *call) waitAgain() bool {
+	if !c.phase.CompareAndSwap(running, waiting) {
+		return false
+	}
+	return c.stopped() == nil || !c.phase.CompareAndSwap(waiting, running)
 }
 
 // end ends a call that the lane has done. It reports false if nobody waits for

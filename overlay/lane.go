@@ -149,12 +149,13 @@ func (l *lane) run(c *call) {
 	if l.tx != nil && l.pc.Dead() {
 		l.lost.Store(true)
 	}
-	if l.readOnly && pinned.AnyIn(d.err, refusedWrite) && c.stopped() == nil {
-		l.q.mu.Lock() // until here somebody may look at what the lane runs
-		c.since = time.Time{}
-		l.q.mu.Unlock()
-		l.lease.from.writer.passOn(c)
-		return
+	if l.readOnly && pinned.AnyIn(d.err, refusedWrite) {
+		if l.lease.from.writer.passOn(c, l.q) {
+			return
+		}
+		if cause := c.stopped(); cause != nil {
+			err = cause
+		}
 	}
 	if d.stale && l.lease != nil && c.again(l.lease.reused) {
 		l.q.ran.Add(-1)

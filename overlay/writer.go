@@ -183,14 +183,19 @@ func refusedWrite(err error) bool {
 	return strings.HasPrefix(err.Error(), "attempt to write a readonly database")
 }
 
-// passOn gives a call that a lane could not do, since it writes, to the writer.
-func (w *writer) passOn(c *call) {
+// passOn gives a call that a lane of a queue could not do, since it writes, to the
+// writer. It reports false if the call is to stop, and does not wait.
+func (w *writer) passOn(c *call, from *queue) bool {
 	c.groups = false
 	c.at.Store(w.queue)
-	if !c.phase.CompareAndSwap(running, waiting) {
-		return
+	if !c.waitAgain() {
+		return false
 	}
+	from.mu.Lock() // until here somebody may look at what the lane runs
+	c.since = time.Time{}
+	from.mu.Unlock()
 	if err := w.submit(c); err != nil {
 		c.refuse(err)
 	}
+	return true
 }
