@@ -92,3 +92,18 @@ func (f *core) whenDone(fn func()) {
 	f.mu.Unlock()
 	fn()
 }
+
+// each calls fn, which calls callbacks, with every one of all, also if one ends the
+// goroutine.
+func each[T any](all []T, fn func(T)) {
+	defer func() {
+		if len(all) > 0 {
+			each(all, fn)
+		}
+	}()
+	for len(all) > 0 {
+		one := all[0]
+		all = all[1:]
+		fn(one)
+	}
+}

@@ -57,16 +57,9 @@ func (g *commitGroup) settle() bool {
 // must not be run again.
 func (g *commitGroup) tell() {
 	g.l.leaveTurn()
-	defer func() {
-		if len(g.over) > 0 {
-			g.tell()
-		}
-	}()
-	for len(g.over) > 0 {
-		m := g.over[0]
-		g.over = g.over[1:]
-		m.end(false)
-	}
+	over := g.over
+	g.over = nil
+	each(over, func(m *member) { m.end(false) })
 }
 
 // nothingOpen ends a transaction that nobody is left in.

@@ -267,7 +267,8 @@ func (l *lane) close() {
 	l.writable()
 }
 
-// gone is called on the thread when the loop has ended, in whatever way.
+// gone is called on the thread when the loop has ended, in whatever way. Whatever the
+// callbacks of its calls do, the lane is lost after that.
 func (l *lane) gone(err error) {
 	if err == nil {
 		return
@@ -275,15 +276,22 @@ func (l *lane) gone(err error) {
 	if l.tx != nil { // before anybody is told, who might close the Conn and give the connection back
 		l.tx.gone()
 	}
-	if c := l.first; c != nil { // the thread had gone before it could begin
-		l.current.CompareAndSwap(c, nil)
-		c.refuse(err)
+	defer func() {
+		l.q.lost(l, nil)
+		if l.lease != nil {
+			go l.lease.drop()
+		}
+	}()
+	first := l.first // the thread had gone before it could begin
+	if first != nil {
+		l.current.CompareAndSwap(first, nil)
 	}
+	var calls []*call
 	for c := l.current.Swap(nil); c != nil; c = c.outer {
-		c.end(err, false)
+		calls = append(calls, c)
 	}
-	l.q.lost(l, nil)
-	if l.lease != nil {
-		go l.lease.drop()
+	defer each(calls, func(c *call) { c.end(err, false) })
+	if first != nil {
+		first.refuse(err)
 	}
 }

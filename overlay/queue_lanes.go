@@ -168,15 +168,13 @@ func (q *queue) lost(l *lane, c *call) {
 	}
 	q.checkEmpty()
 	q.mu.Unlock()
-	for _, c := range refused {
-		c.refuse(q.gone())
-	}
 	if l != nil {
 		l.start(c)
 	}
 	if open {
 		q.open()
 	}
+	each(refused, func(c *call) { c.refuse(q.gone()) })
 }
 
 // drop removes a lane from the lists. It needs mu.
