@@ -315,6 +315,28 @@ func (m *writerMachine) step() {
 			time.AfterFunc(time.Duration(rapid.IntRange(0, 300).Draw(m.t, "µs"))*time.Microsecond, f.Cancel)
 			m.after(what, true, outcome(f), op)
 		},
+		"returning cancelled at any time": func(what string) {
+			op := m.op()
+			f := overlay.Scalar[int](background, e, enter+" RETURNING pos", op)
+			time.AfterFunc(time.Duration(rapid.IntRange(0, 300).Draw(m.t, "µs"))*time.Microsecond, f.Cancel)
+			m.after(what, true, outcome(f), op)
+		},
+		"callback with Goexit": func(what string) {
+			op := m.op()
+			f := e.ExecAsync(background, enter, op)
+			go f.OnDone(func(sql.Result, error) { runtime.Goexit() })
+			m.after(what, false, outcome(f), op)
+		},
+		"Goexit, also in the callback": func(what string) {
+			op := m.op()
+			f := m.write(func(ctx context.Context, c *sql.Conn) error {
+				enterAll(ctx, c, op)
+				runtime.Goexit()
+				return nil
+			})
+			go f.OnDone(func(int, error) { runtime.Goexit() })
+			m.fails(what, outcome(f))
+		},
 		"function cancelled at any time": func(what string) {
 			a, b := m.op(), m.op()
 			f := m.write(func(ctx context.Context, c *sql.Conn) error { return enterAll(ctx, c, a, b) })
