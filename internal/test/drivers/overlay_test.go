@@ -18,12 +18,14 @@ func eachEngine(t *testing.T, test func(*testing.T, database, *overlay.Engine)) 
 	eachDatabase(t, func(t *testing.T, d database) {
 		e, err := overlay.Open(d.driver, d.dsn(t))
 		must(t, err)
+		defer func() { // also after a Skip
+			ctx, cancel := context.WithTimeout(background, 20*time.Second)
+			defer cancel()
+			if err := e.Shutdown(ctx); ctx.Err() != nil { // else it is what closing a broken connection gives
+				t.Error("Shutdown: ", err)
+			}
+		}()
 		test(t, d, e)
-		ctx, cancel := context.WithTimeout(background, 20*time.Second)
-		defer cancel()
-		if err := e.Shutdown(ctx); ctx.Err() != nil { // else it is what closing a broken connection gives
-			t.Error("Shutdown: ", err)
-		}
 	})
 }
 
