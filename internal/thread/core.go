@@ -209,9 +209,22 @@ func (c *core) refuse(t *Task) {
 
 // A caller and a worker that sleep in channels hand one processor to each other. They are
 // never preempted, since the scheduler counts a thread of its own as another goroutine's
-// turn, and would keep the processor from all that wait for it, for ever. So the caller gives
-// it up now and then: half as often as the scheduler would take it, as it is a call that waits.
-const slice = 20 * time.Millisecond
+// turn. Those in the processor's own queue would wait for ever, and those in the common one
+// for 61 such turns. So the caller gives the processor up now and then, less often than the
+// scheduler would take it, as it is a call that waits then.
+const (
+	turnBesideOwn = 20 * time.Millisecond // if goroutines wait for this processor
+	turn          = 5 * turnBesideOwn     // if that is not known
+)
+
+func (c *core) giveWay(t *Task) {
+	since := time.Duration(t.queuedAt - c.yielded.Load())
+	if since > turn || since > turnBesideOwn && wanted() {
+		runtime.Gosched()
+		t.queuedAt = now()
+		c.yielded.Store(t.queuedAt)
+	}
+}
 
 // send pushes a task that has a place in the queue.
 func (c *core) send(t *Task) bool {
@@ -219,10 +232,8 @@ func (c *core) send(t *Task) bool {
 	if head != nil || c.busy.Load() {
 		t.queuedAt = now() // otherwise the worker is waiting for it actively
 	}
-	if sleeper(head) == inChannel && t.queuedAt-c.yielded.Load() > int64(slice) {
-		runtime.Gosched()
-		t.queuedAt = now()
-		c.yielded.Store(t.queuedAt)
+	if sleeper(head) == inChannel {
+		c.giveWay(t)
 	}
 	switch how, old := c.inbox.push(t); {
 	case old == gone:
