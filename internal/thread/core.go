@@ -36,6 +36,7 @@ type core struct {
 	_        line
 	returned atomic.Int64 // when a caller that had slept had its answer; callers write it
 	yielded  atomic.Int64 // when one of them has last given up its processor; likewise
+	runsThen atomic.Int64 // runs at that time; likewise
 
 	_ line
 	// Counters, written by the worker only.
@@ -210,19 +211,22 @@ func (c *core) refuse(t *Task) {
 // A caller and a worker that sleep in channels hand one processor to each other. They are
 // never preempted, since the scheduler counts a thread of its own as another goroutine's
 // turn. Those in the processor's own queue would wait for ever, and those in the common one
-// for 61 such turns. So the caller gives the processor up now and then, less often than the
-// scheduler would take it, as it is a call that waits then.
+// for 61 such turns. So the caller gives the processor up now and then. It is a call that
+// waits then, so that happens once in many calls, unless they come rarely.
 const (
-	turnBesideOwn = 20 * time.Millisecond // if goroutines wait for this processor
-	turn          = 5 * turnBesideOwn     // if that is not known
+	turn        = 20 * time.Millisecond // at least that long
+	turnCalls   = 200                   // and for so many calls, and as long as nobody is known to wait,
+	longestTurn = 10 * turn             // but no longer
 )
 
+// giveWay is called by a caller who is about to wake a worker that sleeps in a channel.
 func (c *core) giveWay(t *Task) {
-	since := time.Duration(t.queuedAt - c.yielded.Load())
-	if since > turn || since > turnBesideOwn && wanted() {
+	since, runs := time.Duration(t.queuedAt-c.yielded.Load()), c.runs.Load()
+	if since > longestTurn || since > turn && runs-c.runsThen.Load() > turnCalls && wanted() {
 		runtime.Gosched()
 		t.queuedAt = now()
 		c.yielded.Store(t.queuedAt)
+		c.runsThen.Store(runs)
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 func TestCallersShareProcessors(t *testing.T) {
 	thread.Crowd(1 << 30) // so that workers sleep in channels
 	defer thread.Crowd(0)
-	const turns = 400 // of the fastest
-	calls := make([]atomic.Int32, 4*runtime.GOMAXPROCS(0))
+	const turns = 4000 // of the fastest
+	calls := make([]atomic.Int32, 3*runtime.GOMAXPROCS(0))
 	over := make(chan struct{})
 	var end sync.Once
 	var callers sync.WaitGroup
@@ -35,7 +35,7 @@ func TestCallersShareProcessors(t *testing.T) {
 					return
 				default:
 				}
-				for start := time.Now(); time.Since(start) < time.Millisecond; {
+				for start := time.Now(); time.Since(start) < 100*time.Microsecond; {
 				}
 				w.Run(background, func() {})
 				if calls[i].Add(1) == turns {
