@@ -66,6 +66,7 @@ type (
 	//
 	//	FreshBytes bool // a []byte that Rows.Next returns is the caller's: it is not copied
 	//	QuietEnd   bool // after io.EOF, closing rows does nothing and returns nil
+	//	FixedTypes bool // column types do not depend on the current row; needed for SQLite alone
 	Traits = pinned.Traits
 )
 
