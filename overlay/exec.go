@@ -68,10 +68,10 @@ func Scalar[T any](ctx context.Context, to Target, query string, args ...any) *F
 			return v, err
 		}
 		if len(row.keys) == 0 {
-			return v, ErrReturnsNoRows
+			return v, l.misfit(q, ErrReturnsNoRows)
 		}
 		row.keys, row.values = row.keys[:1], row.values[:1]
-		err = l.misfit(q, row.Scan(&v))
+		err = l.fit(q, func() error { return row.Scan(&v) })
 		return v, err
 	})
 }
@@ -141,7 +141,7 @@ func (l *lane) firstRow(ctx context.Context, q *request) (row Row, err error) {
 	values, _, err := r.next()
 	switch {
 	case err == io.EOF && len(r.keys) == 0: // some drivers have only now executed it
-		return Row{}, ErrReturnsNoRows
+		return Row{}, l.misfit(q, ErrReturnsNoRows)
 	case err == io.EOF:
 		l.counted(0)
 		return Row{}, sql.ErrNoRows

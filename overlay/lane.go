@@ -290,7 +290,7 @@ func (l *lane) gone(err error) {
 	for c := l.current.Swap(nil); c != nil; c = c.outer {
 		calls = append(calls, c)
 	}
-	defer each(calls, func(c *call) { c.end(err, false) })
+	defer each(calls, func(c *call) { c.end(c.unmade(err), false) })
 	if first != nil {
 		first.refuse(err)
 	}

@@ -24,10 +24,16 @@ func Collect[T any](ctx context.Context, to Target, query string, args ...any) *
 		}
 		all := make([]T, len(rows))
 		var into record[T]
-		for i, row := range rows {
-			if err := into.scan(Row{keys, row}, &all[i]); err != nil {
-				return nil, l.misfit(q, err)
+		err = l.fit(q, func() error {
+			for i, row := range rows {
+				if err := into.scan(Row{keys, row}, &all[i]); err != nil {
+					return err
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 		return all, nil
 	})
@@ -41,8 +47,8 @@ func One[T any](ctx context.Context, to Target, query string, args ...any) *Futu
 		if err != nil {
 			return v, err
 		}
-		err = new(record[T]).scan(row, &v)
-		return v, l.misfit(q, err)
+		err = l.fit(q, func() error { return new(record[T]).scan(row, &v) })
+		return v, err
 	})
 }
 
@@ -61,6 +67,15 @@ func Each[T any](ctx context.Context, r *Result) iter.Seq2[T, error] {
 			}
 		}
 	}
+}
+
+// fit converts the rows of a statement that was carried out. The application's Scanners may
+// panic there, or end the goroutine.
+func (l *lane) fit(q *request, convert func() error) error {
+	if c := l.current.Load(); c != nil && l.group == nil && !l.q.config.readsOnly(q.Query) {
+		c.part = true
+	}
+	return l.misfit(q, guard(convert))
 }
 
 // misfit is the error of a statement's row that could not be converted: nil if it could.

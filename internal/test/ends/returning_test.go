@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -78,6 +79,45 @@ func TestReturnedRowDoesNotFit(t *testing.T) {
 				t.Errorf("%s: call %d: no error", name, i)
 			} else if d.has(t, i+1) != errors.Is(err, overlay.ErrOutcomeUnknown) {
 				t.Errorf("%s: call %d: %v, and kept: %v", name, i, err, d.has(t, i+1))
+			}
+		}
+	}
+}
+
+type panics struct{ n int64 }
+
+func (*panics) Scan(any) error { panic("it does not scan") }
+
+type exits struct{ n int64 }
+
+func (*exits) Scan(any) error { runtime.Goexit(); return nil }
+
+// The same if the conversion panics or ends its goroutine, or the write returns no rows at all.
+func TestReturnedRowIsNotConverted(t *testing.T) {
+	for name, call := range map[string]func(to overlay.Target) error{
+		"Scalar panics":        func(to overlay.Target) error { return errOf(overlay.Scalar[panics](bg, to, returning, 1).Await(bg)) },
+		"Scalar exits":         func(to overlay.Target) error { return errOf(overlay.Scalar[exits](bg, to, returning, 1).Await(bg)) },
+		"Collect panics":       func(to overlay.Target) error { return errOf(overlay.Collect[panics](bg, to, returning, 1).Await(bg)) },
+		"Collect exits":        func(to overlay.Target) error { return errOf(overlay.Collect[exits](bg, to, returning, 1).Await(bg)) },
+		"One panics":           func(to overlay.Target) error { return errOf(overlay.One[panics](bg, to, returning, 1).Await(bg)) },
+		"One exits":            func(to overlay.Target) error { return errOf(overlay.One[exits](bg, to, returning, 1).Await(bg)) },
+		"Scalar, without rows": func(to overlay.Target) error { return errOf(overlay.Scalar[int](bg, to, insert1).Await(bg)) },
+		"One, without rows":    func(to overlay.Target) error { return errOf(overlay.One[int](bg, to, insert1).Await(bg)) },
+	} {
+		for _, open := range []func(*testing.T) *database{onSQLite, onWriter} {
+			for _, onConn := range []bool{false, true} {
+				t.Run(name, func(t *testing.T) {
+					d := open(t)
+					var to overlay.Target = d.Engine
+					if onConn {
+						to = d.connect(t)
+					}
+					if err := call(to); err == nil {
+						t.Error("no error")
+					} else if d.has(t, 1) != errors.Is(err, overlay.ErrOutcomeUnknown) {
+						t.Errorf("%v, and kept: %v", err, d.has(t, 1))
+					}
+				})
 			}
 		}
 	}
