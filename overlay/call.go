@@ -255,11 +255,15 @@ func (c *call) leave() {
 		c.lane.Load().pc.HangUp()
 	}
 	err := *c.cause.Load()
-	if c.kind != read {
+	if c.mayWrite() {
 		err = pinned.Unknown(err)
 	}
 	c.finish(err)
 }
+
+// mayWrite reports whether the call may have written something: also one whose text says
+// that it reads, and that a reading connection has refused.
+func (c *call) mayWrite() bool { return c.kind != read || c.at.Load() != nil }
 
 // stopped returns why the call is to stop; nil if it is not.
 func (c *call) stopped() error {
@@ -393,7 +397,7 @@ func (c *call) verdict(l *lane, err error) error {
 	if err == nil {
 		return nil
 	}
-	v := l.pc.Verdict(&c.pinned, err, c.kind != read)
+	v := l.pc.Verdict(&c.pinned, err, c.mayWrite())
 	if l.committing(c) && pinned.AnyIn(err, ioError) && !errors.Is(v, ErrOutcomeUnknown) {
 		v = pinned.Unknown(v)
 	}
