@@ -128,8 +128,8 @@ func (g group) gather(next *core, done func()) {
 			if err := f.err; err != nil {
 				f.noted()
 				if over.CompareAndSwap(false, true) {
+					defer g.stop(context.Canceled) // even if a callback ends the goroutine
 					next.settle(err)
-					g.stop(context.Canceled)
 				}
 			} else if count.Add(-1) == 0 {
 				done()
@@ -222,8 +222,8 @@ func Any[T any](fs ...*Future[T]) *Future[T] {
 			if err == nil {
 				first.value = f.value
 			}
+			defer first.cancel.stop(context.Canceled) // even if a callback ends the goroutine
 			first.settle(err)
-			first.cancel.stop(context.Canceled)
 		})
 	}
 	return first

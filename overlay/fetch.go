@@ -114,8 +114,8 @@ func fetchStream[T any](ctx context.Context, r *Result, n int, last bool, as fun
 	w.give = func(rows [][]value, err error) {
 		f.value, err = as(wrap(r.keys, rows), err)
 		c.q.claimed(c)
+		st.after(last) // before callbacks
 		c.finish(err)
-		st.after(last)
 	}
 	st.hurry()
 	return f

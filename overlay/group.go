@@ -22,6 +22,8 @@ const (
 	waitPart  = 8
 	leastWait = 20 * time.Microsecond // a thread switch takes as long
 	mostWait  = 100 * time.Microsecond
+	// mostYields ends a wait by a clock that stands still: testing/synctest's.
+	mostYields = 100
 )
 
 // A commitGroup is calls in one transaction. None is over before the COMMIT, so that each
@@ -129,9 +131,9 @@ func (g *commitGroup) run(first *call) {
 // next takes the next call out of the queue, unless the group has ended, or it is
 // another's turn. For a moment it waits for those of the last group.
 func (g *commitGroup) next(begun time.Time) *call {
-	for left := min(g.w.took/waitPart, mostWait); ; {
+	for left, yields := min(g.w.took/waitPart, mostWait), 0; ; yields++ {
 		c, empty := g.take(begun)
-		if !empty || g.ran >= g.w.last || left < leastWait || g.l.pc.Turns().Before(now()) {
+		if !empty || g.ran >= g.w.last || left < leastWait || yields == mostYields || g.l.pc.Turns().Before(now()) {
 			return c
 		}
 		start := now()

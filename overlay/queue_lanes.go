@@ -134,11 +134,11 @@ func (q *queue) failed(err error, givenUp bool) {
 	open := (!served || givenUp) && q.opensMore() // a call may have come meanwhile
 	q.checkEmpty()
 	q.mu.Unlock()
+	if open { // before callbacks, which may wait for other calls
+		q.open()
+	}
 	if c != nil {
 		c.refuse(err)
-	}
-	if open {
-		q.open()
 	}
 }
 
