@@ -84,11 +84,11 @@ func TestReturnedRowDoesNotFit(t *testing.T) {
 	}
 }
 
-type panics struct{ n int64 }
+type panics int64
 
 func (*panics) Scan(any) error { panic("it does not scan") }
 
-type exits struct{ n int64 }
+type exits int64
 
 func (*exits) Scan(any) error { runtime.Goexit(); return nil }
 
