@@ -140,11 +140,15 @@ func (l *lane) run(c *call) {
 	err := l.pc.Run(c.ctx, &c.pinned, c.trace, &d)
 	l.current.Store(c.outer) // not after a Goexit: gone looks for the call
 	c.outer = nil
-	if err == nil {
+	switch {
+	case err == nil:
 		err = d.err
-	} else if isBad(err) { // what was left over could not be settled
+	case isBad(err): // what was left over could not be settled
 		d.stale = true
 		l.pc.Kill()
+		fallthrough
+	default: // it was not begun
+		err = c.unmade(err)
 	}
 	if l.tx != nil && l.pc.Dead() {
 		l.lost.Store(true)
