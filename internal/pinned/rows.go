@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"io"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -182,6 +183,9 @@ func (r *Rows) Close() error {
 	defer r.done.Store(true) // also if closing panics or ends the goroutine
 	defer r.written()
 	r.holder.open.remove(&r.link)
+	if c := r.holder.c; len(c.late) > 0 { // once done, they may be another query's
+		c.late = slices.DeleteFunc(c.late, func(late *Rows) bool { return late == r })
+	}
 	r.closing = r.inner.Close()
 	for _, n := range r.nested {
 		n.Close()
@@ -232,14 +236,13 @@ func (r *Rows) CloseSoon(after time.Duration) (err error) {
 func (r *Rows) CloseLate() { r.holder.c.late = append(r.holder.c.late, r) }
 
 func (c *Conn) closeLate() {
-	kept := c.late[:0]
-	for _, r := range c.late {
-		if r.Unwanted.Load() {
-			r.Close()
-		} else {
-			kept = append(kept, r)
+	for i := 0; i < len(c.late); {
+		r := c.late[i]
+		if !r.Unwanted.Load() {
+			i++
+			continue
 		}
+		c.late = slices.Delete(c.late, i, i+1)
+		r.Close()
 	}
-	clear(c.late[len(kept):])
-	c.late = kept
 }
