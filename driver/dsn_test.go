@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -267,6 +268,8 @@ func ways(t testing.TB, d *dt.Driver) map[string]*sql.DB {
 // TestDriverUnwrapsToTheInnerDriver, which libraries recognise by its type. That
 // includes drivers without DriverContext and those that have nothing else.
 func TestDriverUnwrapsToTheInnerDriver(t *testing.T) {
+	runtime.LockOSThread() // the bare driver's calls are made on their caller's thread
+	defer runtime.UnlockOSThread()
 	for _, f := range []dt.Features{dt.Modern, dt.Modern | dt.OpenPanics, dt.Legacy, dt.Minimal} {
 		d := dt.New(f)
 		for how, db := range ways(t, d) {
