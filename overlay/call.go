@@ -2,7 +2,6 @@ package overlay
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -194,14 +193,6 @@ func (c *call) refuse(err error) bool {
 	return true
 }
 
-// unmade returns what is told of a call that is not made, or is stopped: why.
-func (c *call) unmade(why error) error {
-	if c.part && !errors.Is(why, ErrOutcomeUnknown) {
-		return pinned.Unknown(why)
-	}
-	return why
-}
-
 // claim takes a call that waits from its lane. Whoever claims it finishes it.
 func (c *call) claim() bool { return c.phase.CompareAndSwap(waiting, over) }
 
@@ -261,10 +252,6 @@ func (c *call) leave() {
 	c.finish(err)
 }
 
-// mayWrite reports whether the call may have written something: also one whose text says
-// that it reads, and that a reading connection has refused.
-func (c *call) mayWrite() bool { return c.kind != read || c.at.Load() != nil }
-
 // stopped returns why the call is to stop; nil if it is not.
 func (c *call) stopped() error {
 	if p := c.cause.Load(); p != nil {
@@ -283,7 +270,7 @@ func (c *call) begin(l *lane) bool {
 		if err := c.ctx.Err(); err != nil {
 			if c.phase.CompareAndSwap(waiting, over) {
 				c.queue().withdrew()
-				c.withdraw(c.unmade(err))
+				c.withdraw(err)
 			}
 			return false
 		}
@@ -391,43 +378,6 @@ func (c *call) settle(err error, away bool) {
 	}
 }
 
-// verdict returns the error of work as the application gets it. It runs on the
-// thread.
-func (c *call) verdict(l *lane, err error) error {
-	if err == nil {
-		return nil
-	}
-	v := l.pc.Verdict(&c.pinned, err, c.mayWrite())
-	if l.committing(c) && pinned.AnyIn(err, ioError) && !errors.Is(v, ErrOutcomeUnknown) {
-		v = pinned.Unknown(v)
-	}
-	cause := c.stopped()
-	// A function, and a driver that watches contexts itself, get one that is cancelled.
-	cancelled := (c.kind == function || !l.pc.Stops()) && errors.Is(v, context.Canceled)
-	switch {
-	case cause == nil, errors.Is(v, ErrOutcomeUnknown), v != cause && errors.Is(v, cause), v != cause && !cancelled:
-		return v
-	case wraps(err) && (c.kind == function || cancelled):
-		return fmt.Errorf("%w: %w", cause, err) // with what was made of it
-	}
-	return c.unmade(cause)
-}
-
-// committing reports whether a statement of a call that has failed had a COMMIT of its own,
-// or may have been one.
-func (l *lane) committing(c *call) bool {
-	return (c.kind == write || c.repeatable) && l.group == nil && !l.pc.InTx() && l.pc.Refused() == nil
-}
-
-// wraps reports whether an error has another one in it.
-func wraps(err error) bool {
-	switch err.(type) {
-	case interface{ Unwrap() error }, interface{ Unwrap() []error }:
-		return true
-	}
-	return false
-}
-
 // ends is canceller's.
 func (c *call) ends() bool { return c.stopped() != nil || c.ctx.Err() != nil }
 
@@ -452,9 +402,6 @@ func (c *call) queue() *queue {
 	}
 	return c.q
 }
-
-// isBad reports whether the connection is of no more use.
-func isBad(err error) bool { return errors.Is(err, driver.ErrBadConn) }
 
 // background is the context of calls that nothing may stop.
 var background = context.Background()

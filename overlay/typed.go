@@ -69,35 +69,6 @@ func Each[T any](ctx context.Context, r *Result) iter.Seq2[T, error] {
 	}
 }
 
-// fit converts the rows of a statement that was carried out. The application's Scanners may
-// panic there, or end the goroutine.
-func (l *lane) fit(q *request, convert func() error) error {
-	if c := l.current.Load(); c != nil && l.group == nil && !l.q.config.readsOnly(q.Query) {
-		c.part = true
-	}
-	return l.misfit(q, guard(convert))
-}
-
-// misfit is the error of a statement's row that could not be converted: nil if it could.
-func (l *lane) misfit(q *request, err error) error {
-	if err == nil || l.group != nil || l.q.config.readsOnly(q.Query) { // a group takes the statement back
-		return err
-	}
-	return &misfitError{err}
-}
-
-// misfitError is the error of a write that was carried out, and whose row does not fit.
-type misfitError struct{ error }
-
-func (e *misfitError) Error() string {
-	return "sqlaio: the statement was carried out, but what it returned does not fit: " + e.error.Error()
-}
-
-func (e *misfitError) Unwrap() error { return e.error }
-
-// Is says that the error does not deny the write.
-func (e *misfitError) Is(target error) bool { return target == ErrOutcomeUnknown }
-
 // record copies the rows of one result into values of T, scalars or structs.
 type record[T any] struct {
 	fields [][]int // of a struct, by column
