@@ -68,10 +68,10 @@ func Scalar[T any](ctx context.Context, to Target, query string, args ...any) *F
 			return v, err
 		}
 		if len(row.keys) == 0 {
-			return v, l.misfit(q, ErrReturnsNoRows)
+			return v, l.misfit(ErrReturnsNoRows)
 		}
 		row.keys, row.values = row.keys[:1], row.values[:1]
-		err = l.fit(q, func() error { return row.Scan(&v) })
+		err = l.fit(func() error { return row.Scan(&v) })
 		return v, err
 	})
 }
@@ -79,7 +79,8 @@ func Scalar[T any](ctx context.Context, to Target, query string, args ...any) *F
 // request is a statement with its arguments as they were at the call.
 type request struct {
 	pinned.Request
-	err error // the arguments cannot be taken
+	err    error // the arguments cannot be taken
+	writes bool  // it may change something, as far as its text tells; of a query's
 }
 
 func newRequest(query string, args []any) *request {
@@ -90,9 +91,9 @@ func newRequest(query string, args []any) *request {
 
 // options are those of a call that queries.
 func (q *request) options(c *config) callOptions {
-	o := callOptions{kind: write, op: pinned.OpQuery, statement: true, describe: q.Query, request: q}
-	if c.readsOnly(q.Query) {
-		o.kind = read
+	o := callOptions{kind: read, op: pinned.OpQuery, statement: true, describe: q.Query, request: q}
+	if q.writes = !c.readsOnly(q.Query); q.writes {
+		o.kind = write
 	}
 	return o
 }
@@ -133,7 +134,7 @@ func (l *lane) firstRow(ctx context.Context, q *request) (row Row, err error) {
 		return Row{}, err
 	}
 	defer func() {
-		if closing := l.closeRows(rows, l.q.config.readsOnly(q.Query)); err == nil {
+		if closing := l.closeRows(rows, !q.writes); err == nil {
 			err = closing
 		}
 	}()
@@ -141,7 +142,7 @@ func (l *lane) firstRow(ctx context.Context, q *request) (row Row, err error) {
 	values, _, err := r.next()
 	switch {
 	case err == io.EOF && len(r.keys) == 0: // some drivers have only now executed it
-		return Row{}, l.misfit(q, ErrReturnsNoRows)
+		return Row{}, l.misfit(ErrReturnsNoRows)
 	case err == io.EOF:
 		l.counted(0)
 		return Row{}, sql.ErrNoRows

@@ -65,20 +65,22 @@ func isBad(err error) bool { return errors.Is(err, driver.ErrBadConn) }
 
 // fit converts the rows of a statement that was carried out. The application's Scanners may
 // panic there, or end the goroutine.
-func (l *lane) fit(q *request, convert func() error) error {
-	if c := l.current.Load(); c != nil && l.group == nil && !l.q.config.readsOnly(q.Query) {
-		c.part = true
-	}
-	return l.misfit(q, guard(convert))
+func (l *lane) fit(convert func() error) error {
+	l.current.Load().part = l.kept()
+	return l.misfit(guard(convert))
 }
 
 // misfit is the error of a statement's row that could not be converted: nil if it could.
-func (l *lane) misfit(q *request, err error) error {
-	if err == nil || l.group != nil || l.q.config.readsOnly(q.Query) { // a group takes the statement back
+func (l *lane) misfit(err error) error {
+	if err == nil || !l.kept() {
 		return err
 	}
 	return &misfitError{err}
 }
+
+// kept reports whether what the call that runs may have written stays whatever its error is:
+// a group takes it back.
+func (l *lane) kept() bool { return l.group == nil && l.current.Load().mayWrite() }
 
 // misfitError is the error of a write that was carried out, and whose row does not fit.
 type misfitError struct{ error }

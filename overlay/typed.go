@@ -24,7 +24,7 @@ func Collect[T any](ctx context.Context, to Target, query string, args ...any) *
 		}
 		all := make([]T, len(rows))
 		var into record[T]
-		err = l.fit(q, func() error {
+		err = l.fit(func() error {
 			for i, row := range rows {
 				if err := into.scan(Row{keys, row}, &all[i]); err != nil {
 					return err
@@ -47,7 +47,7 @@ func One[T any](ctx context.Context, to Target, query string, args ...any) *Futu
 		if err != nil {
 			return v, err
 		}
-		err = l.fit(q, func() error { return new(record[T]).scan(row, &v) })
+		err = l.fit(func() error { return new(record[T]).scan(row, &v) })
 		return v, err
 	})
 }
