@@ -109,10 +109,9 @@ func (c *core) loop() {
 func (c *core) sleep() bool {
 	c.heat.cool()
 	countProcessors()
-	how, tried := chooseWay()
-	c.tried = tried
-	if c.bubble {
-		how = inChannel
+	how := inChannel
+	if !c.bubble {
+		how, c.tried = chooseWay()
 	}
 	mark := parked[how]
 	if c.quit.Load() {
@@ -187,7 +186,6 @@ func (c *core) stop(cfg Config) {
 	if c.quit.CompareAndSwap(false, true) {
 		close(c.quitting)
 	}
-	c.heat.cool()
 	c.refuse(c.rest)
 	if t := c.inbox.head.Swap(gone); t != gone {
 		c.refuse(t)
@@ -214,9 +212,11 @@ func (c *core) refuse(t *Task) {
 // for 61 such turns. So the caller gives the processor up now and then. It is a call that
 // waits then, so that happens once in many calls, unless they come rarely.
 const (
-	turn        = 20 * time.Millisecond // at least that long
-	turnCalls   = 200                   // and for so many calls, and as long as nobody is known to wait,
-	longestTurn = 10 * turn             // but no longer
+	// After turn and turnCalls calls a caller yields if goroutines may be waiting for its
+	// processor. After longestTurn it yields in any case: they may be in the common queue.
+	turn        = 20 * time.Millisecond
+	turnCalls   = 200
+	longestTurn = 10 * turn
 )
 
 // giveWay is called by a caller who is about to wake a worker that sleeps in a channel.
