@@ -44,7 +44,8 @@ var (
 	// that may have been carried out, in whole or in part. Its connection broke, or
 	// it had not ended 100 ms after it was to stop, or it was a text of several
 	// statements or a CALL that was stopped in the middle, or SQLite met an I/O error
-	// when it may have been committing. Look at the data. The context's error is wrapped
+	// when it may have been committing, or it was carried out and what it returned did not
+	// fit. Look at the data. The context's error is wrapped
 	// too if that has ended, or else the driver's; driver.ErrBadConn may stand in the text
 	// alone.
 	ErrOutcomeUnknown = pinned.ErrOutcomeUnknown

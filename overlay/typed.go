@@ -13,8 +13,8 @@ import (
 // structs count too. A column without a field and a field without a column are
 // errors that name them; `db:"-"` leaves a field out. NULL needs a pointer or one
 // of package sql's Null types. All rows are in memory: see WithResultLimit. If the rows of a
-// write do not fit, it is carried out nevertheless: then the error wraps ErrOutcomeUnknown,
-// except on an engine with a writer, which takes it back.
+// write do not fit, it is carried out nevertheless: then the error wraps ErrOutcomeUnknown.
+// An engine's writer takes it back, and the error does not.
 func Collect[T any](ctx context.Context, to Target, query string, args ...any) *Future[[]T] {
 	q := newRequest(query, args)
 	return send(ctx, to, q.options(configOf(to)), func(ctx context.Context, l *lane) ([]T, error) {
