@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,6 +49,16 @@ func noDriver(name string) error {
 	return fmt.Errorf("%w: %q is not registered (forgotten import?); registered drivers: %q", aio.ErrNoDriver, name, sql.Drivers())
 }
 
+// driverNamed returns the driver that a data source name of SQLite's begins with; empty if
+// it begins with none. It would be taken for a file's name, with whatever password is in it.
+func driverNamed(dsn string) string {
+	name, _, found := strings.Cut(dsn, ":")
+	if !found || name == "file" || !slices.Contains(sql.Drivers(), name) { // file: begins a URI
+		return ""
+	}
+	return name
+}
+
 // Open opens a database through the driver aio: driverName is that of the real
 // driver and dsn is its own. It does not connect: to learn at the start of a program
 // whether the database answers, call PingContext of [Engine.SyncDB]. Shutdown
@@ -66,10 +77,10 @@ func Open(driverName, dsn string, opts ...Option) (*Engine, error) {
 	}
 	private := false
 	if dialectOf(db.Driver()) == SQLite {
-		if driverName != "file" && strings.HasPrefix(dsn, driverName+":") { // file: begins a URI
+		if name := driverNamed(dsn); name != "" {
 			db.Close()
-			return nil, fmt.Errorf("overlay: the dsn begins with %q, the driver's name, which Open has already: leave it out, as in overlay.Open(%q, %q)",
-				driverName+":", driverName, "app.db")
+			return nil, fmt.Errorf("overlay: the dsn begins with %q, which names a driver: Open has the driver's name already, so leave it out, as in overlay.Open(%q, %q)",
+				name+":", driverName, "app.db")
 		}
 		private, _ = privateDatabase(dsn)
 	}

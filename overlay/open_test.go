@@ -12,6 +12,11 @@ import (
 // Open has the driver's name already: with it once more SQLite would make a file of
 // that name.
 func TestOpenRefusesADSNWithTheDriversName(t *testing.T) {
+	for _, dsn := range []string{"mysql:u:secret@tcp(h)/d", "aio:sqlite3:x.db"} {
+		if _, err := overlay.Open("sqlite3", dsn); err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "names a driver") {
+			t.Errorf("%s: %v", dsn, err)
+		}
+	}
 	e, err := overlay.Open("sqlite3", "sqlite3:x.db")
 	if err == nil {
 		e.Shutdown(background)
