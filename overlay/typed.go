@@ -3,8 +3,10 @@ package overlay
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"iter"
 	"reflect"
+	"strings"
 )
 
 // Collect runs a query and returns its rows as values of T: a scalar, which takes
@@ -77,6 +79,10 @@ type record[T any] struct {
 
 func (rec *record[T]) scan(row Row, v *T) (err error) {
 	if scan, ok := any(v).(sql.Scanner); ok || !isRecord[T]() {
+		if len(row.keys) != 1 {
+			return fmt.Errorf("overlay: a %v cannot take the %d columns %s: use a struct with a field for each, or select one column",
+				reflect.TypeFor[T](), len(row.keys), strings.Join(row.keys, ", "))
+		}
 		if ok {
 			return row.Scan(scan)
 		}

@@ -77,3 +77,18 @@ func typedEngine(t *testing.T) *overlay.Engine {
 	t.Cleanup(func() { e.Shutdown(background) })
 	return e
 }
+
+// A value that is no struct takes one column; the error says which there are.
+func TestScalarsTakeOneColumn(t *testing.T) {
+	e := oneLane(t)
+	const query = "SELECT 1 AS id, 'ann' AS name"
+	for name, err := range map[string]error{
+		"map[string]interface {}": second(overlay.Collect[map[string]any](background, e, query).Await(background)),
+		"*struct":                 second(overlay.Collect[*struct{ ID int }](background, e, query).Await(background)),
+		"int":                     second(overlay.One[int](background, e, query).Await(background)),
+	} {
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "id, name") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
