@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql/driver"
 	"io"
+
+	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
 // Do is a fill, on the thread.
@@ -115,7 +117,9 @@ func (r *rows) own(b *batch, row []driver.Value) int {
 // next row, so the parent must not read ahead from here on.
 func (r *rows) nest(inner driver.Rows) driver.Rows {
 	r.lazy = true
-	n := newRows(r.c)
+	n := &rows{c: r.c, inner: new(pinned.Rows)} // the spare rows are the caller's
+	n.fill.call.Orphan = n.orphan
+	n.setMarks()
 	r.shared, n.shared = true, true // they share the fill's contexts
 	n.cols, n.lazy, n.size, n.fills, n.readsOnly = inner.Columns(), true, 1, 1, r.readsOnly
 	r.inner.Nest(n.inner, inner)

@@ -71,9 +71,7 @@ func newRows(c *conn) *rows {
 		r = &rows{c: c}
 		r.fill.call.Orphan = r.orphan
 	}
-	for i := range r.batches {
-		r.batches[i].mark = &r.marks[i]
-	}
+	r.setMarks()
 	// The thread closes the inner rows of the last query when it begins with this one.
 	// So they are free for the next.
 	if r.inner == nil || !r.inner.Gone() {
@@ -84,6 +82,12 @@ func newRows(c *conn) *rows {
 	}
 	*r.inner = pinned.Rows{}
 	return r
+}
+
+func (r *rows) setMarks() {
+	for i := range r.batches {
+		r.batches[i].mark = &r.marks[i]
+	}
 }
 
 // recycle keeps closed rows for another query of the connection, if nobody else can still
