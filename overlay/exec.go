@@ -79,8 +79,7 @@ func Scalar[T any](ctx context.Context, to Target, query string, args ...any) *F
 // request is a statement with its arguments as they were at the call.
 type request struct {
 	pinned.Request
-	err    error // the arguments cannot be taken
-	writes bool  // it may change something, as far as its text tells; of a query's
+	err error // the arguments cannot be taken
 }
 
 func newRequest(query string, args []any) *request {
@@ -91,9 +90,9 @@ func newRequest(query string, args []any) *request {
 
 // options are those of a call that queries.
 func (q *request) options(c *config) callOptions {
-	o := callOptions{kind: read, op: pinned.OpQuery, statement: true, describe: q.Query, request: q}
-	if q.writes = !c.readsOnly(q.Query); q.writes {
-		o.kind = write
+	o := callOptions{kind: write, op: pinned.OpQuery, statement: true, describe: q.Query, request: q}
+	if c.readsOnly(q.Query) {
+		o.kind = read
 	}
 	return o
 }
@@ -134,7 +133,7 @@ func (l *lane) firstRow(ctx context.Context, q *request) (row Row, err error) {
 		return Row{}, err
 	}
 	defer func() {
-		if closing := l.closeRows(rows, !q.writes); err == nil {
+		if closing := l.closeRows(rows, !l.current.Load().mayWrite()); err == nil {
 			err = closing
 		}
 	}()

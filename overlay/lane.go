@@ -154,10 +154,11 @@ func (l *lane) run(c *call) {
 		l.lost.Store(true)
 	}
 	if l.readOnly && pinned.AnyIn(d.err, refusedWrite) {
-		if l.lease.from.writer.passOn(c, l.q) {
+		if l.pc.Turns().Holds(c.ctx) { // it would wait for what it is made in
+			err = ErrWouldDeadlock
+		} else if l.lease.from.writer.passOn(c, l.q) {
 			return
-		}
-		if cause := c.stopped(); cause != nil {
+		} else if cause := c.stopped(); cause != nil {
 			err = cause
 		}
 	}

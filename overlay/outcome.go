@@ -48,7 +48,7 @@ func (c *call) verdict(l *lane, err error) error {
 // committing reports whether a statement of a call that has failed had a COMMIT of its own,
 // or may have been one.
 func (l *lane) committing(c *call) bool {
-	return (c.kind == write || c.repeatable) && l.group == nil && !l.pc.InTx() && l.pc.Refused() == nil
+	return (c.kind == write || c.repeatable || c.at.Load() != nil) && l.group == nil && !l.pc.InTx() && l.pc.Refused() == nil
 }
 
 // wraps reports whether an error has another one in it.

@@ -47,16 +47,17 @@ func (l *lane) all(ctx context.Context, q *request) (keys []string, all [][]valu
 		return nil, nil, err
 	}
 	limit := l.q.config.resultLimit
-	if q.writes {
+	writes := l.current.Load().mayWrite()
+	if writes {
 		limit = 0
 	}
 	if keys, all, err = readAll(rows, l.pc.Traits(), limit); err == nil {
 		l.counted(int64(len(all)))
 	}
-	if closing := l.closeRows(rows, !q.writes); err == nil {
+	if closing := l.closeRows(rows, !writes); err == nil {
 		err = closing
 	}
-	if err != nil && q.writes && isBad(err) {
+	if err != nil && writes && isBad(err) {
 		err = pinned.Unknown(err)
 	}
 	return keys, all, err

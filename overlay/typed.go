@@ -62,7 +62,9 @@ func Each[T any](ctx context.Context, r *Result) iter.Seq2[T, error] {
 		for row, err := range r.Rows(ctx) {
 			var v T
 			if err == nil {
-				err = into.scan(row, &v)
+				if err = into.scan(row, &v); err != nil && r.stream != nil && r.stream.writes() {
+					err = &misfitError{err}
+				}
 			}
 			if !yield(v, err) || err != nil {
 				return

@@ -68,7 +68,7 @@ func TestCallbackAsNoConnectionCanBeOpened(t *testing.T) {
 // FirstAsync closes its stream, also if its callback ends the goroutine in which the rows have
 // come.
 func TestGoexitAsAFetchIsServed(t *testing.T) {
-	const driver = "slowrows"
+	driver := fmt.Sprint("slowrows", registered.Add(1))
 	aio.Register(driver, &sqlite3.SQLiteDriver{ConnectHook: func(c *sqlite3.SQLiteConn) error {
 		return c.RegisterFunc("nap", func(i int64) int64 {
 			switch i {
@@ -132,29 +132,4 @@ func TestGoexitInACallbackOfAll(t *testing.T) {
 			}
 		})
 	}
-}
-
-// A query that a reading lane has refused, since its function writes, is the writer's: left
-// after its deadline it does not deny the write.
-func TestPassedOnIsLeft(t *testing.T) {
-	const driver = "bumps"
-	aio.Register(driver, &sqlite3.SQLiteDriver{ConnectHook: func(c *sqlite3.SQLiteConn) error {
-		return c.RegisterFunc("bump", func() (int64, error) {
-			_, err := c.Exec("INSERT INTO t VALUES (1)", nil)
-			if err == nil {
-				time.Sleep(400 * time.Millisecond)
-			}
-			return 1, err
-		}, false)
-	}})
-	e, err := overlay.Open(driver, filepath.Join(t.TempDir(), "a.db"), overlay.WithWriter())
-	noError(t, err)
-	_, err = e.ExecAsync(bg, "CREATE TABLE t (k INTEGER)").Await(bg)
-	noError(t, err)
-	ctx, cancel := context.WithTimeout(bg, 50*time.Millisecond)
-	defer cancel()
-	if _, err = e.ScalarAsync(ctx, "SELECT bump()").Await(bg); !errors.Is(err, overlay.ErrOutcomeUnknown) {
-		t.Errorf("%v, want ErrOutcomeUnknown", err)
-	}
-	noError(t, e.Shutdown(limit(t)))
 }

@@ -84,6 +84,20 @@ func TestReturnedRowDoesNotFit(t *testing.T) {
 	}
 }
 
+// Each over a streamed write says so, too.
+func TestEachReturnedRowDoesNotFit(t *testing.T) {
+	type other struct{ X int }
+	d := onSQLite(t)
+	r, err := d.StreamAsync(bg, returning, 1).Await(bg)
+	noError(t, err)
+	for _, err = range overlay.Each[other](bg, r) {
+	}
+	r.CloseAsync(bg).Await(bg) // SQLite commits as the rows are closed
+	if !errors.Is(err, overlay.ErrOutcomeUnknown) || !d.has(t, 1) {
+		t.Errorf("%v, and kept: %v; want ErrOutcomeUnknown", err, d.has(t, 1))
+	}
+}
+
 type panics int64
 
 func (*panics) Scan(any) error { panic("it does not scan") }
