@@ -33,6 +33,10 @@
 // processor; a caller lets that goroutine run first. When such waits have been for nothing,
 // they are not tried for a while. An idle worker is parked and uses no processor.
 //
+// If more workers than that get calls that follow each other within some microseconds, they
+// take turns of 2 ms, in which the callers of the others wait: as goroutines do that compute.
+// 64 workers on two processors serve calls of 5 µs in 11 µs each; woken one by one they need 19.
+//
 // On Linux a parked worker waits in the kernel, without a P, for as long as the program
 // has Ps to spare. In a program without cgo the Go runtime reports no deadlock while a worker waits so.
 //

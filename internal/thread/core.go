@@ -32,6 +32,7 @@ type core struct {
 	// The worker's.
 	rest  *Task // taken from the inbox and not yet run
 	tried bool  // it slept in the kernel to see how long it would wait
+	turn  bool  // it slept in the kernel until its turn for a permit
 
 	_        line
 	returned atomic.Int64 // when a caller that had slept had its answer; callers write it
@@ -92,9 +93,13 @@ func (c *core) loop() {
 			c.rest = t.next
 			if t.queuedAt > last { // the worker was not waiting actively for it
 				gap := t.queuedAt - max(last, c.returned.Load())
-				set(&c.heat.near, !c.adapt || time.Duration(gap) <= c.heat.spin)
-				if t.woke == inKernel {
-					noteWake(time.Duration(now()-t.queuedAt), c.tried)
+				c.heat.noteGap(time.Duration(gap), c.adapt)
+				if took := time.Duration(now() - t.sentAt); t.woke == inKernel {
+					if c.turn {
+						noteTurn(took)
+					} else {
+						noteWake(took, c.tried)
+					}
 				}
 			}
 			start := now()
@@ -110,7 +115,11 @@ func (c *core) sleep() bool {
 	c.heat.cool()
 	countProcessors()
 	how := inChannel
-	if !c.bubble {
+	c.turn = hasKernelParker && c.heat.outOfTurn.Swap(false)
+	switch {
+	case c.turn:
+		how = inKernel
+	case !c.bubble:
 		how, c.tried = chooseWay()
 	}
 	mark := parked[how]
@@ -221,11 +230,11 @@ const (
 
 // giveWay is called by a caller who is about to wake a worker that sleeps in a channel.
 func (c *core) giveWay(t *Task) {
-	since, runs := time.Duration(t.queuedAt-c.yielded.Load()), c.runs.Load()
+	since, runs := time.Duration(t.sentAt-c.yielded.Load()), c.runs.Load()
 	if since > longestTurn || since > turn && runs-c.runsThen.Load() > turnCalls && wanted() {
 		runtime.Gosched()
-		t.queuedAt = now()
-		c.yielded.Store(t.queuedAt)
+		t.sentAt = now()
+		c.yielded.Store(t.sentAt)
 		c.runsThen.Store(runs)
 	}
 }
@@ -233,8 +242,11 @@ func (c *core) giveWay(t *Task) {
 // send pushes a task that has a place in the queue.
 func (c *core) send(t *Task) bool {
 	head := c.inbox.head.Load()
-	if head != nil || c.busy.Load() {
-		t.queuedAt = now() // otherwise the worker is waiting for it actively
+	if head != nil || c.busy.Load() { // otherwise the worker is waiting for it actively
+		t.sentAt = now()
+		if t.queuedAt == 0 {
+			t.queuedAt = t.sentAt
+		}
 	}
 	if sleeper(head) == inChannel {
 		c.giveWay(t)

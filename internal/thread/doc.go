@@ -42,6 +42,11 @@
 // the worker gives it up, and the caller lets that one run first. The wait yields the core a few
 // times, since the kernel may have queued the other side there. After waits for nothing some callers park at once.
 //
+// If more workers than there are permits get calls that follow each other closely, waking
+// a thread for each call would cost several times the calls. So those callers wait in line,
+// before they wake their workers, and each worker keeps its permit for a slice of time.
+// Who does not use it for some microseconds, or is in a long call, loses it to the next.
+//
 // A worker sleeps in the kernel, with its processor given away: waking it costs one
 // futex call, and it takes an idle processor. If all processors are busy it would
 // wait for whole time slices of others. Once such waits have cost more than the kernel

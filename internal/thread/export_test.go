@@ -1,7 +1,75 @@
 package thread
 
+import "slices"
+
 // Crowd makes the next n parks choose a channel.
 func Crowd(n int32) { crowd(n) }
 
 // Permitted returns how many workers are hot.
-func Permitted() int32 { return permitted.Load() }
+func Permitted() int32 { return permits.given.Load() }
+
+// Permits says who has permits and who waits for them, without a worker. It is for one
+// test at a time.
+type Permits struct {
+	heats   []*heat
+	tickets map[int]*ticket
+}
+
+// NewPermits makes n workers that want permits, of which there are most.
+func NewPermits(n, most int) *Permits {
+	p := &Permits{tickets: map[int]*ticket{}}
+	for range n {
+		p.heats = append(p.heats, &heat{spin: 1})
+	}
+	permits.most.Store(int32(most))
+	return p
+}
+
+func (p *Permits) Warm(i int) bool { return p.heats[i].warm() }
+func (p *Permits) Cool(i int)      { p.heats[i].cool() }
+func (p *Permits) Retire(i int)    { p.heats[i].retire() }
+func (p *Permits) Hot(i int) bool  { return p.heats[i].hot.Load() }
+func (p *Permits) Enter(i, t int)  { p.tickets[t] = p.heats[i].enter() }
+func (p *Permits) Leave(t int)     { p.tickets[t].leave() }
+
+// Granted reports whether a ticket's call may go on.
+func (p *Permits) Granted(t int) bool {
+	select {
+	case <-p.tickets[t].granted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Revoke takes the permits of all that have them, if others wait.
+func (p *Permits) Revoke() {
+	for _, h := range p.heats {
+		h.since.Store(0)
+	}
+	revoke()
+}
+
+// Consistent reports whether what is read without the lock is what is written with it.
+func (p *Permits) Consistent() bool {
+	permits.mu.Lock()
+	defer permits.mu.Unlock()
+	hot := 0
+	for _, h := range p.heats {
+		if h.hot.Load() != slices.Contains(permits.hot, h) {
+			return false
+		}
+		if h.hot.Load() {
+			hot++
+		}
+	}
+	return int(permits.given.Load()) == hot && hot == len(permits.hot) && permits.waiting.Load() == (len(permits.line) > 0)
+}
+
+// Close ends all workers, and sets how many permits there are from the processors.
+func (p *Permits) Close() {
+	for _, h := range p.heats {
+		h.retire()
+	}
+	countProcessors()
+}

@@ -16,7 +16,8 @@ type Task struct {
 	done     func(error)   // for Submit: called on the thread at the end
 	wake     chan struct{} // holds the one token that ends a sleep
 	next     *Task         // the pusher's until pushed, then the worker's
-	queuedAt int64         // 0 if the worker was waiting for it actively
+	queuedAt int64         // when the call began to wait; 0 if the worker was waiting for it actively
+	sentAt   int64         // when it was pushed, after its wait for a permit; likewise
 	woke     way           // how the worker slept that the task has woken
 
 	// claim decides whether the job runs. The worker replaces 0 with taken, the
@@ -95,6 +96,13 @@ func (t *Task) Begin(ctx context.Context) error {
 	if w.closed.Load() || c.quit.Load() {
 		return ErrAlreadyQuit
 	}
+	if c.heat.linesUp() && sleeper(c.inbox.head.Load()) != awake {
+		t.queuedAt = now()
+		c.heat.lineUp(ctx.Done(), c.quitting)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
 	if !c.room.tryEnter() {
 		if err := c.room.enter(ctx, c.quitting); err != nil {
 			return err
@@ -112,7 +120,7 @@ func (t *Task) Release() {
 	if t.worker != nil && t.worker.core.bubble {
 		return
 	}
-	t.worker, t.job, t.done, t.next, t.queuedAt, t.woke, t.err = nil, nil, nil, nil, 0, awake, nil
+	t.worker, t.job, t.done, t.next, t.queuedAt, t.sentAt, t.woke, t.err = nil, nil, nil, nil, 0, 0, awake, nil
 	t.claim.Store(0)
 	t.state.Store(0)
 	tasks.Put(t)

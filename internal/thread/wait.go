@@ -6,16 +6,18 @@ import (
 	"time"
 )
 
-// heat decides who waits actively. A worker and its caller that do keep two
-// processors busy, so there are as many permits as pairs of processors. A worker is
-// hot while it holds a permit; in a hop neither side then touches shared state. Either
-// side gives the permit back when it has waited actively for nothing.
+// heat decides who waits actively. A worker is hot while it holds one of the permits; in a
+// hop neither side then touches shared state. Either side gives the permit back when it
+// has waited actively for nothing.
 type heat struct {
-	spin time.Duration
-	hot  atomic.Bool // holds one of the permits
-	dead atomic.Bool // the worker has ended: it takes no permit any more
-	near atomic.Bool // the last call came soon after the one before; written by the worker
-	long atomic.Bool // the last call took longer than an active wait; written by the worker
+	spin      time.Duration
+	hot       atomic.Bool  // holds one of the permits; written under permits.mu
+	retired   bool         // the worker has ended: it takes no permit any more; guarded by permits.mu
+	since     atomic.Int64 // when it became hot
+	outOfTurn atomic.Bool  // it has lost its permit to others, who wait
+	near      atomic.Bool  // the last call came soon after the one before; written by the worker
+	long      atomic.Bool  // the last call took longer than an active wait; written by the worker
+	close     atomic.Int32 // grows with each call that came in closeGap, and falls with each other; likewise
 
 	_      line
 	watch  atomic.Bool  // a caller waits actively; the others park
@@ -23,55 +25,21 @@ type heat struct {
 	rest   atomic.Int32 // how many callers are to park at once before the next tries
 }
 
-var (
-	permits   atomic.Int32 // how many workers may be hot
-	permitted atomic.Int32 // how many are
-)
-
-func init() { countProcessors() }
-
-// countProcessors is called when a worker parks: GOMAXPROCS may change while
-// the program runs, and reading it takes a lock of the scheduler.
-func countProcessors() {
-	permits.Store(int32(min(runtime.GOMAXPROCS(0), runtime.NumCPU()) / 2))
-}
-
-// warm reports whether the worker is hot, making it so if a permit is free.
-func (h *heat) warm() bool {
-	if h.hot.Load() {
-		return true
-	}
-	if h.spin == 0 || h.dead.Load() || permitted.Load() >= permits.Load() {
-		return false
-	}
-	if permitted.Add(1) > permits.Load() || !h.hot.CompareAndSwap(false, true) {
-		permitted.Add(-1)
-		return h.hot.Load()
-	}
-	if h.dead.Load() { // since before the permit was taken, or retire would have seen it
-		h.cool()
-		return false
-	}
-	return true
-}
-
-// retire gives the permit back for ever: either it sees the one that warm takes, or
-// warm sees that the worker is dead.
-func (h *heat) retire() {
-	h.dead.Store(true)
-	h.cool()
-}
-
-func (h *heat) cool() {
-	if h.hot.CompareAndSwap(true, false) {
-		permitted.Add(-1)
-	}
-}
-
 // set sets near or long.
 func set(b *atomic.Bool, to bool) {
 	if b.Load() != to {
 		b.Store(to)
+	}
+}
+
+// noteGap notes how long after the last call the worker has got the next one.
+func (h *heat) noteGap(gap time.Duration, adapt bool) {
+	set(&h.near, !adapt || gap <= h.spin)
+	switch n := h.close.Load(); {
+	case gap > closeGap:
+		h.close.Store(max(0, n-streak))
+	case n < 2*streak:
+		h.close.Store(n + 1)
 	}
 }
 
@@ -98,6 +66,9 @@ func (h *heat) tries(part bool) bool {
 func (h *heat) hit() {
 	if h.missed.Load() != 0 {
 		h.missed.Store(0)
+	}
+	if h.sliceOver() {
+		h.cool()
 	}
 }
 
@@ -171,7 +142,10 @@ func (c *core) waitActively(last int64) bool {
 			}
 			pause()
 		}
-		if spent, busy := y.next(); busy || spent > most || c.quit.Load() || wanted() {
+		if permits.waiting.Load() {
+			most = min(most, closeGap)
+		}
+		if spent, busy := y.next(); busy || spent > most || c.quit.Load() || !c.heat.hot.Load() || wanted() {
 			return false
 		}
 	}
