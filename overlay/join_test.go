@@ -142,8 +142,9 @@ func TestAwaitOfAJoinThatTakesLong(t *testing.T) {
 
 	e = oneLane(t)
 	free := make(chan struct{})
-	slow := overlay.Join2(overlay.Scalar[int](background, e, "SELECT 1"), overlay.Scalar[int](background, e, "SELECT 2"),
-		func(a, b int) (int, error) { <-free; return a + b, nil })
+	begin, first := whenClosed(e)
+	slow := overlay.Join2(first, overlay.Scalar[int](background, e, "SELECT 2"), func(a, b int) (int, error) { <-free; return a + b, nil })
+	close(begin)
 	_, err = slow.Await(atMost(t, 20*time.Millisecond))
 	wantError(t, err, context.DeadlineExceeded)
 	close(free)
@@ -172,11 +173,20 @@ func TestJoinWhoseSecondPartIsStuck(t *testing.T) {
 	must(t, c.CloseAsync(background))
 }
 
+// whenClosed returns a call that gives 1 when the channel is closed. What is to follow it can
+// be said before: if it were over, its caller would call that.
+func whenClosed(e *overlay.Engine) (chan struct{}, *overlay.Future[int]) {
+	begin := make(chan struct{})
+	return begin, overlay.RunInThread(background, e, func(context.Context, *sql.Conn) (int, error) { <-begin; return 1, nil })
+}
+
 // So does that of a Then of a Then.
 func TestAwaitOfAThenOfAThen(t *testing.T) {
 	e := oneLane(t)
 	free := make(chan struct{})
-	slow := overlay.Then(overlay.Scalar[int](background, e, "SELECT 1"), func(v int) (int, error) { <-free; return v, nil })
+	begin, first := whenClosed(e)
+	slow := overlay.Then(first, func(v int) (int, error) { <-free; return v, nil })
+	close(begin)
 	then := overlay.Then(slow, func(v int) (int, error) { return v, nil })
 	_, err := then.Await(atMost(t, 20*time.Millisecond))
 	wantError(t, err, context.DeadlineExceeded)
