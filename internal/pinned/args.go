@@ -35,13 +35,9 @@ func stmtChecker(inner driver.Conn, stmt driver.Stmt) checker {
 	return c
 }
 
-// check returns the arguments to give to the driver. It leaves args as they
-// are: after ErrSkip from the driver they are checked again, for a statement.
+// check converts args in place, and returns those to give to the driver.
 func (c checker) check(args []driver.NamedValue) ([]driver.NamedValue, error) {
-	if c.named == nil && c.columns == nil && plain(args) {
-		return args, c.count(args)
-	}
-	checked := make([]driver.NamedValue, 0, len(args))
+	checked := args[:0]
 	left := "" // the name of a removed argument stays for the next one
 	for _, arg := range args {
 		arg.Ordinal = len(checked) + 1
@@ -50,7 +46,7 @@ func (c checker) check(args []driver.NamedValue) ([]driver.NamedValue, error) {
 		}
 		left = ""
 		// The driver gets a pointer into the result, not to the loop's variable:
-		// one allocation for all arguments.
+		// that would be an allocation for each.
 		checked = append(checked, arg)
 		nv := &checked[len(checked)-1]
 		switch err := c.convert(nv); err {
@@ -139,19 +135,57 @@ func describe(nv *driver.NamedValue) string {
 	return fmt.Sprintf("with name %q", nv.Name)
 }
 
-// values checks arguments. For a driver without contexts it also converts them. Such a
-// driver cannot be given ctx, so values fails if ctx has ended, or if an argument has a name.
-func (c checker) values(ctx context.Context, args []driver.NamedValue, modern bool) ([]driver.NamedValue, []driver.Value, error) {
-	args, err := c.check(args)
-	if err != nil || modern {
-		return args, nil, err
+// arguments are those of one call of the inner driver.
+type arguments struct {
+	named  []driver.NamedValue
+	values []driver.Value // for a driver without contexts
+
+	conn  *Conn
+	given []driver.NamedValue // of the request: converted in place
+	was   []driver.NamedValue // given, before that; nil: nothing was converted
+}
+
+// arguments checks and converts a request's arguments. restore is to be called after the
+// driver's call. A driver without contexts cannot be given ctx, so arguments fails if ctx has
+// ended, or if an argument has a name.
+func (c *Conn) arguments(ctx context.Context, k checker, given []driver.NamedValue, modern bool) (a arguments, err error) {
+	a.named = given
+	if k.named == nil && k.columns == nil && plain(given) {
+		err = k.count(given)
+	} else {
+		a.conn, a.given = c, given
+		a.was, c.spareArgs = append(c.spareArgs[:0], given...), nil
+		a.named, err = k.check(given)
 	}
-	vs := make([]driver.Value, len(args))
-	for i, a := range args {
-		if a.Name != "" {
-			return nil, nil, errors.New("sql: driver does not support the use of Named Parameters")
+	if err == nil && !modern {
+		a.values = make([]driver.Value, len(a.named))
+		for i, v := range a.named {
+			if v.Name != "" {
+				err = errors.New("sql: driver does not support the use of Named Parameters")
+				break
+			}
+			a.values[i] = v.Value
 		}
-		vs[i] = a.Value
+		if err == nil {
+			err = ctx.Err()
+		}
 	}
-	return args, vs, ctx.Err()
+	if err != nil {
+		a.restore(err)
+	}
+	return a, err
+}
+
+// restore puts the arguments back as they were if the driver has not used them: after
+// ErrSkip they are checked again, for a statement, and after ErrBadConn for another
+// connection.
+func (a *arguments) restore(err error) {
+	if a.was == nil {
+		return
+	}
+	if err != nil {
+		copy(a.given, a.was)
+	}
+	clear(a.was)
+	a.conn.spareArgs, a.was = a.was, nil
 }

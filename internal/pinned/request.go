@@ -16,7 +16,7 @@ type Request struct {
 
 // exec carries the request out. skipped reports that ErrSkip came from a statement
 // prepared for it, not from the connection.
-func (q *Request) exec(ctx context.Context, c driver.Conn) (r driver.Result, skipped bool, err error) {
+func (q *Request) exec(ctx context.Context, c *Conn) (r driver.Result, skipped bool, err error) {
 	if q.Stmt != nil {
 		r, err = execStmt(ctx, c, q.Stmt.inner, q.Args)
 		return r, false, err
@@ -24,7 +24,7 @@ func (q *Request) exec(ctx context.Context, c driver.Conn) (r driver.Result, ski
 	if r, err = execConn(ctx, c, q.Query, q.Args); err != driver.ErrSkip {
 		return r, false, err
 	}
-	s, err := prepare(ctx, c, q.Query)
+	s, err := prepare(ctx, c.inner, q.Query)
 	if err != nil {
 		return nil, err == driver.ErrSkip, err
 	}
@@ -35,7 +35,7 @@ func (q *Request) exec(ctx context.Context, c driver.Conn) (r driver.Result, ski
 
 // rows is exec for rows. s is the statement that was prepared for the request, if
 // any. It is to be closed with the rows.
-func (q *Request) rows(ctx context.Context, c driver.Conn) (rs driver.Rows, s driver.Stmt, skipped bool, err error) {
+func (q *Request) rows(ctx context.Context, c *Conn) (rs driver.Rows, s driver.Stmt, skipped bool, err error) {
 	if q.Stmt != nil {
 		rs, err = queryStmt(ctx, c, q.Stmt.inner, q.Args)
 		return rs, nil, false, err
@@ -43,7 +43,7 @@ func (q *Request) rows(ctx context.Context, c driver.Conn) (rs driver.Rows, s dr
 	if rs, err = queryConn(ctx, c, q.Query, q.Args); err != driver.ErrSkip {
 		return rs, nil, false, err
 	}
-	if s, err = prepare(ctx, c, q.Query); err != nil {
+	if s, err = prepare(ctx, c.inner, q.Query); err != nil {
 		return nil, nil, err == driver.ErrSkip, err
 	}
 	if rs, err = queryStmt(ctx, c, s, q.Args); err != nil {
@@ -54,58 +54,62 @@ func (q *Request) rows(ctx context.Context, c driver.Conn) (rs driver.Rows, s dr
 }
 
 // execConn executes without a statement. ErrSkip means it needs one.
-func execConn(ctx context.Context, c driver.Conn, query string, args []driver.NamedValue) (driver.Result, error) {
-	modern, isModern := c.(driver.ExecerContext)
-	legacy, isLegacy := c.(driver.Execer)
+func execConn(ctx context.Context, c *Conn, query string, given []driver.NamedValue) (r driver.Result, err error) {
+	modern, isModern := c.inner.(driver.ExecerContext)
+	legacy, isLegacy := c.inner.(driver.Execer)
 	if !isModern && !isLegacy {
 		return nil, driver.ErrSkip
 	}
-	args, vs, err := connChecker(c).values(ctx, args, isModern)
-	switch {
-	case err != nil:
+	args, err := c.arguments(ctx, connChecker(c.inner), given, isModern)
+	if err != nil {
 		return nil, err
-	case isModern:
-		return modern.ExecContext(ctx, query, args)
 	}
-	return legacy.Exec(query, vs)
+	defer func() { args.restore(err) }()
+	if isModern {
+		return modern.ExecContext(ctx, query, args.named)
+	}
+	return legacy.Exec(query, args.values)
 }
 
-func queryConn(ctx context.Context, c driver.Conn, query string, args []driver.NamedValue) (driver.Rows, error) {
-	modern, isModern := c.(driver.QueryerContext)
-	legacy, isLegacy := c.(driver.Queryer)
+func queryConn(ctx context.Context, c *Conn, query string, given []driver.NamedValue) (rs driver.Rows, err error) {
+	modern, isModern := c.inner.(driver.QueryerContext)
+	legacy, isLegacy := c.inner.(driver.Queryer)
 	if !isModern && !isLegacy {
 		return nil, driver.ErrSkip
 	}
-	args, vs, err := connChecker(c).values(ctx, args, isModern)
-	switch {
-	case err != nil:
+	args, err := c.arguments(ctx, connChecker(c.inner), given, isModern)
+	if err != nil {
 		return nil, err
-	case isModern:
-		return modern.QueryContext(ctx, query, args)
 	}
-	return legacy.Query(query, vs)
+	defer func() { args.restore(err) }()
+	if isModern {
+		return modern.QueryContext(ctx, query, args.named)
+	}
+	return legacy.Query(query, args.values)
 }
 
-func execStmt(ctx context.Context, c driver.Conn, s driver.Stmt, args []driver.NamedValue) (driver.Result, error) {
+func execStmt(ctx context.Context, c *Conn, s driver.Stmt, given []driver.NamedValue) (r driver.Result, err error) {
 	modern, isModern := s.(driver.StmtExecContext)
-	args, vs, err := stmtChecker(c, s).values(ctx, args, isModern)
-	switch {
-	case err != nil:
+	args, err := c.arguments(ctx, stmtChecker(c.inner, s), given, isModern)
+	if err != nil {
 		return nil, err
-	case isModern:
-		return modern.ExecContext(ctx, args)
 	}
-	return s.Exec(vs)
+	defer func() { args.restore(err) }()
+	if isModern {
+		return modern.ExecContext(ctx, args.named)
+	}
+	return s.Exec(args.values)
 }
 
-func queryStmt(ctx context.Context, c driver.Conn, s driver.Stmt, args []driver.NamedValue) (driver.Rows, error) {
+func queryStmt(ctx context.Context, c *Conn, s driver.Stmt, given []driver.NamedValue) (rs driver.Rows, err error) {
 	modern, isModern := s.(driver.StmtQueryContext)
-	args, vs, err := stmtChecker(c, s).values(ctx, args, isModern)
-	switch {
-	case err != nil:
+	args, err := c.arguments(ctx, stmtChecker(c.inner, s), given, isModern)
+	if err != nil {
 		return nil, err
-	case isModern:
-		return modern.QueryContext(ctx, args)
 	}
-	return s.Query(vs)
+	defer func() { args.restore(err) }()
+	if isModern {
+		return modern.QueryContext(ctx, args.named)
+	}
+	return s.Query(args.values)
 }

@@ -43,7 +43,7 @@ func (c *Conn) Query(inner context.Context, h *Holder, q *Request, r *Rows) (ski
 		return false, err
 	}
 	c.executing(q)
-	rs, stmt, skipped, err := q.rows(inner, c.inner)
+	rs, stmt, skipped, err := q.rows(inner, c)
 	c.observed(q, err)
 	if err != nil {
 		return skipped, err
@@ -121,6 +121,12 @@ func (c *Conn) observed(q *Request, err error) {
 
 // Inner returns the inner rows.
 func (r *Rows) Inner() driver.Rows { return r.inner }
+
+// SetClosed makes rows that were not opened like inner's, which are closed.
+func (r *Rows) SetClosed(inner driver.Rows) {
+	r.inner, r.gone = inner, true
+	r.done.Store(true)
+}
 
 // Gone reports whether the rows are closed. Then Close returns what closing them
 // returned. It may be called from any goroutine: a thread that ends closes what is
