@@ -44,6 +44,8 @@ type conn struct {
 	execution *execution   // the caller's, and the thread's during an Exec
 	spare     *rows        // the caller's: for the next query; nil: none
 
+	spareInline *inlineQuery // the thread's: for the next query made there; nil: none
+
 	// skip is the caller's: a statement that was prepared within a call has returned
 	// ErrSkip. database/sql answers ErrSkip by preparing the statement itself. That
 	// has been done already, so its attempt gets ErrSkip again, and the application

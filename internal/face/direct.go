@@ -10,19 +10,27 @@ import (
 )
 
 // direct are the rows of a query that was made on the thread. They are read one
-// by one, as the caller asks for them, and their values are not copied. One call
-// after the other is made with the same fields.
+// by one, as the caller asks for them, and their values are not copied.
 type direct struct {
 	c         *conn
 	ctx       context.Context
-	request   pinned.Request
-	inner     pinned.Rows
-	call      call
-	step      step
-	skipped   bool
+	q         *inlineQuery // nil: it is another query's, since the rows were closed
+	inner     driver.Rows  // set when q is nil
 	closed    bool
-	err       error // what the step returned
 	described []columnType
+}
+
+// An inlineQuery is what a query and its rows need on the thread. One call after the other
+// is made with the same fields, and then perhaps those of another query.
+type inlineQuery struct {
+	c       *conn
+	request pinned.Request
+	rows    pinned.Rows
+	call    call
+	step    step
+	skipped bool
+	nests   bool  // rows are values of its rows
+	err     error // what the step returned
 }
 
 var (
@@ -45,10 +53,15 @@ func (c *conn) queryDirectly(ctx context.Context, q pinned.Request) (rs driver.R
 			}
 		}()
 	}
-	r := &direct{c: c, ctx: ctx, request: q}
-	r.call.writes, r.call.trace = true, trace
-	err = r.take(openQuery, ctx)
-	if r.skipped {
+	iq := c.spareInline
+	c.spareInline = nil
+	if iq == nil {
+		iq = new(inlineQuery)
+	}
+	iq.c, iq.request = c, q
+	iq.call.writes, iq.call.trace = true, trace
+	err = iq.take(openQuery, ctx)
+	if iq.skipped {
 		c.skip = true
 	}
 	if err != nil {
@@ -56,35 +69,44 @@ func (c *conn) queryDirectly(ctx context.Context, q pinned.Request) (rs driver.R
 	}
 	trace.Whole()
 	trace.Rows(0)
-	return r, nil
+	return &direct{c: c, ctx: ctx, q: iq}, nil
 }
 
 // take makes a step on the thread.
-func (r *direct) take(s step, ctx context.Context) error {
-	r.step, r.err = s, nil
-	if err := r.call.whole(ctx, r.c, r); err != nil {
+func (q *inlineQuery) take(s step, ctx context.Context) error {
+	q.step, q.err = s, nil
+	if err := q.call.whole(ctx, q.c, q); err != nil {
 		return err
 	}
-	return r.call.verdict(r.err)
+	return q.call.verdict(q.err)
 }
 
 // Do makes the step.
-func (r *direct) Do(inner context.Context) {
-	switch r.step {
+func (q *inlineQuery) Do(inner context.Context) {
+	switch q.step {
 	case openQuery:
-		r.skipped, r.err = r.c.pc.Query(inner, r.c.held(), &r.request, &r.inner)
+		q.skipped, q.err = q.c.pc.Query(inner, q.c.held(), &q.request, &q.rows)
 	case closeRows:
-		r.err = r.inner.Close()
+		q.err = q.rows.Close()
 	}
+}
+
+// query returns what the rows need. If they gave it away, they get it as closed rows have it.
+func (r *direct) query() *inlineQuery {
+	if r.q == nil {
+		r.q = new(inlineQuery)
+		r.q.rows.SetClosed(r.inner)
+	}
+	return r.q
 }
 
 func (r *direct) Columns() []string {
 	if !r.c.pc.OnThread() {
 		var cols []string
-		r.c.closing(func() error { cols = r.inner.Inner().Columns(); return nil })
+		r.c.closing(func() error { cols = r.query().rows.Inner().Columns(); return nil })
 		return cols
 	}
-	return r.inner.Inner().Columns()
+	return r.query().rows.Inner().Columns()
 }
 
 // watched reports whether the caller is on the thread, and nobody needs to watch the
@@ -97,11 +119,11 @@ func (r *direct) watched() bool {
 func (r *direct) Next(dest []driver.Value) error {
 	err := r.nextRow(dest)
 	switch {
-	case r.call.trace == nil || err == io.EOF:
+	case r.query().call.trace == nil || err == io.EOF:
 	case err == nil:
-		r.call.trace.Rows(1)
+		r.query().call.trace.Rows(1)
 	default:
-		r.call.trace.Fail(err)
+		r.query().call.trace.Fail(err)
 	}
 	return err
 }
@@ -125,13 +147,14 @@ func (r *direct) nextRow(dest []driver.Value) error {
 }
 
 func (r *direct) next(dest []driver.Value) error {
-	if err := r.inner.Next(dest); err != nil {
+	if err := r.query().rows.Next(dest); err != nil {
 		return err
 	}
 	for i, v := range dest {
 		if rs, ok := v.(driver.Rows); ok {
-			n := &direct{c: r.c, ctx: r.ctx}
-			r.inner.Nest(&n.inner, rs)
+			n := &direct{c: r.c, ctx: r.ctx, q: new(inlineQuery)}
+			r.query().rows.Nest(&n.q.rows, rs)
+			r.query().nests, n.q.nests = true, true
 			dest[i] = n
 		}
 	}
@@ -140,33 +163,42 @@ func (r *direct) next(dest []driver.Value) error {
 
 func (r *direct) HasNextResultSet() bool {
 	more := false
-	r.c.closing(func() error { more = r.inner.HasNextResultSet(); return nil })
+	r.c.closing(func() error { more = r.query().rows.HasNextResultSet(); return nil })
 	return more
 }
 
 func (r *direct) NextResultSet() error {
 	r.described = nil
-	return r.c.do(r.ctx, nil, func(context.Context) error { return r.inner.NextResultSet() }, func() {})
+	return r.c.do(r.ctx, nil, func(context.Context) error { return r.query().rows.NextResultSet() }, func() {})
 }
 
 // Close closes the inner rows. A call whose context was watched is not used again: what
 // stops it may still come.
 func (r *direct) Close() (err error) {
-	if trace := r.call.trace; trace != nil {
+	q := r.query()
+	if trace := q.call.trace; trace != nil {
 		defer func() { trace.End(err) }()
 	}
 	if r.closed || r.c.over.Load() || !r.watched() {
-		return r.c.closing(r.inner.Close)
+		return r.c.closing(q.rows.Close)
 	}
 	r.closed = true
-	r.call.closing, r.call.writes = true, false
-	return r.take(closeRows, context.Background())
+	q.c, q.call.closing, q.call.writes = r.c, true, false
+	if err := q.take(closeRows, context.Background()); err != nil {
+		return err
+	}
+	if q.call.trace == nil && !q.nests {
+		r.q, r.inner = nil, q.rows.Inner()
+		*q = inlineQuery{}
+		r.c.spareInline = q
+	}
+	return nil
 }
 
 func (r *direct) column(i int) columnType {
 	if r.described == nil {
 		r.c.closing(func() error {
-			r.described = describe(r.inner.Inner(), len(r.inner.Inner().Columns()))
+			r.described = describe(r.query().rows.Inner(), len(r.query().rows.Inner().Columns()))
 			return nil
 		})
 	}
