@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql/driver"
+	"slices"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
 )
@@ -47,7 +48,7 @@ func (c *conn) execute(ctx context.Context, q pinned.Request) (result driver.Res
 		e.writes = true
 		c.execution = e
 	}
-	q.Args = c.own(ctx, q.Args)
+	q.Args, q.InPlace = c.own(ctx, q.Args), true
 	e.Request, e.result, e.skipped, e.err = q, nil, false, nil
 	e.trace = trace
 	if err := e.whole(ctx, c, e); err != nil {
@@ -65,12 +66,14 @@ func (c *conn) execute(ctx context.Context, q pinned.Request) (result driver.Res
 	return r, err
 }
 
-// own returns the arguments for a call that its caller may leave. It copies []byte
-// values, which the caller may change after that.
+// own returns arguments that are the call's alone: whoever gave them to database/sql, or
+// wraps this driver, does not look at them while it lasts. A caller who may leave goes on
+// without it, so that call gets a copy, also of []byte values.
 func (c *conn) own(ctx context.Context, args []driver.NamedValue) []driver.NamedValue {
 	if ctx.Done() == nil || !c.pc.Stops() {
 		return args
 	}
+	args = slices.Clone(args)
 	for i := range args {
 		if b, ok := args[i].Value.([]byte); ok && b != nil {
 			args[i].Value = bytes.Clone(b)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 )
 
 // checker converts arguments as database/sql does, for one call of one inner
@@ -141,21 +142,24 @@ type arguments struct {
 	values []driver.Value // for a driver without contexts
 
 	conn  *Conn
-	given []driver.NamedValue // of the request: converted in place
-	was   []driver.NamedValue // given, before that; nil: nothing was converted
+	given []driver.NamedValue // of the request
+	was   []driver.NamedValue // given, before it was converted in place; nil: it was not
 }
 
 // arguments checks and converts a request's arguments. restore is to be called after the
 // driver's call. A driver without contexts cannot be given ctx, so arguments fails if ctx has
 // ended, or if an argument has a name.
-func (c *Conn) arguments(ctx context.Context, k checker, given []driver.NamedValue, modern bool) (a arguments, err error) {
-	a.named = given
-	if k.named == nil && k.columns == nil && plain(given) {
-		err = k.count(given)
-	} else {
-		a.conn, a.given = c, given
-		a.was, c.spareArgs = append(c.spareArgs[:0], given...), nil
-		a.named, err = k.check(given)
+func (c *Conn) arguments(ctx context.Context, k checker, q *Request, modern bool) (a arguments, err error) {
+	a.named = q.Args
+	switch {
+	case k.named == nil && k.columns == nil && plain(q.Args):
+		err = k.count(q.Args)
+	case q.InPlace:
+		a.conn, a.given = c, q.Args
+		a.was, c.spareArgs = append(c.spareArgs[:0], q.Args...), nil
+		a.named, err = k.check(q.Args)
+	default:
+		a.named, err = k.check(slices.Clone(q.Args))
 	}
 	if err == nil && !modern {
 		a.values = make([]driver.Value, len(a.named))
