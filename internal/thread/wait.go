@@ -90,10 +90,13 @@ func (h *heat) waitActively(state *atomic.Uint32, ready func() bool, stop <-chan
 		return false
 	}
 	defer h.watch.Store(false)
-	most := h.spin
+	most, polls := h.spin, 32
+	if state == &never { // ready is all there is to look at
+		polls = 6
+	}
 	var y yields
 	for {
-		for range 32 {
+		for range polls {
 			if state.Load()&over != 0 {
 				h.hit()
 				return true
