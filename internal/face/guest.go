@@ -8,8 +8,8 @@ import (
 	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
-// A Guest is a sql.Conn on a connection that belongs to somebody else, its host. It is
-// in a private pool of one, and so shares no lock with anything.
+// A Guest is a sql.Conn on a connection that belongs to somebody else, its host. It shares
+// no lock of its pool's with anything but other functions on the same thread.
 type Guest struct {
 	Conn *sql.Conn
 	face *conn
@@ -20,12 +20,37 @@ func NewGuest(pc *pinned.Conn) (Guest, error) {
 	return private(&conn{pc: pc, opts: Default})
 }
 
-// NewInline returns a guest for a function that runs on the thread, with the
-// function's context. Its calls make no hop. On other threads they are refused. Only
-// what database/sql closes and rolls back in goroutines of its own is left to the
-// thread, and not waited for.
-func NewInline(ctx context.Context, pc *pinned.Conn) (Guest, error) {
-	return private(&conn{pc: pc, opts: Default, inline: true, scope: ctx})
+// Inline makes the guests of functions that run on one connection's thread. Their pool
+// serves many of them, one after the other: each pool starts a goroutine, and the thread,
+// whose processor that would take, would wait. All methods are called on the thread.
+type Inline struct {
+	pool   *sql.DB // nil: the next guest needs a new one
+	guests int     // that it has had
+}
+
+// mostGuests is how many guests a pool gets: it remembers those that are not closed.
+const mostGuests = 64
+
+// New returns a guest for a function, with the function's context. Its calls make no hop.
+// On other threads they are refused. Only what database/sql closes and rolls back in
+// goroutines of its own is left to the thread, and not waited for.
+func (i *Inline) New(ctx context.Context, pc *pinned.Conn) (Guest, error) {
+	if i.guests == mostGuests {
+		i.Close()
+	}
+	if i.pool == nil {
+		i.pool = newPool()
+	}
+	i.guests++
+	return introduce(i.pool, &conn{pc: pc, opts: Default, inline: true, scope: ctx})
+}
+
+// Close lets the pool's goroutine end. The guests go on working.
+func (i *Inline) Close() {
+	if i.pool != nil {
+		i.pool.Close()
+	}
+	*i = Inline{}
 }
 
 // End closes what the guest has open, and refuses its later calls. It reports whether
@@ -71,17 +96,36 @@ func (g Guest) Refuse() { g.face.over.Store(true) }
 // private puts a connection into a pool of its own, and closes the pool. The sql.Conn
 // goes on working, and no goroutine is left.
 func private(c *conn) (Guest, error) {
-	db := sql.OpenDB(one{guest{c}})
+	db := newPool()
 	defer db.Close()
-	sc, err := db.Conn(context.Background())
+	return introduce(db, c)
+}
+
+// newPool returns a pool whose connections are those that are introduced to it. It keeps
+// none that was given back.
+func newPool() *sql.DB {
+	db := sql.OpenDB(doorman{})
+	db.SetMaxIdleConns(-1)
+	return db
+}
+
+func introduce(db *sql.DB, c *conn) (Guest, error) {
+	sc, err := db.Conn(introduction{context.Background(), guest{c}})
 	return Guest{sc, c}, err
 }
 
-// one is the connector of a pool of one connection.
-type one struct{ c guest }
+// An introduction is a context that tells a doorman which connection to give.
+type introduction struct {
+	context.Context
+	guest guest
+}
 
-func (o one) Connect(context.Context) (driver.Conn, error) { return o.c, nil }
-func (o one) Driver() driver.Driver                        { return noDriver{} }
+type doorman struct{}
+
+func (doorman) Connect(ctx context.Context) (driver.Conn, error) {
+	return ctx.(introduction).guest, nil
+}
+func (doorman) Driver() driver.Driver { return noDriver{} }
 
 // guest learns why database/sql closes the connection. database/sql asks IsValid first,
 // unless it drops the connection because of an ErrBadConn, such as that of a function
