@@ -15,9 +15,10 @@ type Site struct{ pc uintptr }
 // if no frame of the application is on the stack, as in a goroutine that this module
 // started.
 func Caller() Site {
-	for skip := 2; skip < 500; { // it is usually among the first 16
-		var pcs [16]uintptr
-		n := runtime.Callers(skip, pcs[:])
+	var space [16]uintptr
+	pcs := space[:6] // it is usually among the first, and each one takes time
+	for skip := 2; skip < 500; {
+		n := runtime.Callers(skip, pcs)
 		for _, pc := range pcs[:n] {
 			if frameOf(pc).app {
 				return Site{pc}
@@ -27,6 +28,7 @@ func Caller() Site {
 			break
 		}
 		skip += n
+		pcs = space[:]
 	}
 	return Site{}
 }
