@@ -42,7 +42,7 @@ type call struct {
 	lane    atomic.Pointer[lane] // set before running
 	pinned  pinned.Call          // used while running
 	cause   atomic.Pointer[error]
-	inner   callContext     // what a function gets
+	inner   *callContext    // the thread's: what a function gets; nil: another kind of call
 	given   context.Context // the thread's: for a driver that watches contexts itself; nil: none was made
 	drop    func()          // the thread's: ends given; nil if that is
 	outer   *call           // the thread's: the call that this one is made inside of; nil: none
@@ -282,8 +282,7 @@ func (c *call) begin(l *lane) bool {
 	}
 	switch { // a stop finds that the connection has not begun it
 	case c.kind == function:
-		c.inner.restart(c.ctx, l.pc)
-		c.pinned.SetAbort(c.inner.stop)
+		c.makeContext(l)
 	case l.pc.Stops() || c.kind == ending:
 	case c.abort != nil:
 		c.pinned.SetAbort(c.abort)
@@ -294,10 +293,16 @@ func (c *call) begin(l *lane) bool {
 	return true
 }
 
+// makeContext makes a function's context, which ends when the call is stopped.
+func (c *call) makeContext(l *lane) {
+	c.inner = &callContext{outer: c.ctx, pc: l.pc}
+	c.pinned.SetAbort(c.inner.stop)
+}
+
 // release ends the contexts that were made for the work. The application's context,
 // which they belong to, may go on for long. It runs on the thread after the work.
 func (c *call) release() {
-	if c.kind == function {
+	if c.inner != nil {
 		c.inner.stop()
 	}
 	if c.drop != nil {

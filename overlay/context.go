@@ -13,7 +13,7 @@ import (
 // for Done.
 type callContext struct {
 	outer context.Context
-	pc    *pinned.Conn // whose thread the function runs on; set before it begins
+	pc    *pinned.Conn // whose thread the function runs on
 
 	mu     sync.Mutex
 	inner  context.Context    // guarded by mu: made by Done
@@ -57,14 +57,6 @@ func (c *callContext) Value(key any) any {
 		inner = c.outer
 	}
 	return inner.Value(key)
-}
-
-// restart makes it the context of a call that begins, perhaps once more.
-func (c *callContext) restart(outer context.Context, pc *pinned.Conn) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.outer, c.inner, c.cancel, c.err = outer, nil, nil, nil
-	c.pc = pc
 }
 
 // stop ends the context.

@@ -118,7 +118,12 @@ func (l *lane) query(ctx context.Context, q *request) (*pinned.Rows, error) {
 	if err := l.free(); err != nil {
 		return nil, err
 	}
-	rows := new(pinned.Rows)
+	rows := l.spare
+	l.spare = nil
+	if rows == nil {
+		rows = new(pinned.Rows)
+	}
+	*rows = pinned.Rows{}
 	if _, err := l.pc.Query(ctx, l.held(), &q.Request, rows); err != nil {
 		return nil, err
 	}
@@ -133,7 +138,7 @@ func (l *lane) firstRow(ctx context.Context, q *request) (row Row, err error) {
 		return Row{}, err
 	}
 	defer func() {
-		if closing := l.closeRows(rows, !l.current.Load().mayWrite()); err == nil {
+		if closing := l.finish(rows, !l.current.Load().mayWrite()); err == nil {
 			err = closing
 		}
 	}()

@@ -48,7 +48,7 @@ func (m *member) Do(inner context.Context) {
 		return
 	}
 	if c.kind == function {
-		inner = &c.inner
+		inner = c.inner
 		defer l.pc.Note(l.pc.Note(true))
 	}
 	err := guard(func() error { return c.work.do(inner, l) })
@@ -184,8 +184,7 @@ func (c *call) resume(l *lane) bool {
 	if c.stopped() == nil {
 		c.pinned.Reset()
 		if c.kind == function {
-			c.inner.restart(c.ctx, l.pc)
-			c.pinned.SetAbort(c.inner.stop)
+			c.makeContext(l)
 		}
 	}
 	if cause := c.stopped(); cause != nil { // it may have found the call over

@@ -36,6 +36,7 @@ type lane struct {
 	lost    atomic.Bool            // a Conn's connection is lost; anybody may look
 
 	holder   *pinned.Holder
+	spare    *pinned.Rows // closed: for the next query whose rows are read at once; nil: none
 	streams  []*stream    // that are open
 	group    *commitGroup // whose members run; nil: none
 	turn     *pinned.Turn // to write, of a writer's; nil: it is not its turn
@@ -228,7 +229,7 @@ func (d *doing) Do(inner context.Context) {
 	l.used, l.answered = true, false
 	switch {
 	case c.kind == function:
-		inner = &c.inner
+		inner = c.inner
 		defer l.pc.Note(l.pc.Note(true))
 	case c.given != nil:
 		inner = c.given

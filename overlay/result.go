@@ -54,7 +54,7 @@ func (l *lane) all(ctx context.Context, q *request) (keys []string, all [][]valu
 	if keys, all, err = readAll(rows, l.pc.Traits(), limit); err == nil {
 		l.counted(int64(len(all)))
 	}
-	if closing := l.closeRows(rows, !writes); err == nil {
+	if closing := l.finish(rows, !writes); err == nil {
 		err = closing
 	}
 	if err != nil && writes && isBad(err) {

@@ -103,6 +103,15 @@ func (l *lane) closeRows(rows *pinned.Rows, plain bool) error {
 	return rows.Close()
 }
 
+// finish closes rows that nobody else has got, and keeps them for another query.
+func (l *lane) finish(rows *pinned.Rows, plain bool) error {
+	err := l.closeRows(rows, plain)
+	if rows.Gone() {
+		l.spare = rows
+	}
+	return err
+}
+
 // closeStreams ends what is open on a lane.
 func (l *lane) closeStreams() {
 	for len(l.streams) > 0 {
