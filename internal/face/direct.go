@@ -58,7 +58,6 @@ func (c *conn) queryDirectly(ctx context.Context, q pinned.Request) (rs driver.R
 	if iq == nil {
 		iq = new(inlineQuery)
 	}
-	q.InPlace = true
 	iq.c, iq.request = c, q
 	iq.call.writes, iq.call.trace = true, trace
 	err = iq.take(openQuery, ctx)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"database/sql/driver"
-	"slices"
 
 	"github.com/sqlaio/sqlaio/internal/pinned"
 )
@@ -48,7 +47,7 @@ func (c *conn) execute(ctx context.Context, q pinned.Request) (result driver.Res
 		e.writes = true
 		c.execution = e
 	}
-	q.Args, q.InPlace = c.own(ctx, q.Args), true
+	q.Args = c.own(ctx, q.Args)
 	e.Request, e.result, e.skipped, e.err = q, nil, false, nil
 	e.trace = trace
 	if err := e.whole(ctx, c, e); err != nil {
@@ -66,14 +65,12 @@ func (c *conn) execute(ctx context.Context, q pinned.Request) (result driver.Res
 	return r, err
 }
 
-// own returns arguments that are the call's alone: whoever gave them to database/sql, or
-// wraps this driver, does not look at them while it lasts. A caller who may leave goes on
-// without it, so that call gets a copy, also of []byte values.
+// own returns the arguments for a call that its caller may leave. It copies []byte
+// values, which the caller may change after that.
 func (c *conn) own(ctx context.Context, args []driver.NamedValue) []driver.NamedValue {
 	if ctx.Done() == nil || !c.pc.Stops() {
 		return args
 	}
-	args = slices.Clone(args)
 	for i := range args {
 		if b, ok := args[i].Value.([]byte); ok && b != nil {
 			args[i].Value = bytes.Clone(b)

@@ -109,7 +109,7 @@ func (c *conn) query(ctx context.Context, q pinned.Request) (rs driver.Rows, err
 			}
 		}()
 	}
-	q.Args, q.InPlace = c.own(ctx, q.Args), true
+	q.Args = c.own(ctx, q.Args)
 	r := newRows(c)
 	r.request, r.readsOnly = q, c.pc.ReadsOnly(q.Query)
 	r.fill.writes = !r.readsOnly && !sqltext.ReadsOnly(q.Query, c.pc.Dialect())

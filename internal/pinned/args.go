@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 )
 
 // checker converts arguments as database/sql does, for one call of one inner
@@ -36,9 +35,13 @@ func stmtChecker(inner driver.Conn, stmt driver.Stmt) checker {
 	return c
 }
 
-// check converts args in place, and returns those to give to the driver.
+// check returns the arguments to give to the driver. It leaves args as they
+// are: after ErrSkip from the driver they are checked again, for a statement.
 func (c checker) check(args []driver.NamedValue) ([]driver.NamedValue, error) {
-	checked := args[:0]
+	if c.named == nil && c.columns == nil && plain(args) {
+		return args, c.count(args)
+	}
+	checked := make([]driver.NamedValue, 0, len(args))
 	left := "" // the name of a removed argument stays for the next one
 	for _, arg := range args {
 		arg.Ordinal = len(checked) + 1
@@ -47,7 +50,7 @@ func (c checker) check(args []driver.NamedValue) ([]driver.NamedValue, error) {
 		}
 		left = ""
 		// The driver gets a pointer into the result, not to the loop's variable:
-		// that would be an allocation for each.
+		// one allocation for all arguments.
 		checked = append(checked, arg)
 		nv := &checked[len(checked)-1]
 		switch err := c.convert(nv); err {
@@ -136,60 +139,19 @@ func describe(nv *driver.NamedValue) string {
 	return fmt.Sprintf("with name %q", nv.Name)
 }
 
-// arguments are those of one call of the inner driver.
-type arguments struct {
-	named  []driver.NamedValue
-	values []driver.Value // for a driver without contexts
-
-	conn  *Conn
-	given []driver.NamedValue // of the request
-	was   []driver.NamedValue // given, before it was converted in place; nil: it was not
-}
-
-// arguments checks and converts a request's arguments. restore is to be called after the
-// driver's call. A driver without contexts cannot be given ctx, so arguments fails if ctx has
-// ended, or if an argument has a name.
-func (c *Conn) arguments(ctx context.Context, k checker, q *Request, modern bool) (a arguments, err error) {
-	a.named = q.Args
-	switch {
-	case k.named == nil && k.columns == nil && plain(q.Args):
-		err = k.count(q.Args)
-	case q.InPlace:
-		a.conn, a.given = c, q.Args
-		a.was, c.spareArgs = append(c.spareArgs[:0], q.Args...), nil
-		a.named, err = k.check(q.Args)
-	default:
-		a.named, err = k.check(slices.Clone(q.Args))
+// values checks arguments. For a driver without contexts it also converts them. Such a
+// driver cannot be given ctx, so values fails if ctx has ended, or if an argument has a name.
+func (c checker) values(ctx context.Context, args []driver.NamedValue, modern bool) ([]driver.NamedValue, []driver.Value, error) {
+	args, err := c.check(args)
+	if err != nil || modern {
+		return args, nil, err
 	}
-	if err == nil && !modern {
-		a.values = make([]driver.Value, len(a.named))
-		for i, v := range a.named {
-			if v.Name != "" {
-				err = errors.New("sql: driver does not support the use of Named Parameters")
-				break
-			}
-			a.values[i] = v.Value
+	vs := make([]driver.Value, len(args))
+	for i, a := range args {
+		if a.Name != "" {
+			return nil, nil, errors.New("sql: driver does not support the use of Named Parameters")
 		}
-		if err == nil {
-			err = ctx.Err()
-		}
+		vs[i] = a.Value
 	}
-	if err != nil {
-		a.restore(err)
-	}
-	return a, err
-}
-
-// restore puts the arguments back as they were if the driver has not used them: after
-// ErrSkip they are checked again, for a statement, and after ErrBadConn for another
-// connection.
-func (a *arguments) restore(err error) {
-	if a.was == nil {
-		return
-	}
-	if err != nil {
-		copy(a.given, a.was)
-	}
-	clear(a.was)
-	a.conn.spareArgs, a.was = a.was, nil
+	return args, vs, ctx.Err()
 }

@@ -62,8 +62,6 @@ type Conn struct {
 	busy    error       // why it can do nothing else while some rows are open; nil: it can
 	free    func()      // closes those rows
 	noting  bool        // statements are noted
-
-	spareArgs []driver.NamedValue // empty: for the arguments of a call as they were given
 }
 
 // Work is what a call does. It is done on the thread, with the context that the
@@ -329,7 +327,7 @@ func (c *Conn) noteHit(err error) {
 // statement executes a statement of this package's own.
 func (c *Conn) statement(text string) error {
 	q := Request{Query: text}
-	_, _, err := q.exec(context.Background(), c)
+	_, _, err := q.exec(context.Background(), c.inner)
 	if c.reporter != nil {
 		c.status = c.reporter.TxStatus(nil)
 	}

@@ -29,7 +29,7 @@ func (c *Conn) Exec(inner context.Context, q *Request) (r *Result, skipped bool,
 		return nil, false, err
 	}
 	c.executing(q)
-	ir, skipped, err := q.exec(inner, c)
+	ir, skipped, err := q.exec(inner, c.inner)
 	c.observed(q, err)
 	if err != nil || ir == nil {
 		return nil, skipped, err

@@ -43,11 +43,11 @@ func (c *Conn) BeginImmediate(ctx context.Context, h *Holder, guarded bool) (*Tx
 			return nil, err
 		}
 	}
-	if err := (textTx{c}).run("BEGIN IMMEDIATE"); err != nil {
+	if err := (textTx{c.inner}).run("BEGIN IMMEDIATE"); err != nil {
 		c.Observe(err)
 		return nil, err
 	}
-	t := &Tx{holder: h, inner: textTx{c}, strict: true, guarded: guarded}
+	t := &Tx{holder: h, inner: textTx{c.inner}, strict: true, guarded: guarded}
 	c.tx = t
 	if c.reporter != nil {
 		c.status = c.reporter.TxStatus(nil)

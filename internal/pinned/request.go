@@ -9,45 +9,44 @@ import (
 // to carry it out by the rules of database/sql, for drivers with and without the
 // optional interfaces.
 type Request struct {
-	Query   string
-	Args    []driver.NamedValue
-	InPlace bool  // nobody else looks at Args: they may be converted where they are
-	Stmt    *Stmt // nil: the connection itself executes Query
+	Query string
+	Args  []driver.NamedValue
+	Stmt  *Stmt // nil: the connection itself executes Query
 }
 
 // exec carries the request out. skipped reports that ErrSkip came from a statement
 // prepared for it, not from the connection.
-func (q *Request) exec(ctx context.Context, c *Conn) (r driver.Result, skipped bool, err error) {
+func (q *Request) exec(ctx context.Context, c driver.Conn) (r driver.Result, skipped bool, err error) {
 	if q.Stmt != nil {
-		r, err = execStmt(ctx, c, q.Stmt.inner, q)
+		r, err = execStmt(ctx, c, q.Stmt.inner, q.Args)
 		return r, false, err
 	}
-	if r, err = execConn(ctx, c, q); err != driver.ErrSkip {
+	if r, err = execConn(ctx, c, q.Query, q.Args); err != driver.ErrSkip {
 		return r, false, err
 	}
-	s, err := prepare(ctx, c.inner, q.Query)
+	s, err := prepare(ctx, c, q.Query)
 	if err != nil {
 		return nil, err == driver.ErrSkip, err
 	}
 	defer s.Close()
-	r, err = execStmt(ctx, c, s, q)
+	r, err = execStmt(ctx, c, s, q.Args)
 	return r, err == driver.ErrSkip, err
 }
 
 // rows is exec for rows. s is the statement that was prepared for the request, if
 // any. It is to be closed with the rows.
-func (q *Request) rows(ctx context.Context, c *Conn) (rs driver.Rows, s driver.Stmt, skipped bool, err error) {
+func (q *Request) rows(ctx context.Context, c driver.Conn) (rs driver.Rows, s driver.Stmt, skipped bool, err error) {
 	if q.Stmt != nil {
-		rs, err = queryStmt(ctx, c, q.Stmt.inner, q)
+		rs, err = queryStmt(ctx, c, q.Stmt.inner, q.Args)
 		return rs, nil, false, err
 	}
-	if rs, err = queryConn(ctx, c, q); err != driver.ErrSkip {
+	if rs, err = queryConn(ctx, c, q.Query, q.Args); err != driver.ErrSkip {
 		return rs, nil, false, err
 	}
-	if s, err = prepare(ctx, c.inner, q.Query); err != nil {
+	if s, err = prepare(ctx, c, q.Query); err != nil {
 		return nil, nil, err == driver.ErrSkip, err
 	}
-	if rs, err = queryStmt(ctx, c, s, q); err != nil {
+	if rs, err = queryStmt(ctx, c, s, q.Args); err != nil {
 		s.Close()
 		return nil, nil, err == driver.ErrSkip, err
 	}
@@ -55,62 +54,58 @@ func (q *Request) rows(ctx context.Context, c *Conn) (rs driver.Rows, s driver.S
 }
 
 // execConn executes without a statement. ErrSkip means it needs one.
-func execConn(ctx context.Context, c *Conn, q *Request) (r driver.Result, err error) {
-	modern, isModern := c.inner.(driver.ExecerContext)
-	legacy, isLegacy := c.inner.(driver.Execer)
+func execConn(ctx context.Context, c driver.Conn, query string, args []driver.NamedValue) (driver.Result, error) {
+	modern, isModern := c.(driver.ExecerContext)
+	legacy, isLegacy := c.(driver.Execer)
 	if !isModern && !isLegacy {
 		return nil, driver.ErrSkip
 	}
-	args, err := c.arguments(ctx, connChecker(c.inner), q, isModern)
-	if err != nil {
+	args, vs, err := connChecker(c).values(ctx, args, isModern)
+	switch {
+	case err != nil:
 		return nil, err
+	case isModern:
+		return modern.ExecContext(ctx, query, args)
 	}
-	defer func() { args.restore(err) }()
-	if isModern {
-		return modern.ExecContext(ctx, q.Query, args.named)
-	}
-	return legacy.Exec(q.Query, args.values)
+	return legacy.Exec(query, vs)
 }
 
-func queryConn(ctx context.Context, c *Conn, q *Request) (rs driver.Rows, err error) {
-	modern, isModern := c.inner.(driver.QueryerContext)
-	legacy, isLegacy := c.inner.(driver.Queryer)
+func queryConn(ctx context.Context, c driver.Conn, query string, args []driver.NamedValue) (driver.Rows, error) {
+	modern, isModern := c.(driver.QueryerContext)
+	legacy, isLegacy := c.(driver.Queryer)
 	if !isModern && !isLegacy {
 		return nil, driver.ErrSkip
 	}
-	args, err := c.arguments(ctx, connChecker(c.inner), q, isModern)
-	if err != nil {
+	args, vs, err := connChecker(c).values(ctx, args, isModern)
+	switch {
+	case err != nil:
 		return nil, err
+	case isModern:
+		return modern.QueryContext(ctx, query, args)
 	}
-	defer func() { args.restore(err) }()
-	if isModern {
-		return modern.QueryContext(ctx, q.Query, args.named)
-	}
-	return legacy.Query(q.Query, args.values)
+	return legacy.Query(query, vs)
 }
 
-func execStmt(ctx context.Context, c *Conn, s driver.Stmt, q *Request) (r driver.Result, err error) {
+func execStmt(ctx context.Context, c driver.Conn, s driver.Stmt, args []driver.NamedValue) (driver.Result, error) {
 	modern, isModern := s.(driver.StmtExecContext)
-	args, err := c.arguments(ctx, stmtChecker(c.inner, s), q, isModern)
-	if err != nil {
+	args, vs, err := stmtChecker(c, s).values(ctx, args, isModern)
+	switch {
+	case err != nil:
 		return nil, err
+	case isModern:
+		return modern.ExecContext(ctx, args)
 	}
-	defer func() { args.restore(err) }()
-	if isModern {
-		return modern.ExecContext(ctx, args.named)
-	}
-	return s.Exec(args.values)
+	return s.Exec(vs)
 }
 
-func queryStmt(ctx context.Context, c *Conn, s driver.Stmt, q *Request) (rs driver.Rows, err error) {
+func queryStmt(ctx context.Context, c driver.Conn, s driver.Stmt, args []driver.NamedValue) (driver.Rows, error) {
 	modern, isModern := s.(driver.StmtQueryContext)
-	args, err := c.arguments(ctx, stmtChecker(c.inner, s), q, isModern)
-	if err != nil {
+	args, vs, err := stmtChecker(c, s).values(ctx, args, isModern)
+	switch {
+	case err != nil:
 		return nil, err
+	case isModern:
+		return modern.QueryContext(ctx, args)
 	}
-	defer func() { args.restore(err) }()
-	if isModern {
-		return modern.QueryContext(ctx, args.named)
-	}
-	return s.Query(args.values)
+	return s.Query(vs)
 }

@@ -43,7 +43,7 @@ func (c *Conn) Query(inner context.Context, h *Holder, q *Request, r *Rows) (ski
 		return false, err
 	}
 	c.executing(q)
-	rs, stmt, skipped, err := q.rows(inner, c)
+	rs, stmt, skipped, err := q.rows(inner, c.inner)
 	c.observed(q, err)
 	if err != nil {
 		return skipped, err

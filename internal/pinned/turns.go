@@ -201,7 +201,7 @@ type stopWait struct {
 func (w *stopWait) end() { w.once.Do(func() { close(w.ch) }) }
 
 // textTx is a transaction that texts begin and end, whatever the driver begins with.
-type textTx struct{ c *Conn }
+type textTx struct{ c driver.Conn }
 
 func (t textTx) run(text string) error {
 	q := Request{Query: text}
@@ -218,7 +218,7 @@ func (c *Conn) beginning(ctx context.Context, opts driver.TxOptions) (func() (dr
 	switch {
 	case !c.takesTurns() && !(opts.ReadOnly && c.turns.itself.Load() != nil):
 	case opts.ReadOnly:
-		return func() (driver.Tx, error) { return textTx{c}, textTx{c}.run("BEGIN DEFERRED") }, nil
+		return func() (driver.Tx, error) { return textTx{c.inner}, textTx{c.inner}.run("BEGIN DEFERRED") }, nil
 	default:
 		if err := c.takeTurn(ctx); err != nil {
 			return nil, err
