@@ -1,9 +1,15 @@
 package thread
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Crowd makes the next n parks choose a channel.
 func Crowd(n int32) { crowd(n) }
+
+// Hurry makes the worker's next call one that lines up for a permit.
+func (w *Worker) Hurry() { w.core.heat.close.Store(2 * streak) }
 
 // Permitted returns how many workers are hot.
 func Permitted() int32 { return permits.given.Load() }
@@ -15,14 +21,29 @@ type Permits struct {
 	tickets map[int]*ticket
 }
 
-// NewPermits makes n workers that want permits, of which there are most.
+// NewPermits makes n workers that want permits, of which there are most. No time ends
+// their slices until Close.
 func NewPermits(n, most int) *Permits {
+	for !holdClock() {
+		time.Sleep(time.Millisecond)
+	}
+	permits.closed.Store(0)
+	permits.lost.Store(0)
 	p := &Permits{tickets: map[int]*ticket{}}
 	for range n {
 		p.heats = append(p.heats, &heat{spin: 1})
 	}
 	permits.most.Store(int32(most))
 	return p
+}
+
+// holdClock keeps revoke from being called. It reports false while a call of it is to come.
+func holdClock() bool {
+	permits.mu.Lock()
+	defer permits.mu.Unlock()
+	was := permits.clock
+	permits.clock = true
+	return !was
 }
 
 func (p *Permits) Warm(i int) bool { return p.heats[i].warm() }
@@ -42,12 +63,11 @@ func (p *Permits) Granted(t int) bool {
 	}
 }
 
-// Revoke takes the permits of all that have them, if others wait.
+// Revoke takes the permits of all that have them, and gives them to those in line.
 func (p *Permits) Revoke() {
-	for _, h := range p.heats {
-		h.since.Store(0)
-	}
-	revoke()
+	permits.mu.Lock()
+	defer permits.mu.Unlock()
+	expire(now() + 1)
 }
 
 // Consistent reports whether what is read without the lock is what is written with it.
@@ -71,5 +91,8 @@ func (p *Permits) Close() {
 	for _, h := range p.heats {
 		h.retire()
 	}
+	permits.mu.Lock()
+	permits.clock = false
+	permits.mu.Unlock()
 	countProcessors()
 }

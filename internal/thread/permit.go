@@ -33,7 +33,7 @@ var permits struct {
 // A ticket is a call's place in the line.
 type ticket struct {
 	h       *heat
-	granted chan struct{} // closed when h is hot, or has retired
+	granted chan struct{} // closed when h is hot, or its caller is to go on without
 }
 
 const (
@@ -49,11 +49,18 @@ const (
 
 func init() { countProcessors() }
 
-// countProcessors is called when a worker parks: GOMAXPROCS may change while
-// the program runs, and reading it takes a lock of the scheduler.
+// countProcessors is called when a worker parks, and while callers are in line: GOMAXPROCS may
+// change while the program runs, and reading it takes a lock of the scheduler.
 func countProcessors() {
-	permits.most.Store(int32(min(runtime.GOMAXPROCS(0), runtime.NumCPU()) / 2))
+	if most := pairs(); most != permits.most.Load() {
+		permits.mu.Lock()
+		defer permits.mu.Unlock()
+		permits.most.Store(most)
+		admit()
+	}
 }
+
+func pairs() int32 { return int32(min(runtime.GOMAXPROCS(0), runtime.NumCPU()) / 2) }
 
 func full() bool { return permits.given.Load() >= permits.most.Load() }
 
@@ -95,11 +102,12 @@ func (h *heat) drop() {
 	}
 }
 
-// admit gives free permits to the head of the line. It needs mu.
+// admit gives free permits to the head of the line. If there are no permits at all, nobody
+// waits for one. It needs mu.
 func admit() {
 	for len(permits.line) > 0 {
 		t := permits.line[0]
-		if !t.h.take() && !t.h.retired {
+		if !t.h.take() && !t.h.retired && permits.most.Load() > 0 {
 			break
 		}
 		permits.line = permits.line[1:]
@@ -135,15 +143,20 @@ func (h *heat) retire() {
 // revoke takes the permits of workers that have had them for long while others wait:
 // their callers do something else, or their calls take long.
 func revoke() {
+	countProcessors()
 	permits.mu.Lock()
 	defer permits.mu.Unlock()
-	oldest := now() - int64(2*slice)
-	for i := len(permits.hot) - 1; i >= 0; i-- {
-		if h := permits.hot[i]; h.since.Load() < oldest {
+	permits.clock = false
+	expire(now() - int64(2*slice))
+}
+
+// expire takes the permits of those that have had them since before. It needs mu.
+func expire(before int64) {
+	for _, h := range slices.Clone(permits.hot) {
+		if h.since.Load() < before {
 			h.drop()
 		}
 	}
-	permits.clock = false
 	admit()
 }
 

@@ -215,3 +215,71 @@ func TestLeavingTheLine(t *testing.T) {
 	cancel()
 	callers.Wait()
 }
+
+// GOMAXPROCS falls to 1 while callers are in line: nobody waits for a permit that will not
+// come.
+func TestNoPermitsForThoseInLine(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
+	over := make(chan struct{})
+	var callers sync.WaitGroup
+	for range 8 {
+		w := start(t)
+		callers.Add(1)
+		go func() {
+			defer callers.Done()
+			hurried(w, over)
+		}()
+	}
+	for range 20 {
+		time.Sleep(time.Millisecond)
+		runtime.GOMAXPROCS(1)
+		time.Sleep(time.Millisecond)
+		runtime.GOMAXPROCS(4)
+	}
+	runtime.GOMAXPROCS(1)
+	close(over)
+	callers.Wait()
+}
+
+// endsLate is a context that has ended when it is asked for the second time.
+type endsLate struct {
+	context.Context
+	asked int
+}
+
+func (c *endsLate) Err() error {
+	if c.asked++; c.asked > 1 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// A call whose context ends as it gets its permit leaves the worker, which sleeps, without.
+func TestAPermitForACallThatIsNotMade(t *testing.T) {
+	n := runtime.GOMAXPROCS(0)
+	if min(n, runtime.NumCPU()) < 2 {
+		t.Skip("there are no permits with one processor")
+	}
+	p := thread.NewPermits(n, n)
+	defer p.Close()
+	for i := range n {
+		p.Warm(i)
+	}
+	w := start(t)
+	time.Sleep(5 * time.Millisecond) // it sleeps
+	w.Hurry()
+	time.AfterFunc(time.Millisecond, func() {
+		for i := range n {
+			p.Cool(i)
+		}
+	})
+	if err := w.Run(&endsLate{Context: background}, func() {}); err != context.Canceled {
+		t.Fatal(err)
+	}
+	for i := range n {
+		p.Cool(i)
+	}
+	if n := thread.Permitted(); n != 0 {
+		t.Errorf("%d permits are held by workers that sleep", n)
+	}
+}

@@ -96,10 +96,11 @@ func (t *Task) Begin(ctx context.Context) error {
 	if w.closed.Load() || c.quit.Load() {
 		return ErrAlreadyQuit
 	}
-	if c.heat.linesUp() && sleeper(c.inbox.head.Load()) != awake {
+	if c.heat.linesUp() && sleeper(c.inbox.head.Load()) != awake && !inBubble() && !w.OnOtherThread() {
 		t.queuedAt = now()
 		c.heat.lineUp(ctx.Done(), c.quitting)
 		if err := ctx.Err(); err != nil {
+			c.heat.cool() // the permit may have come together with the end
 			return err
 		}
 	}
