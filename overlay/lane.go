@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sqlaio/sqlaio/internal/face"
 	"github.com/sqlaio/sqlaio/internal/pinned"
 	"github.com/sqlaio/sqlaio/internal/thread"
 )
@@ -45,7 +44,6 @@ type lane struct {
 	retry    *call        // the call that hit the dead connection; it will be made again
 	done     *call        // the call that it has done last, until the queue has counted it
 	function *sql.Conn    // of the function that runs; nil: none runs
-	inline   face.Inline  // makes the functions' sql.Conns
 	first    *call        // the call that the loop begins with; whoever starts the lane sets it
 	loopFn   func()
 	goneFn   func(error)
@@ -268,7 +266,6 @@ func (l *lane) held() *pinned.Holder {
 // close closes what the lane has open.
 func (l *lane) close() {
 	l.closeStreams()
-	l.inline.Close()
 	if l.holder != nil {
 		l.holder.Close()
 		l.holder = nil
@@ -285,7 +282,6 @@ func (l *lane) gone(err error) {
 	if l.tx != nil { // before anybody is told, who might close the Conn and give the connection back
 		l.tx.gone()
 	}
-	l.inline.Close()
 	defer func() {
 		l.q.lost(l, nil)
 		if l.lease != nil {

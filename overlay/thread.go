@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sqlaio/sqlaio/internal/face"
 	"github.com/sqlaio/sqlaio/internal/pinned"
 )
 
@@ -41,7 +42,7 @@ func (l *lane) callFunction(ctx context.Context, fn func(c *sql.Conn) error) (er
 	if err := l.free(); err != nil {
 		return err
 	}
-	g, err := l.inline.New(ctx, l.pc)
+	g, err := face.NewInline(ctx, l.pc)
 	if err != nil {
 		return err
 	}

@@ -20,37 +20,48 @@ func NewGuest(pc *pinned.Conn) (Guest, error) {
 	return private(&conn{pc: pc, opts: Default})
 }
 
-// Inline makes the guests of functions that run on one connection's thread. Their pool
-// serves many of them, one after the other: each pool starts a goroutine, and the thread,
-// whose processor that would take, would wait. All methods are called on the thread.
-type Inline struct {
-	pool   *sql.DB // nil: the next guest needs a new one
-	guests int     // that it has had
+// NewInline returns a guest for a function that runs on the thread, with the
+// function's context. Its calls make no hop. On other threads they are refused. Only
+// what database/sql closes and rolls back in goroutines of its own is left to the
+// thread, and not waited for.
+func NewInline(ctx context.Context, pc *pinned.Conn) (Guest, error) {
+	in, ok := pc.Guests().(*inlinePool)
+	if !ok {
+		in = new(inlinePool)
+		pc.SetGuests(in)
+	}
+	return introduce(in.next(), &conn{pc: pc, opts: Default, inline: true, scope: ctx})
+}
+
+// inlinePool is the pool of the guests of functions on one thread. It serves many of them, one
+// after the other: each pool starts a goroutine, to which the thread would lose its processor.
+// It ends with its connection. It is the thread's.
+type inlinePool struct {
+	db     *sql.DB // nil: the next guest needs a new one
+	guests int     // that db has had
 }
 
 // mostGuests is how many guests a pool gets: it remembers those that are not closed.
 const mostGuests = 64
 
-// New returns a guest for a function, with the function's context. Its calls make no hop.
-// On other threads they are refused. Only what database/sql closes and rolls back in
-// goroutines of its own is left to the thread, and not waited for.
-func (i *Inline) New(ctx context.Context, pc *pinned.Conn) (Guest, error) {
-	if i.guests == mostGuests {
-		i.Close()
+func (p *inlinePool) next() *sql.DB {
+	if p.guests == mostGuests {
+		p.Close()
 	}
-	if i.pool == nil {
-		i.pool = newPool()
+	if p.db == nil {
+		p.db = newPool()
 	}
-	i.guests++
-	return introduce(i.pool, &conn{pc: pc, opts: Default, inline: true, scope: ctx})
+	p.guests++
+	return p.db
 }
 
 // Close lets the pool's goroutine end. The guests go on working.
-func (i *Inline) Close() {
-	if i.pool != nil {
-		i.pool.Close()
+func (p *inlinePool) Close() error {
+	if p.db != nil {
+		p.db.Close()
 	}
-	*i = Inline{}
+	*p = inlinePool{}
+	return nil
 }
 
 // End closes what the guest has open, and refuses its later calls. It reports whether
@@ -60,6 +71,7 @@ func (g Guest) End() (tx bool) {
 	if g.face.holder != nil {
 		tx = g.face.holder.Close()
 	}
+	g.face.scope, g.face.spareInline = nil, nil // the guest may be remembered for long
 	g.Refuse()
 	return tx
 }

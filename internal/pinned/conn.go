@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"io"
 	"sync"
 	"sync/atomic"
 
@@ -62,6 +63,7 @@ type Conn struct {
 	busy    error       // why it can do nothing else while some rows are open; nil: it can
 	free    func()      // closes those rows
 	noting  bool        // statements are noted
+	guests  io.Closer   // what functions on the thread get their sql.Conns from; nil: none has run
 }
 
 // Work is what a call does. It is done on the thread, with the context that the
@@ -368,11 +370,20 @@ func (c *Conn) Ping(inner context.Context) error {
 	return err
 }
 
+// Guests returns what SetGuests has set; nil if nothing was. The thread's.
+func (c *Conn) Guests() io.Closer { return c.guests }
+
+// SetGuests has something closed with the connection. The thread's.
+func (c *Conn) SetGuests(g io.Closer) { c.guests = g }
+
 // CloseInner closes the rows, the statements and the transaction, and then the
 // connection. The thread's. Closing again does nothing.
 func (c *Conn) CloseInner() error {
 	if c.inner == nil {
 		return nil
+	}
+	if c.guests != nil {
+		c.guests.Close()
 	}
 	c.settle()
 	c.closeHolders()
