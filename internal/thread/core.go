@@ -132,6 +132,7 @@ func (c *core) sleep() bool {
 	if mark == gone {
 		return false
 	}
+	c.heat.cool() // again: a caller who saw no mark may have made it hot since
 	for c.inbox.head.Load() == mark {
 		if c.quit.Load() { // perhaps since before the mark was there to be seen
 			c.inbox.head.CompareAndSwap(mark, nil)

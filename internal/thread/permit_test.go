@@ -283,3 +283,28 @@ func TestAPermitForACallThatIsNotMade(t *testing.T) {
 		t.Errorf("%d permits are held by workers that sleep", n)
 	}
 }
+
+// A worker that sleeps gets no permit from somebody who waits for something else than a call.
+func TestAWatchedWorkerThatSleeps(t *testing.T) {
+	w := start(t)
+	hurried(w, after(5))
+	nobody := func() bool {
+		for range 1000 {
+			if thread.Permitted() == 0 {
+				return true
+			}
+			time.Sleep(time.Millisecond)
+		}
+		return false
+	}
+	if !nobody() {
+		t.Fatal("a worker that sleeps has a permit")
+	}
+	for range 300 { // some callers rest after waits for nothing
+		looks := 0
+		w.Watch(func() bool { looks++; return looks > 20 }, nil)
+		if !nobody() {
+			t.Fatal("a worker that sleeps has got a permit")
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 // hop neither side then touches shared state. Either side gives the permit back when it
 // has waited actively for nothing.
 type heat struct {
+	inbox     *inbox // the worker's; set once
 	spin      time.Duration
 	hot       atomic.Bool  // holds one of the permits; written under permits.mu
 	retired   bool         // the worker has ended: it takes no permit any more; guarded by permits.mu
@@ -60,7 +61,17 @@ func (h *heat) tries(part bool) bool {
 		h.rest.CompareAndSwap(n, n-1)
 		return false
 	}
-	return h.warm()
+	if h.hot.Load() {
+		return true
+	}
+	if !h.warm() {
+		return false
+	}
+	if sleeper(h.inbox.head.Load()) != awake { // what it is to do is done: nobody would give the permit back
+		h.cool()
+		return false
+	}
+	return true
 }
 
 func (h *heat) hit() {

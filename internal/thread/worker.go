@@ -57,6 +57,7 @@ func Start(opts ...Option) (*Worker, error) {
 		quitting: make(chan struct{}),
 		ended:    make(chan struct{}),
 	}
+	c.heat.inbox = &c.inbox
 	started := make(chan error, 1)
 	go c.main(cfg, started)
 	if err := <-started; err != nil {
