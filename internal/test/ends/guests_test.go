@@ -15,17 +15,18 @@ import (
 	"github.com/sqlaio/sqlaio/overlay"
 )
 
-// A function that has ended is garbage, though its sql.Conn was not closed and the connection
-// goes on.
+// A function that has ended, and its context, are garbage, though its sql.Conn was not closed
+// and the connection goes on.
 func TestFunctionsAreForgotten(t *testing.T) {
 	d := onSQLite(t)
 	conn := d.connect(t)
+	type key struct{}
 	var freed atomic.Int64
 	const n = 50
 	for range n {
 		h := &struct{ b []byte }{make([]byte, 1<<10)}
 		runtime.AddCleanup(h, func(int) { freed.Add(1) }, 0)
-		_, err := overlay.RunInThread(bg, conn, func(ctx context.Context, c *sql.Conn) (int, error) {
+		_, err := overlay.RunInThread(context.WithValue(bg, key{}, h), conn, func(ctx context.Context, c *sql.Conn) (int, error) {
 			h.b[0] = 1
 			var n int
 			err := c.QueryRowContext(ctx, "SELECT 1").Scan(&n)
