@@ -123,7 +123,6 @@ func (l *lane) query(ctx context.Context, q *request) (*pinned.Rows, error) {
 	if rows == nil {
 		rows = new(pinned.Rows)
 	}
-	*rows = pinned.Rows{}
 	if _, err := l.pc.Query(ctx, l.held(), &q.Request, rows); err != nil {
 		return nil, err
 	}

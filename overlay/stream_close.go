@@ -107,6 +107,7 @@ func (l *lane) closeRows(rows *pinned.Rows, plain bool) error {
 func (l *lane) finish(rows *pinned.Rows, plain bool) error {
 	err := l.closeRows(rows, plain)
 	if rows.Gone() {
+		*rows = pinned.Rows{} // an idle lane keeps nothing of its last query
 		l.spare = rows
 	}
 	return err
