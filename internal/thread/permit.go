@@ -12,9 +12,8 @@ import (
 // actively keep two processors busy, so there is one permit for each pair of processors.
 //
 // If more workers than that are called again and again, their callers line up for a
-// permit. Each keeps it for a slice: calls that follow each other on one thread cost a
-// fraction of calls that wake a thread each, and nobody waits for longer than for his
-// turn among goroutines that compute.
+// permit. Each keeps it for a slice, and waits for the slices of those before him: calls
+// that follow each other on one thread cost a fraction of calls that wake a thread each.
 var permits struct {
 	most, given atomic.Int32 // given is len(hot), for those who do not have mu
 	waiting     atomic.Bool  // len(line) > 0, likewise
