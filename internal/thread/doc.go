@@ -40,7 +40,8 @@
 // after their last call, a caller for short calls and for parts of a call such as the
 // next row. There is a permit for each pair of processors. If a goroutine wants the processor,
 // the worker gives it up, and the caller lets that one run first. The wait yields the core a few
-// times, since the kernel may have queued the other side there. After waits for nothing some callers park at once.
+// times, since the kernel may have queued the other side there: later if other processes have
+// lately taken a time slice then (patience). After waits for nothing some callers park at once.
 //
 // If more workers than there are permits get calls that follow each other closely, waking
 // a thread for each call would cost several times the calls. So those callers wait in line,

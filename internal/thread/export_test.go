@@ -96,3 +96,20 @@ func (p *Permits) Close() {
 	permits.mu.Unlock()
 	countProcessors()
 }
+
+// Yields are those of the active waits of one worker.
+type Yields struct {
+	patience patience
+	wait     yields
+}
+
+// Begin begins the next wait.
+func (y *Yields) Begin() { y.wait = yields{patience: &y.patience} }
+
+// Yielded says how long a yield took, after a wait of spent. It returns how long the wait
+// has lasted.
+func (y *Yields) Yielded(spent, took time.Duration) time.Duration { return y.wait.yielded(spent, took) }
+
+func (y *Yields) Answered()               { y.wait.answered() }
+func (y *Yields) Patience() time.Duration { return y.patience.get() }
+func (y *Yields) Lost() bool              { return y.patience.lost() }

@@ -24,6 +24,8 @@ type heat struct {
 	watch  atomic.Bool  // a caller waits actively; the others park
 	missed atomic.Int32 // how many waits of callers in a row were for nothing
 	rest   atomic.Int32 // how many callers are to park at once before the next tries
+
+	patience patience
 }
 
 // set sets near or long.
@@ -45,7 +47,7 @@ func (h *heat) noteGap(gap time.Duration, adapt bool) {
 }
 
 // After waits for nothing some callers park at once, twice as many after each such
-// wait: at most mostRest, or mostRestBusy if something else wants the processors.
+// wait: at most mostRest, or mostRestBusy if goroutines that compute want the processors.
 const (
 	mostRest     = 16
 	mostRestBusy = 128
@@ -95,9 +97,10 @@ func (h *heat) miss(busy bool) {
 // waitActively is the caller's side. It reports whether ready came true. It polls
 // state for over, and calls ready only now and then, since reading what the worker
 // is writing slows the worker down. woken says that the caller has just woken the worker,
-// which may not have a processor yet.
+// which may not have a processor yet: if other processes keep all of them busy, waiting
+// actively for it pays only in a run of calls.
 func (h *heat) waitActively(state *atomic.Uint32, ready func() bool, stop <-chan struct{}, woken, part bool) bool {
-	if !h.tries(part) || !h.watch.CompareAndSwap(false, true) {
+	if woken && h.patience.lost() && h.close.Load() < streak || !h.tries(part) || !h.watch.CompareAndSwap(false, true) {
 		return false
 	}
 	defer h.watch.Store(false)
@@ -105,10 +108,11 @@ func (h *heat) waitActively(state *atomic.Uint32, ready func() bool, stop <-chan
 	if state == &never { // ready is all there is to look at
 		polls = 6
 	}
-	var y yields
+	y := yields{patience: &h.patience}
 	for {
 		for range polls {
 			if state.Load()&over != 0 {
+				y.answered()
 				h.hit()
 				return true
 			}
@@ -122,8 +126,8 @@ func (h *heat) waitActively(state *atomic.Uint32, ready func() bool, stop <-chan
 			y.start = now()
 			continue
 		}
-		if spent, busy := y.next(); busy || spent > most {
-			h.miss(busy)
+		if y.next() > most {
+			h.miss(false)
 			return ready()
 		}
 		if !woken && wanted() { // perhaps by the goroutine that database/sql starts for a context
@@ -148,10 +152,11 @@ func (c *core) waitActively(last int64) bool {
 	if !c.heat.near.Load() || !c.heat.warm() {
 		return false
 	}
-	y, most := yields{start: last}, c.heat.spin
+	y, most := yields{patience: &c.heat.patience, start: last}, c.heat.spin
 	for {
 		for range 32 {
 			if c.inbox.head.Load() != nil {
+				y.answered()
 				return true
 			}
 			pause()
@@ -159,7 +164,7 @@ func (c *core) waitActively(last int64) bool {
 		if permits.waiting.Load() {
 			most = min(most, closeGap)
 		}
-		if spent, busy := y.next(); busy || spent > most || c.quit.Load() || !c.heat.hot.Load() || wanted() {
+		if y.next() > most || c.quit.Load() || !c.heat.hot.Load() || wanted() {
 			return false
 		}
 	}
@@ -170,27 +175,66 @@ func (c *core) waitActively(last int64) bool {
 // to move it to an idle one. They come further and further apart, since each keeps the
 // garbage collector from stopping the world.
 type yields struct {
-	start int64
-	done  int
+	patience *patience
+	start    int64 // when the wait began, without the time slices of other processes
+	done     int
+	quick    bool // the last yield was not long
 }
 
+// next yields if it is time to. It returns how long the wait has lasted.
+func (y *yields) next() time.Duration {
+	here := now()
+	spent := time.Duration(here - y.start)
+	if spent < y.patience.get()<<y.done {
+		return spent
+	}
+	yieldThread()
+	return y.yielded(spent, time.Duration(now()-here))
+}
+
+// yielded notes how long a yield took, after a wait of spent. It returns how long the wait
+// has lasted.
+func (y *yields) yielded(spent, took time.Duration) time.Duration {
+	y.done++
+	if y.quick = took < longYield; y.quick {
+		return spent + took
+	}
+	y.patience.grow()
+	y.start += int64(took)
+	return spent
+}
+
+// answered is called when what the wait was for has come.
+func (y *yields) answered() {
+	if y.quick {
+		y.patience.shrink()
+	}
+}
+
+// patience is how long an active wait lasts before it first yields the core. If other
+// processes keep the cores busy, a yield gives one of them a time slice of milliseconds,
+// and both sides of a hop are seldom awake together if each yields soon: so a long yield
+// makes it long. If the two sides share a core, only a yield brings the answer: each that
+// does halves it. It is for both sides of all calls of a worker, and may be wrong.
+type patience struct{ ns atomic.Int64 }
+
 const (
-	firstYield = 2 * time.Microsecond
-	longYield  = 200 * time.Microsecond
+	leastPatience = 2 * time.Microsecond
+	mostPatience  = 64 * time.Microsecond // about what waking a thread takes
+	longYield     = 200 * time.Microsecond
 )
 
-// next yields if it is time to. It returns how long the wait has lasted. busy says that
-// another process had the core meanwhile.
-func (y *yields) next() (spent time.Duration, busy bool) {
-	here := now()
-	spent = time.Duration(here - y.start)
-	if spent < firstYield<<y.done {
-		return spent, false
+func (p *patience) get() time.Duration { return max(leastPatience, time.Duration(p.ns.Load())) }
+
+// lost reports whether other processes kept the cores busy at the last yield.
+func (p *patience) lost() bool { return p.get() == mostPatience }
+
+func (p *patience) grow() { p.ns.Store(int64(mostPatience)) }
+
+func (p *patience) shrink() {
+	if n := p.ns.Load(); n != 0 {
+		p.ns.Store(n / 2)
 	}
-	y.done++
-	yieldThread()
-	took := time.Duration(now() - here)
-	return spent + took, took > longYield
 }
 
 var epoch = time.Now()
