@@ -34,10 +34,9 @@ type core struct {
 	tried bool  // it slept in the kernel to see how long it would wait
 	turn  bool  // it slept in the kernel until its turn for a permit
 
-	_        line
-	returned atomic.Int64 // when a caller that had slept had its answer; callers write it
-	yielded  atomic.Int64 // when one of them has last given up its processor; likewise
-	runsThen atomic.Int64 // runs at that time; likewise
+	_         line
+	returned  atomic.Int64 // when a caller that had slept had its answer; callers write it
+	turnBegan atomic.Int64 // when its callers' turn on a processor began; likewise
 
 	_ line
 	// Counters, written by the worker only.
@@ -218,25 +217,20 @@ func (c *core) refuse(t *Task) {
 
 // A caller and a worker that sleep in channels hand one processor to each other. They are
 // never preempted, since the scheduler counts a thread of its own as another goroutine's
-// turn. Those in the processor's own queue would wait for ever, and those in the common one
-// for 61 such turns. So the caller gives the processor up now and then. It is a call that
-// waits then, so that happens once in many calls, unless they come rarely.
-const (
-	// After turn and turnCalls calls a caller yields if goroutines may be waiting for its
-	// processor. After longestTurn it yields in any case: they may be in the common queue.
-	turn        = 20 * time.Millisecond
-	turnCalls   = 200
-	longestTurn = 10 * turn
-)
+// turn. Those who wait for the processor would wait for ever, or for 61 such turns. So the
+// caller gives it up after as long as the runtime lets a goroutine compute. One who has not
+// called for so long has slept meanwhile, or was preempted.
+const turn = 10 * time.Millisecond
 
 // giveWay is called by a caller who is about to wake a worker that sleeps in a channel.
 func (c *core) giveWay(t *Task) {
-	since, runs := time.Duration(t.sentAt-c.yielded.Load()), c.runs.Load()
-	if since > longestTurn || since > turn && runs-c.runsThen.Load() > turnCalls && wanted() {
+	switch {
+	case t.sentAt-c.returned.Load() > int64(turn):
+		c.turnBegan.Store(t.sentAt)
+	case t.sentAt-c.turnBegan.Load() > int64(turn):
 		runtime.Gosched()
 		t.sentAt = now()
-		c.yielded.Store(t.sentAt)
-		c.runsThen.Store(runs)
+		c.turnBegan.Store(t.sentAt)
 	}
 }
 
