@@ -18,13 +18,16 @@ type side struct {
 // them.
 type waits struct{ each []time.Duration }
 
-// A comparison is one row of the table, or two if each call's own time counts: the
-// median of them, and the 99th percentile.
+// A comparison is one row of the table, or if each call's own time counts the median of
+// them and the 99th percentile, or all three.
 type comparison struct {
 	name string
 	goal goal
 	tail goal // of the 99th percentile
 	open func() (bare, aio side, err error)
+
+	whole bool // the time of the whole op counts too
+	turns int  // a turn is so many times as long; 0: as long
 }
 
 func (c comparison) measure() error {
@@ -34,7 +37,7 @@ func (c comparison) measure() error {
 	}
 	defer bare.close()
 	defer aio.close()
-	n, err := calibrate(bare)
+	n, err := calibrate(bare, *turn*time.Duration(max(1, c.turns)))
 	if err != nil {
 		return err
 	}
@@ -56,8 +59,10 @@ func (c comparison) measure() error {
 		}
 	}
 	res := [2]cost{typical(spent[0]), typical(spent[1])}
-	if bare.waits == nil {
+	if bare.waits == nil || c.whole {
 		printRow(c.name, c.goal, res[0], res[1])
+	}
+	if bare.waits == nil {
 		return nil
 	}
 	for _, q := range []struct {
@@ -93,11 +98,11 @@ func typical(cs []cost) cost {
 	return cost{t, median(column(func(c cost) float64 { return c.allocs })), median(column(func(c cost) float64 { return c.bytes }))}
 }
 
-// calibrate finds how often the work fits into a turn.
-func calibrate(s side) (int, error) {
+// calibrate finds how often the work fits into a turn of d.
+func calibrate(s side, d time.Duration) (int, error) {
 	for n := 1; ; n *= 2 {
 		c, err := run(s, n)
-		if err != nil || time.Duration(c.time*float64(n)) > *turn/2 || n > 1<<22 {
+		if err != nil || time.Duration(c.time*float64(n)) > d/2 || n > 1<<22 {
 			return n, err
 		}
 	}

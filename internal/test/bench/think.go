@@ -30,13 +30,48 @@ func thinkCases() []comparison {
 		thinking(8, time.Millisecond, computing, goal{plus: 40 * time.Microsecond}, goal{ratio: 3}),
 		thinking(8, 5*time.Millisecond, computing, goal{plus: 40 * time.Microsecond}, goal{ratio: 3}),
 		thinking(8, time.Millisecond, time.Sleep, goal{}, goal{}),
+		working(8, 200*time.Microsecond),
+		working(8, time.Millisecond),
+		working(8, 5*time.Millisecond),
 	)
 }
 
-// computing keeps the goroutine busy.
+// computing keeps the goroutine busy until d has passed, whether or not it has a processor.
 func computing(d time.Duration) {
 	for start := time.Now(); time.Since(start) < d; {
 	}
+}
+
+// compute does what takes a processor d. A goroutine that waits for a processor does not
+// get on with it.
+func compute(d time.Duration) {
+	for range max(1, int(float64(d)/stepTime())) {
+		step()
+	}
+}
+
+// stepTime is how long a step takes, in nanoseconds, at best.
+var stepTime = sync.OnceValue(func() float64 {
+	least := time.Hour
+	for range 100 {
+		start := time.Now()
+		for range 100 {
+			step()
+		}
+		least = min(least, time.Since(start))
+	}
+	return float64(least) / 100
+})
+
+//go:noinline
+func step() (x uint64) {
+	x = 88172645463325252
+	for range 300 {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+	}
+	return x
 }
 
 func thinkingHop(gap time.Duration) (bare, aio side, err error) {
@@ -69,8 +104,36 @@ func thinking(goroutines int, gap time.Duration, think func(time.Duration), p50,
 		how = "sleeping"
 	}
 	name := fmt.Sprintf("point query, %d × %s %v between", goroutines, how, gap)
+	c := timed(name, goroutines, func(ctx context.Context, db *sql.DB) (time.Duration, error) {
+		think(gap)
+		start := time.Now()
+		err := pointQuery(ctx, db, 1)
+		return time.Since(start), err
+	})
+	c.goal, c.tail = p50, p99
+	return c
+}
+
+// working has goroutines, with a connection each, that compute and query in turns, all the
+// time. What counts is both together: a goroutine that keeps its processor for the query
+// loses it while it computes.
+func working(goroutines int, work time.Duration) comparison {
+	name := fmt.Sprintf("work of %v and a point query, %d goroutines", work, goroutines)
+	c := timed(name, goroutines, func(ctx context.Context, db *sql.DB) (time.Duration, error) {
+		start := time.Now()
+		compute(work)
+		err := pointQuery(ctx, db, 1)
+		return time.Since(start), err
+	})
+	c.whole, c.turns = true, 25
+	return c
+}
+
+// timed has goroutines, with a connection each, that do something again and again that
+// returns how long it took.
+func timed(name string, goroutines int, do func(context.Context, *sql.DB) (time.Duration, error)) comparison {
 	var each *waits // of the side that runs
-	c := sqlite(name, p50, goroutines, plainContext, func(ctx context.Context, db *sql.DB, n int) error {
+	c := sqlite(name, goal{}, goroutines, plainContext, func(ctx context.Context, db *sql.DB, n int) error {
 		errs := make([]error, goroutines)
 		own := make([][]time.Duration, goroutines)
 		var wg sync.WaitGroup
@@ -79,10 +142,9 @@ func thinking(goroutines int, gap time.Duration, think func(time.Duration), p50,
 			go func() {
 				defer wg.Done()
 				for i := g; i < n && errs[g] == nil; i += goroutines {
-					think(gap)
-					start := time.Now()
-					errs[g] = pointQuery(ctx, db, 1)
-					own[g] = append(own[g], time.Since(start))
+					var took time.Duration
+					took, errs[g] = do(ctx, db)
+					own[g] = append(own[g], took)
 				}
 			}()
 		}
@@ -102,7 +164,6 @@ func thinking(goroutines int, gap time.Duration, think func(time.Duration), p50,
 		}
 		return bare, aio, err
 	}
-	c.tail = p99
 	return c
 }
 
