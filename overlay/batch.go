@@ -248,8 +248,9 @@ type textTx struct {
 	results []BatchResult
 	owned   bool // the batch has begun it (InTx): texts cannot end it unnoticed
 	open    bool
-	from    int  // the first statement in it
-	mixed   bool // a part of what was done since then may not be in it, but kept
+	from    int    // the first statement in it
+	mixed   bool   // a part of what was done since then may not be in it, but kept
+	plain   string // a text that does nothing to a transaction: most batches repeat one
 }
 
 // after notes what statement i has done, and takes back what was lost with it.
@@ -271,6 +272,9 @@ func (t *textTx) after(l *lane, query string, i int, err error, lost bool) {
 // stayed notes what statement i has done if a transaction is open before and after it. It
 // need not be the same one.
 func (t *textTx) stayed(l *lane, query string, i int, err error) {
+	if query == t.plain {
+		return
+	}
 	several := sqltext.Several(query, l.pc.Dialect())
 	switch control := sqltext.ControlOf(query, l.pc.Dialect()); {
 	case err == nil && control == sqltext.Begins: // which has committed the one before
@@ -281,6 +285,8 @@ func (t *textTx) stayed(l *lane, query string, i int, err error) {
 		t.from, t.mixed = i+1, false
 	case sqltext.MayCommit(query, l.pc.Dialect()):
 		t.mixed = true
+	default:
+		t.plain = query
 	}
 }
 
