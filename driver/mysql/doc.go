@@ -48,6 +48,12 @@
 // server in the kernel. In Go's network poller the wait would cost a goroutine
 // that is locked to a thread two more thread switches.
 //
+// The caller meanwhile waits actively for up to 200 µs, as for any call, if the last one
+// took no longer. On two virtual cores, with the server on the same machine, a query of one
+// round trip takes 100 to 140 µs so, and 140 to 180 µs of processor time. If the caller
+// slept it would take 250 to 350 µs, and 140 to 240 of processor time: waking a thread costs
+// more than the wait. After longer calls the caller sleeps.
+//
 // The program's own dialers are used as they are: Config.DialFunc, and networks
 // registered with mysql.RegisterDialContext. One registered for tcp or unix
 // replaces this package's, unless it was registered by an init function that ran
