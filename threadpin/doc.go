@@ -42,11 +42,15 @@
 //
 // # What GOMAXPROCS should be
 //
-// A worker that is woken takes an idle P, if there is one. With two processors and
-// GOMAXPROCS=2, a caller that computes 1 ms between hops pays 13 µs for each, and 47 on another
-// machine; with GOMAXPROCS=3 it pays 5 and 7. A program in which few goroutines compute at once
-// should have a spare P or two. If more compute than there are processors, spare Ps do harm: a
-// thread that is woken then waits in the kernel for a time slice, 1 ms and more.
+// A worker that is woken takes an idle P, if there is one. If there is none, a caller and its
+// worker hand one to each other, and each time the kernel may wake the next thread on a core where
+// another one computes. So a program with few processors should have twice as many Ps. With
+// two processors and GOMAXPROCS=2, a caller that computes 1 ms between hops pays 13 µs for
+// each, and 47 on another machine; with GOMAXPROCS=3 it pays 5 and 7. Eight goroutines that
+// compute 1 ms and make a query of 15 µs in turns get 66 % of the throughput that they have without hops
+// with GOMAXPROCS=2, and 82, 92 and 95 % with 3, 4 and 8. In such a program a hop waits for
+// time slices of the kernel, 1 ms and more; with GOMAXPROCS=2 most hops take 0.2 ms, and one in a
+// hundred waits 30 ms for its turn in Go's scheduler.
 //
 // # Panics and Goexit
 //
