@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -45,9 +46,7 @@ func computing(d time.Duration) {
 // compute does what takes a processor d. A goroutine that waits for a processor does not
 // get on with it.
 func compute(d time.Duration) {
-	for range max(1, int(float64(d)/stepTime())) {
-		step()
-	}
+	steps(max(1, int(float64(d)/stepTime())))
 }
 
 // stepTime is how long a step takes, in nanoseconds, at best.
@@ -55,23 +54,20 @@ var stepTime = sync.OnceValue(func() float64 {
 	least := time.Hour
 	for range 100 {
 		start := time.Now()
-		for range 100 {
-			step()
-		}
+		steps(100)
 		least = min(least, time.Since(start))
 	}
 	return float64(least) / 100
 })
 
-//go:noinline
-func step() (x uint64) {
-	x = 88172645463325252
-	for range 300 {
+func steps(n int) {
+	x := uint64(88172645463325252)
+	for range 300 * n {
 		x ^= x << 13
 		x ^= x >> 7
 		x ^= x << 17
 	}
-	return x
+	runtime.KeepAlive(x)
 }
 
 func thinkingHop(gap time.Duration) (bare, aio side, err error) {
