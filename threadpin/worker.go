@@ -40,7 +40,7 @@ func Do[T any](ctx context.Context, w *Worker, fn func() (T, error)) (T, error) 
 	return result, failed
 }
 
-// Submit hands fn to the worker without waiting, and calls done, which may be
+// Submit hands fn to the worker without waiting for it, and calls done, which may be
 // nil, on the worker's thread when fn has returned: with nil, a *PanicError,
 // ErrGoexit, or ErrAlreadyQuit if the worker went before fn could start. done
 // must not block. If Submit fails, with ErrQueueFull or ErrAlreadyQuit, neither

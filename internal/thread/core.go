@@ -34,13 +34,14 @@ type core struct {
 	tried bool  // it slept in the kernel to see how long it would wait
 	turn  bool  // it slept in the kernel until its turn for a permit
 
-	_         line
-	returned  atomic.Int64 // when a caller that had slept had its answer; callers write it
-	turnBegan atomic.Int64 // when its callers' turn on a processor began; likewise
+	_        line
+	returned atomic.Int64 // when a caller that had slept had its answer; callers write it
+	computed atomic.Int64 // how long they have computed between calls since one gave way; likewise
 
 	_ line
-	// Counters, written by the worker only.
-	runs, waited, ran atomic.Int64
+	// Written by the worker only.
+	runs, waited, ran atomic.Int64 // counters
+	idleSince         atomic.Int64 // when the last task before a sleep had ended
 }
 
 // main is the worker's goroutine. It never unlocks its thread, so the thread ends
@@ -84,7 +85,7 @@ func (c *core) loop() {
 	last := now() // when the last task ended
 	c.heat.near.Store(true)
 	for {
-		if c.inbox.head.Load() == nil && !c.waitActively(last) && !c.sleep() {
+		if c.inbox.head.Load() == nil && !c.waitActively(last) && !c.sleep(last) {
 			return
 		}
 		for c.rest = c.inbox.take(); c.rest != nil; {
@@ -110,8 +111,9 @@ func (c *core) loop() {
 
 // sleep waits for a task without a processor. It reports false when the worker is to
 // end.
-func (c *core) sleep() bool {
+func (c *core) sleep(last int64) bool {
 	c.heat.cool()
+	c.idleSince.Store(last)
 	countProcessors()
 	how := inChannel
 	c.turn = hasKernelParker && c.heat.outOfTurn.Swap(false)
@@ -215,23 +217,41 @@ func (c *core) refuse(t *Task) {
 	}
 }
 
-// A caller and a worker that sleep in channels hand one processor to each other. They are
-// never preempted, since the scheduler counts a thread of its own as another goroutine's
-// turn. Those who wait for the processor would wait for ever, or for 61 such turns. So the
-// caller gives it up after as long as the runtime lets a goroutine compute. One who has not
-// called for so long has slept meanwhile, or was preempted.
-const turn = 10 * time.Millisecond
+// A caller and a worker that sleep in channels hand one processor to each other. The
+// runtime does not preempt them as long as calls come within 10 ms, since it counts a thread
+// of its own as another goroutine's turn. Those who wait for the processor would wait for
+// ever, or for 61 such turns. So a caller gives it up after it has computed as long
+// as the runtime would let it.
+const share = 10 * time.Millisecond
 
-// giveWay is called by a caller who is about to wake a worker that sleeps in a channel.
-func (c *core) giveWay(t *Task) {
-	switch {
-	case t.sentAt-c.returned.Load() > int64(turn):
-		c.turnBegan.Store(t.sentAt)
-	case t.sentAt-c.turnBegan.Load() > int64(turn):
-		runtime.Gosched()
-		t.sentAt = now()
-		c.turnBegan.Store(t.sentAt)
+// giveWay is called by a caller who is about to wake a worker that sleeps in a channel. It
+// reports whether it let others run.
+func (c *core) giveWay(t *Task) bool {
+	here := now()
+	if !c.shareOver(here - max(c.returned.Load(), c.idleSince.Load())) {
+		return false
 	}
+	if t.queuedAt == 0 {
+		t.queuedAt = here
+	}
+	runtime.Gosched()
+	return true
+}
+
+// shareOver reports whether a caller is to give way, after a pause since the last call. What
+// a call takes does not count: its caller sleeps. A pause of more than two shares is no
+// computing: either the caller has slept, or it was preempted.
+func (c *core) shareOver(pause int64) bool {
+	computed := int64(0)
+	if pause <= int64(2*share) {
+		computed = pause + c.computed.Load()
+	}
+	over := computed > int64(share)
+	if over {
+		computed = 0
+	}
+	c.computed.Store(computed)
+	return over
 }
 
 // send pushes a task that has a place in the queue.
@@ -242,9 +262,6 @@ func (c *core) send(t *Task) bool {
 		if t.queuedAt == 0 {
 			t.queuedAt = t.sentAt
 		}
-	}
-	if sleeper(head) == inChannel {
-		c.giveWay(t)
 	}
 	switch how, old := c.inbox.push(t); {
 	case old == gone:

@@ -40,8 +40,9 @@
 // after their last call, a caller for short calls and for parts of a call such as the
 // next row. There is a permit for each pair of processors. If a goroutine wants the processor,
 // the worker gives it up, and the caller lets that one run first. The wait yields the core a few
-// times, since the kernel may have queued the other side there: later if other processes have
-// lately taken a time slice then (patience). After waits for nothing some callers park at once.
+// times, since the kernel may have queued the other side there. If another process has taken a
+// time slice then, waits yield later for 100 ms (patience), and a caller who has to wake the worker
+// parks at once unless calls follow closely. After waits for nothing some callers park at once.
 //
 // If more workers than there are permits get calls that follow each other closely, waking
 // a thread for each call would cost several times the calls. So those callers wait in line,
@@ -52,7 +53,8 @@
 // futex call, and it takes an idle processor. If all processors are busy it would
 // wait for whole time slices of others. Once such waits have cost more than the kernel
 // has spared, for the process as a whole, workers sleep in channels: a caller who wakes such
-// a worker and parks hands its own processor on. Now and then one worker tries the kernel
-// again, the less often the longer those who tried had to wait (starving).
+// a worker and parks hands its own processor on, and after 10 ms of computing lets others have
+// it (giveWay). Now and then one worker tries the kernel again, the less often the longer those
+// who tried had to wait (starving).
 // Elsewhere than on Linux, and in bubbles of testing/synctest, there are channels alone.
 package thread

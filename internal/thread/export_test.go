@@ -97,7 +97,7 @@ func (p *Permits) Close() {
 	countProcessors()
 }
 
-// Yields are those of the active waits of one worker.
+// Yields are those of the active waits of one worker, at times that the test chooses.
 type Yields struct {
 	patience patience
 	wait     yields
@@ -106,10 +106,22 @@ type Yields struct {
 // Begin begins the next wait.
 func (y *Yields) Begin() { y.wait = yields{patience: &y.patience} }
 
-// Yielded says how long a yield took, after a wait of spent. It returns how long the wait
+// Yielded says when a yield was, after a wait of spent. It returns how long the wait
 // has lasted.
-func (y *Yields) Yielded(spent, took time.Duration) time.Duration { return y.wait.yielded(spent, took) }
+func (y *Yields) Yielded(spent time.Duration, from, to int64) time.Duration {
+	return y.wait.yielded(spent, from, to)
+}
 
-func (y *Yields) Answered()               { y.wait.answered() }
-func (y *Yields) Patience() time.Duration { return y.patience.get() }
-func (y *Yields) Lost() bool              { return y.patience.lost() }
+func (y *Yields) Answered()                         { y.wait.answered() }
+func (y *Yields) Patience(here int64) time.Duration { return y.patience.get(here) }
+
+// Disturb makes the worker's waits patient, as a long yield does. Disturbed reports whether they
+// are.
+func (w *Worker) Disturb()        { w.core.heat.patience.grow(now()) }
+func (w *Worker) Disturbed() bool { return w.core.heat.patience.long() }
+
+// ShareOver reports whether a caller is to give way, after a pause since the last call.
+func (w *Worker) ShareOver(pause time.Duration) bool { return w.core.shareOver(int64(pause)) }
+
+// Computed returns how long callers have computed between calls since one gave way.
+func (w *Worker) Computed() time.Duration { return time.Duration(w.core.computed.Load()) }

@@ -51,3 +51,78 @@ func TestCallersShareProcessors(t *testing.T) {
 		}
 	}
 }
+
+// Pauses between calls add up to a share, and longer ones begin a new one.
+func TestShareOver(t *testing.T) {
+	w, err := thread.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Quit()
+	for i, step := range []struct {
+		pause time.Duration
+		over  bool
+	}{
+		{9 * time.Millisecond, false}, {2 * time.Millisecond, true}, {9 * time.Millisecond, false},
+		{25 * time.Millisecond, false}, {9 * time.Millisecond, false}, {10500 * time.Microsecond, true},
+		{10500 * time.Microsecond, true}, {19 * time.Millisecond, true},
+	} {
+		if got := w.ShareOver(step.pause); got != step.over {
+			t.Errorf("%d: after %v: %v", i, step.pause, got)
+		}
+	}
+	calls := 1
+	for !w.ShareOver(50 * time.Microsecond) {
+		calls++
+	}
+	if calls != 201 {
+		t.Errorf("after %d pauses of 50 µs", calls)
+	}
+}
+
+// What a call takes is no part of the share, since its caller sleeps.
+func TestLongCallsGiveNoWay(t *testing.T) {
+	thread.Crowd(1 << 30)
+	defer thread.Crowd(0)
+	w, err := thread.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Quit()
+	least := time.Hour
+	for range 5 { // the machine may be busy
+		w.Run(background, func() { time.Sleep(15 * time.Millisecond) })
+		before := w.Computed()
+		w.Run(background, func() { time.Sleep(time.Millisecond) })
+		least = min(least, w.Computed()-before)
+	}
+	if least > 5*time.Millisecond {
+		t.Errorf("a call of 15 ms counts as %v of computing", least)
+	}
+}
+
+// A caller who submits and waits in its own way shares its processor, too.
+func TestSubmittersShareProcessors(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	thread.Crowd(1 << 30)
+	defer thread.Crowd(0)
+	w, err := thread.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Quit()
+	var ran atomic.Bool
+	go ran.Store(true)
+	done := make(chan struct{})
+	for calls := 0; !ran.Load(); calls++ {
+		if calls == 20_000 {
+			t.Fatal("another goroutine has not run in 20,000 calls")
+		}
+		for start := time.Now(); time.Since(start) < 50*time.Microsecond; {
+		}
+		if err := w.Submit(func() {}, func(error) { done <- struct{}{} }); err != nil {
+			t.Fatal(err)
+		}
+		<-done
+	}
+}

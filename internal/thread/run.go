@@ -29,7 +29,7 @@ func (t *Task) End() error {
 	return err
 }
 
-// Submit hands fn to the worker without waiting, and calls done, which may be
+// Submit hands fn to the worker without waiting for it, and calls done, which may be
 // nil, on the thread when fn has returned.
 func (w *Worker) Submit(fn func(), done func(error)) error {
 	c := w.core
@@ -59,6 +59,9 @@ func (w *Worker) submit(fn func(), done func(error)) error {
 	c := w.core
 	t := w.NewTask(Func(fn))
 	t.done = done
+	if sleeper(c.inbox.head.Load()) == inChannel {
+		c.giveWay(t)
+	}
 	if !c.send(t) {
 		t.Release()
 		return ErrAlreadyQuit

@@ -19,6 +19,7 @@ type Task struct {
 	queuedAt int64         // when the call began to wait; 0 if the worker was waiting for it actively
 	sentAt   int64         // when it was pushed, after its wait for a permit; likewise
 	woke     way           // how the worker slept that the task has woken
+	waited   bool          // the owner's: it has waited for a part of the call
 
 	// claim decides whether the job runs. The worker replaces 0 with taken, the
 	// owner with withdrawn; the first one decides.
@@ -104,6 +105,11 @@ func (t *Task) Begin(ctx context.Context) error {
 			return err
 		}
 	}
+	if sleeper(c.inbox.head.Load()) == inChannel && c.giveWay(t) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
 	if !c.room.tryEnter() {
 		if err := c.room.enter(ctx, c.quitting); err != nil {
 			return err
@@ -121,7 +127,7 @@ func (t *Task) Release() {
 	if t.worker != nil && t.worker.core.bubble {
 		return
 	}
-	t.worker, t.job, t.done, t.next, t.queuedAt, t.sentAt, t.woke, t.err = nil, nil, nil, nil, 0, 0, awake, nil
+	t.worker, t.job, t.done, t.next, t.queuedAt, t.sentAt, t.woke, t.waited, t.err = nil, nil, nil, nil, 0, 0, awake, false, nil
 	t.claim.Store(0)
 	t.state.Store(0)
 	tasks.Put(t)
@@ -195,7 +201,9 @@ func (t *Task) finish(err error) {
 func (t *Task) wait(cond func() bool, stop <-chan struct{}, spin bool) bool {
 	ready := func() bool { return t.Over() || cond != nil && cond() }
 	c := t.worker.core
-	if ready() || spin && t.woke != handsOn && c.heat.waitActively(&t.state, ready, stop, t.woke != awake, cond != nil) {
+	woken := t.woke != awake && !t.waited
+	t.waited = true
+	if ready() || spin && t.woke != handsOn && c.heat.waitActively(&t.state, ready, stop, woken, cond != nil) {
 		return true
 	}
 	for {

@@ -96,11 +96,11 @@ func (h *heat) miss(busy bool) {
 
 // waitActively is the caller's side. It reports whether ready came true. It polls
 // state for over, and calls ready only now and then, since reading what the worker
-// is writing slows the worker down. woken says that the caller has just woken the worker,
-// which may not have a processor yet: if other processes keep all of them busy, waiting
-// actively for it pays only in a run of calls.
+// is writing slows the worker down. woken says that the caller has woken the worker, and has
+// not waited since. The worker may not have a processor yet, and if other processes keep all of
+// them busy, waiting actively for it pays only in a run of calls.
 func (h *heat) waitActively(state *atomic.Uint32, ready func() bool, stop <-chan struct{}, woken, part bool) bool {
-	if woken && h.patience.lost() && h.close.Load() < streak || !h.tries(part) || !h.watch.CompareAndSwap(false, true) {
+	if woken && h.patience.long() && h.close.Load() < streak || !h.tries(part) || !h.watch.CompareAndSwap(false, true) {
 		return false
 	}
 	defer h.watch.Store(false)
@@ -119,6 +119,7 @@ func (h *heat) waitActively(state *atomic.Uint32, ready func() bool, stop <-chan
 			pause()
 		}
 		if ready() {
+			y.answered()
 			h.hit()
 			return true
 		}
@@ -185,21 +186,21 @@ type yields struct {
 func (y *yields) next() time.Duration {
 	here := now()
 	spent := time.Duration(here - y.start)
-	if spent < y.patience.get()<<y.done {
+	if spent < y.patience.get(here)<<y.done {
 		return spent
 	}
 	yieldThread()
-	return y.yielded(spent, time.Duration(now()-here))
+	return y.yielded(spent, here, now())
 }
 
-// yielded notes how long a yield took, after a wait of spent. It returns how long the wait
-// has lasted.
-func (y *yields) yielded(spent, took time.Duration) time.Duration {
+// yielded notes a yield, after a wait of spent. It returns how long the wait has lasted.
+func (y *yields) yielded(spent time.Duration, from, to int64) time.Duration {
 	y.done++
+	took := time.Duration(to - from)
 	if y.quick = took < longYield; y.quick {
 		return spent + took
 	}
-	y.patience.grow()
+	y.patience.grow(to)
 	y.start += int64(took)
 	return spent
 }
@@ -214,25 +215,41 @@ func (y *yields) answered() {
 // patience is how long an active wait lasts before it first yields the core. If other
 // processes keep the cores busy, a yield gives one of them a time slice of milliseconds,
 // and both sides of a hop are seldom awake together if each yields soon: so a long yield
-// makes it long. If the two sides share a core, only a yield brings the answer: each that
-// does halves it. It is for both sides of all calls of a worker, and may be wrong.
-type patience struct{ ns atomic.Int64 }
+// makes it long, for a while. If the two sides share a core, only a yield brings the
+// answer: a wait that ends after one that was not long halves it. It is for both sides of
+// all calls of a worker, and may be wrong.
+type patience struct {
+	ns    atomic.Int64
+	grown atomic.Int64 // when
+}
 
 const (
 	leastPatience = 2 * time.Microsecond
-	mostPatience  = 64 * time.Microsecond // about what waking a thread takes
+	mostPatience  = 64 * time.Microsecond
+	longPatience  = 100 * time.Millisecond // how long it stays long
 	longYield     = 200 * time.Microsecond
 )
 
-func (p *patience) get() time.Duration { return max(leastPatience, time.Duration(p.ns.Load())) }
+func (p *patience) get(here int64) time.Duration {
+	n := p.ns.Load()
+	if n <= int64(leastPatience) || here-p.grown.Load() > int64(longPatience) {
+		return leastPatience
+	}
+	return time.Duration(n)
+}
 
-// lost reports whether other processes kept the cores busy at the last yield.
-func (p *patience) lost() bool { return p.get() == mostPatience }
+// long reports whether other processes have kept the cores busy lately.
+func (p *patience) long() bool {
+	return p.ns.Load() == int64(mostPatience) && p.get(now()) == mostPatience
+}
 
-func (p *patience) grow() { p.ns.Store(int64(mostPatience)) }
+func (p *patience) grow(here int64) {
+	p.grown.Store(here)
+	p.ns.Store(int64(mostPatience))
+}
 
 func (p *patience) shrink() {
-	if n := p.ns.Load(); n != 0 {
+	if n := p.ns.Load(); n > int64(leastPatience) {
 		p.ns.Store(n / 2)
 	}
 }

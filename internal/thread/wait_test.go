@@ -45,40 +45,65 @@ func TestAnEndedWorkerHoldsNoPermit(t *testing.T) {
 	}
 }
 
-// A yield that lasts a time slice of another process makes the waits after it patient, and
-// does not count as waiting; yields that bring the answer soon make them as before.
+// A yield that lasts a time slice of another process makes the waits after it patient for a
+// while, and does not count as waiting; waits that end after a short yield make them as before.
 func TestPatience(t *testing.T) {
-	const least, most = 2 * time.Microsecond, 64 * time.Microsecond
+	const (
+		least, most = 2 * time.Microsecond, 64 * time.Microsecond
+		micro       = int64(time.Microsecond)
+		milli       = int64(time.Millisecond)
+	)
 	var y thread.Yields
 	y.Begin()
-	if got := y.Patience(); got != least || y.Lost() {
-		t.Fatalf("at first %v, lost: %v", got, y.Lost())
+	if got := y.Patience(0); got != least {
+		t.Fatalf("at first %v", got)
 	}
-	if got := y.Yielded(3*time.Microsecond, time.Microsecond); got != 4*time.Microsecond {
+	if got := y.Yielded(3*time.Microsecond, 0, micro); got != 4*time.Microsecond {
 		t.Errorf("a quick yield: %v", got)
 	}
-	if got := y.Yielded(5*time.Microsecond, 3*time.Millisecond); got != 5*time.Microsecond {
+	if got := y.Yielded(5*time.Microsecond, 0, 3*milli); got != 5*time.Microsecond {
 		t.Errorf("a long yield: %v", got)
 	}
 	y.Answered() // since the other side went on meanwhile
-	if got := y.Patience(); got != most || !y.Lost() {
-		t.Errorf("after a long yield %v, lost: %v", got, y.Lost())
+	for _, here := range []int64{3 * milli, 100 * milli} {
+		if got := y.Patience(here); got != most {
+			t.Errorf("%v after a long yield %v", time.Duration(here-3*milli), got)
+		}
 	}
-	for n := 0; y.Patience() != least; n++ {
+	if got := y.Patience(104 * milli); got != least {
+		t.Errorf("long after a long yield %v", got)
+	}
+	for n := 0; y.Patience(3*milli) != least; n++ {
 		if n == 10 {
-			t.Fatalf("after ten answers %v", y.Patience())
+			t.Fatalf("after ten answers %v", y.Patience(3*milli))
 		}
 		y.Begin()
 		y.Answered() // without a yield: it tells nothing
-		before := y.Patience()
+		before := y.Patience(3 * milli)
 		y.Begin()
-		y.Yielded(before, time.Microsecond)
+		y.Yielded(before, 3*milli, 3*milli+micro)
 		y.Answered()
-		if got := y.Patience(); got >= before || got < least {
+		if got := y.Patience(3 * milli); got >= before || got < least {
 			t.Fatalf("after %v, %v", before, got)
 		}
 	}
-	if y.Lost() {
-		t.Error("still lost")
+}
+
+// When the other processes have gone, waits are as before, also if each call wakes the
+// worker.
+func TestPatienceEnds(t *testing.T) {
+	w, err := thread.Start()
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer w.Quit()
+	w.Disturb()
+	for range 100 {
+		if !w.Disturbed() {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+		w.Run(background, func() {})
+	}
+	t.Error("still patient after 2 s")
 }
