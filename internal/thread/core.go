@@ -218,15 +218,18 @@ func (c *core) refuse(t *Task) {
 }
 
 // A caller and a worker that sleep in channels hand one processor to each other. The
-// runtime does not preempt them as long as calls come within 10 ms, since it counts a thread
-// of its own as another goroutine's turn. Those who wait for the processor would wait for
+// runtime preempts whom it has seen in the same turn for 10 ms, and it counts a thread of its
+// own as another turn: callers who compute up to 20 ms between calls are not preempted. Those who wait for the processor would wait for
 // ever, or for 61 such turns. So a caller gives it up after it has computed as long
 // as the runtime would let it.
 const share = 10 * time.Millisecond
 
-// giveWay is called by a caller who is about to wake a worker that sleeps in a channel. It
-// reports whether it let others run.
+// giveWay lets others run if the caller's share is over and it is about to wake a worker
+// that sleeps in a channel. It reports whether it did.
 func (c *core) giveWay(t *Task) bool {
+	if sleeper(c.inbox.head.Load()) != inChannel {
+		return false
+	}
 	here := now()
 	if !c.shareOver(here - max(c.returned.Load(), c.idleSince.Load())) {
 		return false

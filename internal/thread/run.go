@@ -59,9 +59,7 @@ func (w *Worker) submit(fn func(), done func(error)) error {
 	c := w.core
 	t := w.NewTask(Func(fn))
 	t.done = done
-	if sleeper(c.inbox.head.Load()) == inChannel {
-		c.giveWay(t)
-	}
+	c.giveWay(t)
 	if !c.send(t) {
 		t.Release()
 		return ErrAlreadyQuit

@@ -105,7 +105,7 @@ func (t *Task) Begin(ctx context.Context) error {
 			return err
 		}
 	}
-	if sleeper(c.inbox.head.Load()) == inChannel && c.giveWay(t) {
+	if c.giveWay(t) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
