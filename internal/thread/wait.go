@@ -19,13 +19,12 @@ type heat struct {
 	near      atomic.Bool  // the last call came soon after the one before; written by the worker
 	long      atomic.Bool  // the last call took longer than an active wait; written by the worker
 	close     atomic.Int32 // grows with each call that came in closeGap, and falls with each other; likewise
+	patience  patience     // of both sides; seldom written
 
 	_      line
 	watch  atomic.Bool  // a caller waits actively; the others park
 	missed atomic.Int32 // how many waits of callers in a row were for nothing
 	rest   atomic.Int32 // how many callers are to park at once before the next tries
-
-	patience patience
 }
 
 // set sets near or long.
