@@ -80,15 +80,21 @@ func TestShareOver(t *testing.T) {
 	}
 }
 
-// What a call takes is no part of the share, since its caller sleeps.
-func TestLongCallsGiveNoWay(t *testing.T) {
+// startCrowded starts a worker that sleeps in channels, as with all processors busy.
+func startCrowded(t *testing.T) *thread.Worker {
 	thread.Crowd(1 << 30)
-	defer thread.Crowd(0)
+	t.Cleanup(func() { thread.Crowd(0) })
 	w, err := thread.Start()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Quit()
+	t.Cleanup(func() { w.Quit() })
+	return w
+}
+
+// What a call takes is no part of the share, since its caller sleeps.
+func TestLongCallsGiveNoWay(t *testing.T) {
+	w := startCrowded(t)
 	least := time.Hour
 	for range 5 { // the machine may be busy
 		w.Run(background, func() { time.Sleep(15 * time.Millisecond) })
@@ -104,13 +110,7 @@ func TestLongCallsGiveNoWay(t *testing.T) {
 // A caller who submits and waits in its own way shares its processor, too.
 func TestSubmittersShareProcessors(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	thread.Crowd(1 << 30)
-	defer thread.Crowd(0)
-	w, err := thread.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Quit()
+	w := startCrowded(t)
 	var ran atomic.Bool
 	go ran.Store(true)
 	done := make(chan struct{})
